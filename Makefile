@@ -1,0 +1,63 @@
+# Every target sets up .venv first when it is missing or older than pyproject.toml.
+
+RECIPE ?= lenet5-digits
+RUN    ?= runs/$(basename $(notdir $(RECIPE)))
+TRIALS ?= 8
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help setup train tune export report test study lint format clean
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
+	@echo
+	@echo "  RECIPE=$(RECIPE)  a shipped recipe's name or the path of a TOML file"
+	@echo "  RUN=$(RUN)  the run directory"
+	@echo "  TRIALS=$(TRIALS)  how many learning rates make tune tries"
+
+setup: $(READY)  ## make .venv with everything in it
+
+$(READY): pyproject.toml
+	@python=""; \
+	for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	  if $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; \
+	  then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo "make: no Python 3.11 to 3.13 found; name one with PYTHON=/path/to/python3" >&2; exit 2; \
+	fi; \
+	echo "setting up $(VENV) with $$($$python --version); this takes some minutes once"; \
+	$$python -m venv --clear $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+train: $(READY)  ## train RECIPE in RUN; go on with it if it was stopped
+	@$(BIN)/kerasnets train $(RECIPE) --run $(RUN) --resume
+
+tune: $(READY)  ## search RECIPE's learning rate in TRIALS runs
+	@$(BIN)/kerasnets tune $(RECIPE) --trials $(TRIALS) --to $(RUN)-tune --resume
+
+export: $(READY)  ## write RUN as a SavedModel
+	@$(BIN)/kerasnets export $(RUN)
+
+report: $(READY)  ## write RUN's report.html
+	@$(BIN)/kerasnets report $(RUN)
+
+test: $(READY)  ## run the tests
+	@$(BIN)/python -m pytest
+
+study: $(READY)  ## run the long studies on real data
+	@$(BIN)/python -m pytest -m slow
+
+lint: $(READY)  ## check format and style
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+format: $(READY)  ## format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+clean:  ## remove .venv; runs stay
+	rm -rf $(VENV)
