@@ -1,0 +1,16 @@
+"""The one exception whose message is meant for a user: a single line, exit code 2."""
+
+import difflib
+
+
+class UserError(Exception):
+    """Something the user gave cannot be used.
+
+    The message is one line: the file, key or path; what was found; what is allowed.
+    """
+
+
+def nearest(word, allowed):
+    """Return "; did you mean 'x'?" for the closest spelling among `allowed`, or an empty string."""
+    close = difflib.get_close_matches(str(word), [str(name) for name in allowed], n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
