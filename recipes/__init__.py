@@ -1,0 +1,1 @@
+"""The recipes that ship with kerasnets: one TOML file an experiment."""
