@@ -1,0 +1,60 @@
+"""Every architecture by name. `build` is the way to one; each file here is one paper."""
+
+import inspect
+from importlib import import_module
+
+from kerasnets.errors import UserError, nearest
+
+BUILDERS = {
+    "lenet5": "lenet",
+    "lenet5_1998": "lenet",
+    "convnet10": "convnet",
+}
+"""Architecture name to the module of this package whose function of the same name builds it."""
+
+
+def build(name, input_shape=None, classes=None, **options):
+    """Build an architecture.
+
+    Args:
+        name: a key of `BUILDERS`.
+        input_shape: (height, width, channels) of the images; by default the paper's.
+        classes: number of logits; by default the paper's.
+        **options: further arguments of that architecture's builder.
+
+    Returns:
+        A functional `keras.Model` from images (N, height, width, channels) to logits (N, classes).
+
+    Raises:
+        UserError: unknown name or option, or an input that the architecture's geometry does not allow.
+    """
+    builder = _builder(name, options)
+    given = {"input_shape": input_shape, "classes": classes}
+    given = {key: value for key, value in given.items() if value is not None}
+    try:
+        return builder(**given, **options)
+    except (ValueError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{name} cannot be built with {given | options}: {reason}") from error
+
+
+def check_name(name):
+    """Raise UserError unless `name` is an architecture. Loads nothing."""
+    if name not in BUILDERS:
+        raise UserError(f"unknown model {name!r}, allowed: {', '.join(BUILDERS)}{nearest(name, BUILDERS)}")
+
+
+def check_options(name, options):
+    """Raise UserError unless the builder of architecture `name` takes all of `options`."""
+    _builder(name, options)
+
+
+def _builder(name, options):
+    check_name(name)
+    builder = getattr(import_module(f"{__name__}.{BUILDERS[name]}"), name)
+    allowed = [key for key in inspect.signature(builder).parameters if key not in ("input_shape", "classes")]
+    for key in options:
+        if key not in allowed:
+            said = ", ".join(allowed) or "none"
+            raise UserError(f"{name} has no option {key!r}, allowed: {said}{nearest(key, allowed)}")
+    return builder
