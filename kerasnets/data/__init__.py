@@ -1,0 +1,1 @@
+"""From images to batches: sources, preprocessing, augmentation, pipeline."""

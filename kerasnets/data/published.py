@@ -1,0 +1,113 @@
+"""MNIST, Fashion-MNIST and CIFAR: looked for on this machine first, then downloaded through Keras."""
+
+import gzip
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from kerasnets.arrays import read_arrays
+from kerasnets.data.dataset import Dataset, Split
+from kerasnets.errors import UserError
+
+DEBIAN = Path("/usr/share/datasets")
+
+IDX_FILES = {
+    "x_train": "train-images-idx3-ubyte.gz",
+    "y_train": "train-labels-idx1-ubyte.gz",
+    "x_test": "t10k-images-idx3-ubyte.gz",
+    "y_test": "t10k-labels-idx1-ubyte.gz",
+}
+
+DIGITS = tuple("0123456789")
+GARMENTS = (
+    "T-shirt/top", "trouser", "pullover", "dress", "coat",
+    "sandal", "shirt", "sneaker", "bag", "ankle boot",
+)  # fmt: skip
+OBJECTS = (
+    "airplane", "automobile", "bird", "cat", "deer",
+    "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
+CLASSES = {
+    "mnist": DIGITS,
+    "fashion_mnist": GARMENTS,
+    "cifar10": OBJECTS,
+    "cifar100": tuple(str(label) for label in range(100)),
+}
+
+
+def search_places():
+    """Return the folders that published data sets are looked for in, in order."""
+    own = os.environ.get("KERASNETS_DATA")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerasnets"
+    return [*([Path(own).expanduser()] if own else []), cache, DEBIAN]
+
+
+def read_published(name):
+    """Read a published data set: NAME.npz or a folder NAME of idx files, or else Keras's download.
+
+    Raises:
+        UserError: found nowhere and not downloadable, or a file found is not readable.
+    """
+    arrays = None
+    for place in search_places():
+        arrays = _read_place(place, name)
+        if arrays is not None:
+            break
+    else:
+        arrays = _download(name)
+    images = {key: _with_channels(arrays[f"x_{key}"]) for key in ("train", "test")}
+    labels = {key: arrays[f"y_{key}"].reshape(-1).astype("int64") for key in ("train", "test")}
+    train, test = (Split(images[key], labels[key]) for key in ("train", "test"))
+    return Dataset(CLASSES[name], train.images.shape[1:], train, test=test)
+
+
+def _with_channels(images):
+    return images if images.ndim == 4 else images[..., None]
+
+
+def _read_place(place, name):
+    archive = place / f"{name}.npz"
+    if archive.is_file():
+        arrays = read_arrays(archive)
+        if not set(IDX_FILES) <= set(arrays):
+            found = ", ".join(arrays) or "none"
+            raise UserError(f"{archive}: found arrays {found}, allowed: {', '.join(IDX_FILES)}")
+        return arrays
+    for folder in (place / name, place / name.replace("_", "-")):
+        if all((folder / file).is_file() for file in IDX_FILES.values()):
+            return {key: read_idx(folder / file) for key, file in IDX_FILES.items()}
+    return None
+
+
+def read_idx(path):
+    """Read a gzipped idx file of unsigned bytes (the format of the four MNIST files) as a uint8 array.
+
+    Raises:
+        UserError: the file is damaged or something else.
+    """
+    try:
+        raw = gzip.decompress(path.read_bytes())
+        zeros, kind, rank = raw[:2], raw[2], raw[3]
+        if zeros != b"\0\0" or kind != 8:
+            raise ValueError("it does not start as one of unsigned bytes does")
+        shape = np.frombuffer(raw, ">i4", count=rank, offset=4)
+        return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)
+    except (OSError, ValueError, IndexError, EOFError, zlib.error) as error:
+        raise UserError(f"{path}: not readable as a gzipped idx file: {error}") from error
+
+
+def _download(name):
+    import keras
+
+    try:
+        (x_train, y_train), (x_test, y_test) = getattr(keras.datasets, name).load_data()
+    except Exception as error:  # whatever the network, the proxy or the archive does
+        places = ", ".join(f"{place / name}.npz" for place in search_places())
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise UserError(
+            f"{name}: not found as {places}, and the download failed ({reason}); "
+            f"put {name}.npz into the folder that KERASNETS_DATA names"
+        ) from error
+    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}

@@ -1,0 +1,225 @@
+"""Sources: what they give, how it is split, and what is said when they cannot."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from kerasnets.data import published
+from kerasnets.data.pipeline import raw_images
+from kerasnets.data.sources import load_dataset
+from kerasnets.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def _nowhere_to_look(monkeypatch, tmp_path):
+    """No data of this machine, and no network."""
+    monkeypatch.setenv("KERASNETS_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(published, "DEBIAN", tmp_path / "debian")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+
+
+def _digits(count=1797):
+    bunch = load_digits()
+    return (bunch.images[:count] * (255 / 16)).round().astype("uint8"), bunch.target[:count]
+
+
+def _write_idx(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}i", *array.shape)
+    path.write_bytes(gzip.compress(header + array.astype("uint8").tobytes()))
+
+
+def _published_arrays():
+    images, labels = _digits(60)
+    return {"x_train": images[:40], "y_train": labels[:40], "x_test": images[40:], "y_test": labels[40:]}
+
+
+def test_digits_are_scikit_learns_split_by_class_without_loss():
+    dataset = load_dataset("digits", validation=0.1, test=0.2, seed=0)
+    assert [len(split) for split in dataset.splits.values()] == [1294, 144, 359]
+    images, labels = _digits()
+    given = np.concatenate([split.images for split in dataset.splits.values()])[..., 0]
+    right = sorted(map(bytes, images))
+    assert sorted(map(bytes, given)) == right
+    for split in dataset.splits.values():
+        shares = np.bincount(split.labels) / len(split)
+        np.testing.assert_allclose(shares, np.bincount(labels) / len(labels), atol=0.01)
+
+
+def test_the_seed_moves_validation_but_never_test():
+    first, same, other = (load_dataset("digits", seed=seed) for seed in (0, 0, 1))
+    for name in ("train", "validation", "test"):
+        np.testing.assert_array_equal(first.splits[name].images, same.splits[name].images)
+    np.testing.assert_array_equal(first.test.images, other.test.images)
+    assert not np.array_equal(first.validation.images, other.validation.images)
+
+
+@pytest.mark.parametrize("place", ["data", "cache/kerasnets", "debian"])
+@pytest.mark.parametrize("kind", ["npz", "idx"])
+def test_published_sets_are_found_where_they_lie(tmp_path, place, kind):
+    arrays, folder = _published_arrays(), tmp_path / place
+    folder.mkdir(parents=True)
+    if kind == "npz":
+        np.savez(folder / "fashion_mnist.npz", **arrays)
+    else:
+        for key, file in published.IDX_FILES.items():
+            _write_idx(folder / "fashion-mnist" / file, arrays[key])
+    dataset = load_dataset("fashion_mnist", validation=0, test=0.5)
+    np.testing.assert_array_equal(dataset.train.images[..., 0], arrays["x_train"])
+    np.testing.assert_array_equal(dataset.test.labels, arrays["y_test"])
+    assert dataset.classes[9] == "ankle boot"
+
+
+def test_own_data_comes_before_the_cache(tmp_path):
+    arrays = _published_arrays()
+    for place, shift in (("data", 0), ("cache/kerasnets", 1)):
+        (tmp_path / place).mkdir(parents=True)
+        np.savez(tmp_path / place / "mnist.npz", **{**arrays, "x_train": arrays["x_train"] + np.uint8(shift)})
+    np.testing.assert_array_equal(load_dataset("mnist", validation=0).train.images[..., 0], arrays["x_train"])
+
+
+def test_data_found_nowhere_is_said_in_one_line(tmp_path):
+    with pytest.raises(UserError) as caught:
+        load_dataset("cifar10")
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(tmp_path / "data" / "cifar10.npz") in message
+    assert "download failed" in message
+    assert "KERASNETS_DATA" in message
+
+
+def test_a_damaged_published_file_is_named(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/mnist.npz").write_bytes(b"PK\x03\x04 half a file")
+    with pytest.raises(UserError, match=r"data/mnist\.npz: not readable as a NumPy archive"):
+        load_dataset("mnist")
+    (tmp_path / "data/mnist.npz").unlink()
+    for file in published.IDX_FILES.values():
+        _write_idx(tmp_path / "data/mnist" / file, np.zeros((2, 2)))
+    path = tmp_path / "data/mnist" / published.IDX_FILES["x_train"]
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz: not readable as a gzipped idx file"):
+        load_dataset("mnist")
+
+
+def test_npz_brings_its_own_splits_and_class_names(tmp_path):
+    images, labels = _digits(900)
+    np.savez(
+        tmp_path / "mine.npz", x_train=images[:600], y_train=labels[:600], x_val=images[600:700],
+        y_val=labels[600:700], x_test=images[700:], y_test=labels[700:], classes=[f"n{i}" for i in range(10)],
+    )  # fmt: skip
+    dataset = load_dataset("npz", str(tmp_path / "mine.npz"))
+    assert [len(split) for split in dataset.splits.values()] == [600, 100, 200]
+    assert dataset.classes[3] == "n3"
+    assert dataset.image_shape == (8, 8, 1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"x_train": None, "y_train": None}, "found arrays .*allowed: x_train and y_train"),
+        ({"y_train": None}, "found only one of x_train and y_train"),
+        ({"x_train": np.zeros((40, 8, 8))}, "x_train: found float64 of shape"),
+        ({"x_train": np.zeros((40, 8), "uint8")}, "x_train: found uint8 of shape"),
+        ({"y_train": np.zeros(39, int)}, "y_train: found int64 of shape .39,., allowed: 40 integers"),
+        ({"y_train": np.full(40, -1)}, "y_train: .*integers from 0"),
+        ({"y_train": np.full(40, 0.5)}, "y_train: found float64"),
+        ({"x_test": np.zeros((20, 9, 9), "uint8")}, "x_test: images are .9, 9, 1., allowed: .8, 8, 1."),
+        ({"y_train": np.r_[[11], np.arange(39) % 10]}, "y_train: class '10' has no images"),
+        ({"classes": ["a", "b"]}, "classes: found 2 names, allowed: 10"),
+        ({"x_train": np.array([{}] * 40)}, "not readable as a NumPy archive"),
+    ],
+    ids=str,
+)
+def test_npz_mistakes_name_the_array(tmp_path, changes, said):
+    arrays = {key: value for key, value in (_published_arrays() | changes).items() if value is not None}
+    np.savez(tmp_path / "mine.npz", **arrays)
+    with pytest.raises(UserError, match=said) as caught:
+        load_dataset("npz", str(tmp_path / "mine.npz"))
+    assert str(caught.value).startswith(str(tmp_path / "mine.npz"))
+
+
+def test_npz_that_is_none(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        load_dataset("npz", str(tmp_path / "none.npz"))
+    (tmp_path / "text.npz").write_text("hello")
+    with pytest.raises(UserError, match="not readable as a NumPy archive"):
+        load_dataset("npz", str(tmp_path / "text.npz"))
+
+
+def test_folder_of_classes_is_split_by_class(image_folder):
+    dataset = load_dataset("folder", str(image_folder), validation=0.2, test=0.25)
+    assert dataset.classes == ("digit0", "digit1", "digit2")
+    assert {name: len(split) for name, split in dataset.splits.items()} == {
+        "train": 36,
+        "validation": 9,
+        "test": 15,
+    }
+    for split in dataset.splits.values():
+        assert len(set(np.bincount(split.labels))) == 1
+        for path, label in zip(split.images, split.labels, strict=True):
+            assert f"digit{label}" in path
+    assert len({path for split in dataset.splits.values() for path in split.images}) == 60
+    assert raw_images(dataset.train, 1, 3)[0].shape[1:] == (20, 3)
+
+
+def test_folder_with_its_own_splits_keeps_them(image_folder, tmp_path):
+    for name in ("train", "val", "test"):
+        for digit in (0, 1):
+            (tmp_path / "own" / name / f"digit{digit}").mkdir(parents=True)
+            for index in {"train": range(10), "val": range(10, 13), "test": range(13, 20)}[name]:
+                source = image_folder / f"digit{digit}" / f"{index:02}.png"
+                (tmp_path / "own" / name / f"digit{digit}" / source.name).write_bytes(source.read_bytes())
+    dataset = load_dataset("folder", str(tmp_path / "own"))
+    assert {name: len(split) for name, split in dataset.splits.items()} == {
+        "train": 20,
+        "validation": 6,
+        "test": 14,
+    }
+    (tmp_path / "own/val/digit2").mkdir()
+    with pytest.raises(UserError, match="own/val: class 'digit2' is not in every split"):
+        load_dataset("folder", str(tmp_path / "own"))
+
+
+def test_folder_mistakes_name_the_path(image_folder, tmp_path):
+    def refusal():
+        with pytest.raises(UserError) as caught:
+            load_dataset("folder", str(image_folder))
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    bad = image_folder / "digit1" / "07.png"
+    whole = bad.read_bytes()
+    bad.write_bytes(whole[: len(whole) // 2])
+    assert f"{bad}: not a readable image" in refusal()
+    bad.write_text("not an image")
+    assert f"{bad}: not a readable image" in refusal()
+    bad.write_bytes(b"")
+    assert f"{bad}: not a readable image" in refusal()
+    bad.write_bytes(whole)
+    (image_folder / "digit9").mkdir()
+    assert f"{image_folder / 'digit9'}: the class has no images" in refusal()
+    with pytest.raises(UserError, match="no such folder"):
+        load_dataset("folder", str(tmp_path / "nowhere"))
+    with pytest.raises(UserError, match="found class folders: none; allowed: two or more"):
+        load_dataset("folder", str(image_folder / "digit0"))
+
+
+def test_files_that_are_no_images_are_left_out_and_said(image_folder, caplog):
+    (image_folder / "digit0" / "notes.txt").write_text("hello")
+    (image_folder / "digit0" / ".hidden.png").write_text("hello")
+    load_dataset("folder", str(image_folder))
+    assert "1 entries are no images and are left out" in caplog.text
+    assert "notes.txt" in caplog.text
+
+
+def test_classes_too_small_to_split_are_said(image_folder):
+    for path in sorted((image_folder / "digit2").iterdir())[1:]:
+        path.unlink()
+    with pytest.raises(UserError, match="class 'digit2' has 1"):
+        load_dataset("folder", str(image_folder))
