@@ -1,0 +1,62 @@
+"""Where diagnostics are kept: one CSV in long format, which pandas reads."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from kerasnets.files import whole_file
+
+COLUMNS = ["step", "epoch", "layer", "quantity", "value"]
+
+
+def read_diagnostics(path):
+    """Return diagnostics.csv as a DataFrame of `COLUMNS`; values are exactly those recorded."""
+    return pd.read_csv(path)
+
+
+class DiagnosticsLog:
+    """Rows of (step, epoch, layer, quantity, value), written whole at every `save`.
+
+    Callbacks of one `fit` share one log. It holds no open file, so a tuner may copy it.
+
+    Args:
+        path: the CSV file.
+        keep_until_step: go on with the rows that the file already has up to this step; by default start anew.
+    """
+
+    def __init__(self, path, keep_until_step=None):
+        self.path = Path(path)
+        self._rows = []
+        self._saved = 0
+        if keep_until_step is not None and self.path.is_file():
+            rows = read_diagnostics(self.path)
+            self._rows = list(rows[rows.step <= keep_until_step].itertuples(index=False, name=None))
+
+    def record(self, step, epoch, layer, quantity, value):
+        """Add one row.
+
+        Args:
+            step: optimizer steps done when it was measured.
+            epoch: epoch it was measured in, from 0.
+            layer: the layer's name.
+            quantity: what was measured.
+            value: a number.
+        """
+        self._rows.append((step, epoch, layer, quantity, float(value)))
+
+    def save(self):
+        """Write the file, if anything has come since it was last written."""
+        if len(self._rows) == self._saved:
+            return
+        with whole_file(self.path) as temporary:
+            self.frame().to_csv(temporary, index=False)
+        self._saved = len(self._rows)
+
+    def frame(self):
+        """Return all rows as a DataFrame."""
+        return pd.DataFrame(self._rows, columns=COLUMNS)
+
+
+def as_log(log):
+    """Return a `DiagnosticsLog` from one or from a path."""
+    return log if isinstance(log, DiagnosticsLog) else DiagnosticsLog(log)

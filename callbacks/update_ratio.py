@@ -1,0 +1,118 @@
+"""How far each update moves the weights, relative to how large they are."""
+
+import logging
+
+import keras
+import numpy as np
+from kerasnets.callbacks.cadence import CadencedCallback
+from kerasnets.callbacks.diagnostics_log import as_log
+
+log = logging.getLogger("kerasnets")
+
+QUANTITY = "update_ratio"
+BAND = (3e-5, 3e-2)
+"""A factor of thirty about 1e-3: the first steps of a sound run may well move ten times as far."""
+
+
+def layers_with_weights(model):
+    """Return the layers of `model`, nested models opened, that have trainable weights."""
+    found = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            found += layers_with_weights(layer)
+        elif layer.trainable_weights:
+            found.append(layer)
+    return found
+
+
+def update_ratio(before, after):
+    """Return ‖after - before‖ / ‖before‖ over all arrays of a layer together.
+
+    Args:
+        before, after: lists of arrays, the layer's trainable weights.
+
+    Returns:
+        A float; infinite where weights that were all zero have moved, 0 where they have not.
+    """
+    moved = np.sqrt(
+        sum(np.sum(np.square(a.astype("float64") - b)) for a, b in zip(after, before, strict=True))
+    )
+    size = np.sqrt(sum(np.sum(np.square(b.astype("float64"))) for b in before))
+    if size == 0:
+        return float("inf") if moved else 0.0
+    return float(moved / size)
+
+
+class UpdateRatio(CadencedCallback):
+    """Record ‖Δw‖/‖w‖ of single optimizer steps, per layer; about 1e-3 is healthy.
+
+    Far above, the learning rate is likely too high; far below, too low (Stanford CS231n, "Neural Networks
+    Part 3", ratio of weights to updates). A warning line names a layer when it leaves the band. A schedule
+    that lowers the rate is meant to lower the ratio: the low side is judged at the highest rate so far.
+
+    Args:
+        log: a `DiagnosticsLog`, or the path of a new one.
+        every: steps from one measurement to the next.
+        band: (low, high), the ratios taken for healthy.
+
+    Raises:
+        ValueError: the model runs several steps an execution, so that single steps cannot be seen.
+
+    Example:
+        >>> model.fit(x, y, callbacks=[UpdateRatio("diagnostics.csv", every=50)])
+    """
+
+    def __init__(self, log, every=50, band=BAND):
+        super().__init__(every)
+        self.log = as_log(log)
+        self.band = band
+        self._before = None
+        self._outside = {}
+        self._highest_rate = 0.0
+
+    def on_train_begin(self, logs=None):
+        """Check that single steps can be measured."""
+        super().on_train_begin(logs)
+        if self.model.steps_per_execution != 1:
+            raise ValueError("UpdateRatio measures single steps: compile with steps_per_execution=1")
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Keep the weights of a step that is to be measured."""
+        if self.due():
+            self._before = {layer.name: _weights(layer) for layer in layers_with_weights(self.model)}
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Record the ratios of the step."""
+        self.step += 1
+        if self._before is None:
+            return
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self._highest_rate = max(rate, self._highest_rate)
+        slowed = rate / self._highest_rate if self._highest_rate else 1.0
+        for layer in layers_with_weights(self.model):
+            ratio = update_ratio(self._before[layer.name], _weights(layer))
+            self.log.record(self.step, self.epoch, layer.name, QUANTITY, ratio)
+            self._watch(layer.name, ratio, self.band[0] * slowed, self.band[1])
+        self._before = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Write the log."""
+        self.log.save()
+
+    def on_train_end(self, logs=None):
+        """Write the log."""
+        self.log.save()
+
+    def _watch(self, layer, ratio, low, high):
+        outside = "below" if ratio < low else "above" if ratio > high else None
+        if outside and outside != self._outside.get(layer):
+            bound, advice = (low, "low") if outside == "below" else (high, "high")
+            log.warning(
+                "step %d: %s: update ratio %.1e is %s %.0e (about 1e-3 is healthy): the rate may be too %s",
+                *(self.step, layer, ratio, outside, bound, advice),
+            )
+        self._outside[layer] = outside
+
+
+def _weights(layer):
+    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in layer.trainable_weights]
