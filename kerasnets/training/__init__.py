@@ -1,0 +1,1 @@
+"""Training under tf.distribute, and the run directory that it leaves behind."""

@@ -1,0 +1,132 @@
+"""The run directory: the only thing that training leaves for the commands after it."""
+
+import json
+import re
+from pathlib import Path
+
+from kerasnets.errors import UserError
+from kerasnets.files import owned
+from kerasnets.recipe import load_recipe
+
+KEPT_CHECKPOINTS = 2
+
+MAY_CHANGE = {("data", "workers"), ("train", "strategy"), ("train", "devices")}
+"""Keys that do not change what is trained: a run may go on with others."""
+
+
+class RunDirectory:
+    """Names what lies in a run's folder, and who may write there.
+
+    Args:
+        path: the folder; it need not exist yet.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.recipe_file = self.path / "recipe.toml"
+        self.environment = self.path / "environment.json"
+        self.dataset = self.path / "dataset.json"
+        self.preprocessing = self.path / "preprocessing.json"
+        self.history = self.path / "history.csv"
+        self.diagnostics = self.path / "diagnostics.csv"
+        self.checkpoints = self.path / "checkpoints"
+        self.model = self.path / "model.keras"
+        self.result_file = self.path / "result.json"
+        self.report = self.path / "report.html"
+
+    def __str__(self):
+        return str(self.path)
+
+    @property
+    def exists(self):
+        """Whether a run was started here."""
+        return self.recipe_file.is_file()
+
+    @property
+    def finished(self):
+        """Whether a run came to its end here. The result is the last file written."""
+        return self.result_file.is_file()
+
+    def recipe(self):
+        """Return the run's resolved recipe."""
+        return load_recipe(self.recipe_file)
+
+    def result(self):
+        """Return the run's result table."""
+        return json.loads(self.result_file.read_text(encoding="utf-8"))
+
+    def checkpoint(self, epoch):
+        """Return the file of the checkpoint taken after `epoch` epochs."""
+        return self.checkpoints / f"epoch-{epoch:05d}.npz"
+
+    def epochs_done(self):
+        """Return how many epochs the newest checkpoint has behind it, or 0."""
+        return max(self._checkpointed(), default=0)
+
+    def drop_old_checkpoints(self):
+        """Remove all checkpoints but the last two."""
+        for epoch in sorted(self._checkpointed())[:-KEPT_CHECKPOINTS]:
+            self.checkpoint(epoch).unlink()
+
+    def _checkpointed(self):
+        names = (
+            re.fullmatch(r"epoch-(\d+)\.npz", entry.name) for entry in self.checkpoints.glob("epoch-*.npz")
+        )
+        return [int(name[1]) for name in names if name]
+
+    def check_free(self):
+        """Raise UserError if another process is writing here; changes nothing."""
+        if (self.path / "lock").is_file():
+            with self.locked():
+                pass
+
+    def check_usable(self, recipe, resume):
+        """Raise UserError unless `recipe` may be trained here; changes nothing."""
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{self}: found a file, allowed: a folder for the run, or a new name")
+        if not self.exists:
+            if self.path.is_dir() and any(entry.name != "lock" for entry in self.path.iterdir()):
+                raise UserError(f"{self}: found a folder with other files, allowed: an empty or a new one")
+            return
+        if not resume:
+            state = "a finished run" if self.finished else f"a run stopped after epoch {self.epochs_done()}"
+            go_on = "" if self.finished else ", or --resume to go on with it"
+            raise UserError(f"{self}: already holds {state}; give another --run{go_on}")
+        _check_same(self.recipe(), recipe, self)
+
+    def check_finished(self, purpose):
+        """Raise UserError unless a finished run lies here; `purpose` says what needs it."""
+        if not self.exists:
+            raise UserError(f"{self}: no run here; allowed: a folder that `kerasnets train` has made")
+        if not self.finished:
+            done, epochs = self.epochs_done(), self.recipe().train.epochs
+            raise UserError(
+                f"{self}: unfinished, {done} of {epochs} epochs; {purpose} needs a finished run: go on with "
+                f"kerasnets train {self.recipe_file} --run {self} --resume"
+            )
+
+    def locked(self):
+        """Own the directory, created if need be, while the block runs; see `kerasnets.files.owned`."""
+        return owned(self.path)
+
+
+def _check_same(kept, given, directory):
+    old, new = (recipe.model_dump(exclude={"name"}) for recipe in (kept, given))
+    for section in old:
+        if section in ("tune", "name"):
+            continue
+        pairs = _differing(old[section], new[section])
+        for key, was, found in pairs:
+            if (section, key) not in MAY_CHANGE:
+                dotted = f"{section}.{key}" if key else section
+                raise UserError(
+                    f"{directory}: holds a run with {dotted} = {was!r}, found {found!r}; "
+                    "give another --run, or resume with the run's own recipe"
+                )
+
+
+def _differing(old, new):
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = dict.fromkeys([*old, *new])
+        return [(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
+    return [] if old == new else [(None, old, new)]

@@ -1,0 +1,51 @@
+"""Which devices share the work."""
+
+import tensorflow as tf
+
+from kerasnets.errors import UserError
+
+
+def make_strategy(kind="auto", devices=0):
+    """Return a `tf.distribute.Strategy`.
+
+    Args:
+        kind: "single"; "mirrored", on GPUs or else on logical devices of the CPU; "auto", which is
+            mirrored where there are several GPUs.
+        devices: how many; 0 for all there are.
+
+    Raises:
+        UserError: there are fewer GPUs, or TensorFlow has been started with fewer logical CPU devices.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus and devices > len(gpus):
+        raise UserError(f"train.devices: found {devices}, allowed: up to {len(gpus)}, the GPUs there are")
+    _grow_memory(gpus)
+    if kind == "single" or (kind == "auto" and max(devices, 1 if devices else len(gpus)) < 2):
+        return tf.distribute.get_strategy()
+    if gpus:
+        return tf.distribute.MirroredStrategy([f"GPU:{index}" for index in range(devices or len(gpus))])
+    # collective kernels key their groups by process: a second strategy of another size would be refused
+    return tf.distribute.MirroredStrategy(_logical_cpus(devices or 1), tf.distribute.ReductionToOneDevice())
+
+
+def _grow_memory(gpus):
+    for gpu in gpus:
+        try:
+            tf.config.experimental.set_memory_growth(gpu, True)
+        except RuntimeError:  # TensorFlow is running already: whoever started it has decided
+            return
+
+
+def _logical_cpus(count):
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    configuration = [tf.config.LogicalDeviceConfiguration()] * count
+    try:
+        if len(tf.config.get_logical_device_configuration(cpu) or []) < count:
+            tf.config.set_logical_device_configuration(cpu, configuration)
+    except RuntimeError as error:
+        have = len(tf.config.list_logical_devices("CPU"))
+        raise UserError(
+            f"train.devices: found {count}, allowed: up to {have}: TensorFlow is already running with "
+            f"{have} logical CPU device(s) in this process"
+        ) from error
+    return [f"CPU:{index}" for index in range(count)]

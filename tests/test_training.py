@@ -1,0 +1,243 @@
+"""Training: one answer on any number of replicas, bit for bit the same twice, and a run that resumes."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from kerasnets.callbacks.diagnostics_log import read_diagnostics
+
+import kerasnets
+from kerasnets.data.pipeline import evaluation_batches, training_batches
+from kerasnets.errors import UserError
+from kerasnets.recipe import load_recipe
+from kerasnets.training.progress import Progress
+from kerasnets.training.recording import read_history
+from kerasnets.training.run import make_model, prepare
+from kerasnets.training.run_directory import RunDirectory
+from kerasnets.training.strategy import make_strategy
+
+
+def _fingerprint(run):
+    """SHA-256 of the numbers a run is made of: weights, optimizer, history and diagnostics."""
+    digest = hashlib.sha256()
+    directory = RunDirectory(run)
+    with np.load(directory.checkpoint(directory.epochs_done())) as archive:
+        for name in sorted(archive.files):
+            digest.update(name.encode() + archive[name].tobytes())
+    for file in (directory.history, directory.diagnostics):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def test_the_default_recipe_reaches_its_accuracy(default_run):
+    result = RunDirectory(default_run).result()
+    assert result["test"]["accuracy"] >= 0.97
+    assert result["test"]["images"] == 359
+    assert result["parameters"] == 61706
+
+
+def test_the_run_directory_holds_what_it_should(default_run):
+    run = RunDirectory(default_run)
+    assert run.recipe() == load_recipe("lenet5-digits")
+    history = read_history(run.history)
+    assert history.epoch.tolist() == list(range(1, 31))
+    assert history.columns.tolist() == [
+        "epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate",
+    ]  # fmt: skip
+    assert history.loss.iloc[-1] < history.loss.iloc[0] / 10
+    diagnostics = read_diagnostics(run.diagnostics)
+    assert set(diagnostics.layer) == {"c1", "c3", "c5", "f6", "output"}
+    ratios = diagnostics[diagnostics.quantity == "update_ratio"]
+    assert ratios.step.unique().tolist() == list(range(1, 1200, 20))
+    assert [run.checkpoint(epoch).exists() for epoch in (28, 29, 30)] == [False, True, True]
+    environment = json.loads(run.environment.read_text())
+    assert environment["packages"]["keras"] == keras.__version__
+    assert not [path for path in default_run.rglob("*") if ".tmp" in path.name]
+
+
+def test_same_recipe_and_seed_same_run_whatever_the_readers(quick_recipe, tmp_path):
+    runs = {
+        name: kerasnets.train(quick_recipe(f"data.workers={workers}", f"train.seed={seed}"), tmp_path / name)
+        for name, workers, seed in (("one", 2, 0), ("two", 2, 0), ("many", 5, 0), ("other", 2, 1))
+    }
+    prints = {name: _fingerprint(run) for name, run in runs.items()}
+    assert prints["one"] == prints["two"] == prints["many"]
+    assert prints["one"] != prints["other"]
+
+
+def test_a_run_resumed_at_any_epoch_is_the_run_never_stopped(quick_recipe, tmp_path, monkeypatch):
+    recipe = quick_recipe("train.epochs=4", "schedule.name=cosine", "optimizer.name=adam")
+    whole = _fingerprint(kerasnets.train(recipe, tmp_path / "whole"))
+    for stop in (1, 3):
+
+        def at_epoch_end(self, epoch, logs=None, stop=stop):
+            if epoch + 1 == stop:
+                raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Progress, "on_epoch_end", at_epoch_end)
+            with pytest.raises(KeyboardInterrupt):
+                kerasnets.train(recipe, tmp_path / f"stopped{stop}")
+        directory = RunDirectory(tmp_path / f"stopped{stop}")
+        assert directory.epochs_done() == stop
+        assert not directory.finished
+        kerasnets.train(recipe, directory.path, resume=True)
+        assert _fingerprint(directory.path) == whole
+
+
+def _weights_after(steps, devices, *overrides):
+    """Train on the same global batches on some replicas; return the weights and the logs."""
+    recipe = load_recipe("lenet5-digits", ["train.batch_size=64", "train.epochs=1", *overrides])
+    prepared = prepare(recipe)
+    strategy = make_strategy("mirrored" if devices > 1 else "single", devices)
+    assert strategy.num_replicas_in_sync == devices
+    model, network = make_model(prepared, strategy)
+    batches = training_batches(
+        prepared.dataset.train, prepared.preprocessing, prepared.operations, 10, 64, 0, 2
+    ).take(steps)  # fmt: skip
+    uneven = evaluation_batches(prepared.dataset.test, prepared.preprocessing, 10, batch_size=51)
+    with strategy.scope():
+        history = model.fit(batches, steps_per_epoch=steps, validation_data=uneven, shuffle=False, verbose=0)
+    return [np.array(weight.numpy()) for weight in network.weights], history.history
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [(), ("regularization.l2=0.01",), ("optimizer.name=adam", "regularization.decoupled=0.01")],
+    ids=["sgd", "l2", "adamw"],
+)
+def test_replicas_give_the_single_devices_answer(overrides):
+    one, logs = _weights_after(20, 1, *overrides)
+    for devices in (2, 4):
+        several, other_logs = _weights_after(20, devices, *overrides)
+        for a, b in zip(one, several, strict=True):
+            assert np.linalg.norm(a - b) <= 1e-5 * np.linalg.norm(a)
+        assert logs.keys() == other_logs.keys()
+        for name, values in logs.items():  # 359 test images in batches of 51: the last has 2
+            np.testing.assert_allclose(values, other_logs[name], rtol=1e-4)
+
+
+def test_one_step_is_gradient_descent_on_the_loss_with_l2():
+    """Against a step written down with nothing but TensorFlow's gradients."""
+    overrides = ("optimizer.momentum=0.0", "optimizer.learning_rate=0.1", "regularization.l2=0.5")
+    recipe = load_recipe("lenet5-digits", ["train.batch_size=64", "augment=[]", *overrides])
+    prepared = prepare(recipe)
+    model, network = make_model(prepared, make_strategy("single"))
+    batches = training_batches(prepared.dataset.train, prepared.preprocessing, [], 10, 64, 0, 1).take(1)
+    ((images, labels),) = batches
+    start = [tf.constant(weight.numpy()) for weight in network.trainable_weights]
+    with tf.GradientTape() as tape:
+        logits = network(images)
+        loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels, logits))
+    gradients = tape.gradient(loss, network.trainable_weights)
+    history = model.fit(batches, steps_per_epoch=1, shuffle=False, verbose=0).history
+    penalty = 0.0
+    for weight, before, gradient in zip(network.trainable_weights, start, gradients, strict=True):
+        decay = 0.0 if weight.name == "bias" else 0.5
+        penalty += decay / 2 * float(tf.reduce_sum(before**2))
+        np.testing.assert_allclose(weight, before - 0.1 * (gradient + decay * before), rtol=1e-4, atol=1e-7)
+    assert history["loss"] == [pytest.approx(float(loss) + penalty, rel=1e-5)]
+
+
+COMMAND = [sys.executable, "-c", "from kerasnets.cli import main; main()"]
+
+
+def test_a_fresh_process_trains_on_two_logical_devices(tmp_path):
+    """As a user's command would: in this process the test session has made the devices already."""
+    overrides = ("train.strategy=mirrored", "train.devices=2", "train.epochs=1")
+    arguments = [part for override in overrides for part in ("--set", override)]
+    subprocess.run([*COMMAND, "train", "lenet5-digits", "--run", tmp_path / "two", *arguments], check=True)
+    environment = json.loads(RunDirectory(tmp_path / "two").environment.read_text())
+    assert environment["replicas"] == 2
+    assert environment["strategy"] == "MirroredStrategy"
+
+
+def test_more_devices_than_there_are_is_refused():
+    with pytest.raises(UserError, match=r"train\.devices: found 9, allowed: up to 4"):
+        make_strategy("mirrored", 9)
+
+
+def test_a_directory_that_holds_a_run_is_refused_or_left_alone(run_copy, refused, command):
+    before = {path: path.read_bytes() for path in run_copy.rglob("*") if path.is_file()}
+    assert "already holds a finished run" in refused("train", "lenet5-digits", "--run", run_copy)
+    said = refused("train", "lenet5-digits", "--run", run_copy, "--resume", "--set", "train.epochs=31")
+    assert "holds a run with train.epochs = 30, found 31" in said
+    code, output, _ = command("train", "lenet5-digits", "--run", run_copy, "--resume")
+    assert code == 0
+    assert "test accuracy 0.9" in output
+    assert before == {path: path.read_bytes() for path in run_copy.rglob("*") if path.is_file()}
+
+
+def test_a_folder_of_other_files_or_a_file_is_refused(tmp_path, refused):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("mine")
+    assert "a folder with other files" in refused("train", "lenet5-digits", "--run", tmp_path / "full")
+    said = refused("train", "lenet5-digits", "--run", tmp_path / "full" / "thesis.txt")
+    assert "found a file" in said
+    assert [path.name for path in (tmp_path / "full").iterdir()] == ["thesis.txt"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["model.name=lenet55"], "model.name: unknown model 'lenet55'"),
+        (["model.options.poolling=max"], "model.options: lenet5 has no option 'poolling'"),
+        (["train.batch_size=2000"], "train.batch_size: found 2000, allowed: up to 1294"),
+        (["preprocess=[]"], "model: lenet5 cannot be built"),
+        (["data.source=npz", "data.path=/nowhere.npz"], "/nowhere.npz: no such file"),
+        (["data.source=folder", "data.path=/nowhere"], "/nowhere: no such folder"),
+    ],
+)
+def test_what_cannot_be_trained_leaves_nothing_behind(tmp_path, refused, overrides, said):
+    arguments = [part for override in overrides for part in ("--set", override)]
+    assert said in refused("train", "lenet5-digits", "--run", tmp_path / "run", *arguments)
+    assert not (tmp_path / "run").exists()
+
+
+def test_damaged_or_foreign_checkpoints_are_refused(run_copy):
+    directory = RunDirectory(run_copy)
+    directory.result_file.unlink()
+    recipe, newest = directory.recipe(), directory.checkpoint(30)
+    whole = newest.read_bytes()
+    newest.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"epoch-00030\.npz: not readable as a NumPy archive"):
+        kerasnets.train(recipe, run_copy, resume=True)
+    np.savez(newest, other=np.zeros(3))
+    with pytest.raises(UserError, match="is not in both the checkpoint and the model"):
+        kerasnets.train(recipe, run_copy, resume=True)
+    newest.write_bytes(whole)
+    kerasnets.train(recipe, run_copy, resume=True)  # only the result was missing
+    assert directory.result()["test"]["accuracy"] >= 0.97
+
+
+def test_an_interrupted_run_says_so_is_locked_meanwhile_and_goes_on(tmp_path, refused):
+    """A real process: another one is refused while it writes; Ctrl-C; resume gives the unbroken run."""
+    overrides = ["train.epochs=6", "train.batch_size=64"]
+    recipe, run = load_recipe("lenet5-digits", overrides), tmp_path / "run"
+    arguments = ["train", "lenet5-digits", "--run", str(run), "--set", overrides[0], "--set", overrides[1]]
+    process = subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    while not RunDirectory(run).epochs_done():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.01)
+    process.send_signal(signal.SIGSTOP)
+    assert f"process {process.pid} is writing here" in refused(*arguments)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGCONT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors.splitlines()[-1].startswith("kerasnets: interrupted")
+    assert 1 <= RunDirectory(run).epochs_done() < 6
+    assert "already holds a run stopped after epoch" in refused(*arguments)
+    assert "unfinished" in refused("export", run)
+    kerasnets.train(recipe, run, resume=True)
+    assert _fingerprint(run) == _fingerprint(kerasnets.train(recipe, tmp_path / "whole"))
