@@ -1,0 +1,138 @@
+"""The public functions. Each prepares the process first and only then loads TensorFlow."""
+
+from pathlib import Path
+
+from kerasnets import models, runtime
+from kerasnets.errors import UserError
+from kerasnets.recipe import Recipe, load_recipe
+from kerasnets.training.run_directory import RunDirectory
+
+
+def train(recipe, run=None, resume=False):
+    """Train a recipe.
+
+    Args:
+        recipe: a `Recipe`, a shipped recipe's name or the path of a TOML file.
+        run: the run directory; by default runs/NAME.
+        resume: go on with an unfinished run of this recipe that lies there; start one where none does;
+            leave a finished one as it is.
+
+    Returns:
+        The run directory's `pathlib.Path`.
+
+    Raises:
+        UserError: the recipe, its data or the directory cannot be used.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    directory = RunDirectory(run or Path("runs", recipe.name))
+    try:
+        models.check_name(recipe.model.name)
+    except UserError as error:
+        raise UserError(f"{recipe.origin}: model.name: {error}") from None
+    directory.check_free()
+    directory.check_usable(recipe, resume)
+    if not directory.finished:
+        runtime.prepare()
+        from kerasnets.training.run import run_training
+
+        run_training(recipe, directory, resume)
+    return directory.path
+
+
+def evaluate(run, split="test"):
+    """Measure a finished run on one of its splits.
+
+    Args:
+        run: the run directory.
+        split: "train", "validation" or "test".
+
+    Returns:
+        Table with `loss`, `accuracy`, `images`, and `classes`: a DataFrame of images and accuracy by class.
+
+    Raises:
+        UserError: no finished run lies there, or it has no such split.
+    """
+    runtime.prepare()
+    from kerasnets.evaluation import evaluate_run
+
+    return evaluate_run(run, split)
+
+
+def predict(run, images, top=3):
+    """Classify image files with a finished run.
+
+    Args:
+        run: the run directory.
+        images: paths of JPEG, PNG, BMP or GIF files.
+        top: how many classes to name for each.
+
+    Returns:
+        DataFrame with `image`, `rank` (from 1), `label` and `probability`.
+
+    Raises:
+        UserError: no finished run lies there, or a file is not a readable image.
+    """
+    runtime.prepare()
+    from kerasnets.evaluation import predict_files
+
+    return predict_files(run, images, top)
+
+
+def tune(recipe, trials=8, to=None, resume=False):
+    """Search the ranges of a recipe's [tune] with Keras Tuner.
+
+    Args:
+        recipe: a `Recipe`, a shipped recipe's name or the path of a TOML file.
+        trials: how many to run.
+        to: the folder for the trials' run directories, trials.csv and best.toml; by default
+            runs/NAME-tune.
+        resume: go on with a search that was stopped there.
+
+    Returns:
+        DataFrame of the trials, best first.
+
+    Raises:
+        UserError: the recipe declares nothing to search, or the folder cannot be used.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    runtime.prepare()
+    from kerasnets.tuning import tune_recipe
+
+    return tune_recipe(recipe, trials, Path(to or Path("runs", f"{recipe.name}-tune")), resume)
+
+
+def export(run, to=None):
+    """Write a finished run as a SavedModel that takes raw images, and check it in a fresh process.
+
+    Args:
+        run: the run directory.
+        to: folder of the numbered versions; by default `export` in the run directory.
+
+    Returns:
+        `pathlib.Path` of the new version.
+
+    Raises:
+        UserError: no finished run lies there, or the folder cannot be used.
+    """
+    runtime.prepare()
+    from kerasnets.exporting import export_run
+
+    return export_run(run, to)
+
+
+def write_report(run):
+    """Write report.html, one self-contained page, into a run directory.
+
+    Args:
+        run: the run directory, finished or stopped after at least one epoch.
+
+    Returns:
+        `pathlib.Path` of the page.
+
+    Raises:
+        UserError: no run lies there.
+    """
+    runtime.prepare()
+    from kerasnets.report import write_run_report
+
+    return write_run_report(run)

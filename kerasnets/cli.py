@@ -1,0 +1,146 @@
+"""The `kerasnets` command: what is said to a person. Everything it does, the public functions do."""
+
+import logging
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kerasnets import api
+from kerasnets.errors import UserError
+from kerasnets.models import BUILDERS
+from kerasnets.recipe import load_recipe, recipe_names
+from kerasnets.training.run_directory import RunDirectory
+
+app = typer.Typer(
+    help="Train, understand and hand on convolutional networks.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a TOML file.")]
+RunArgument = Annotated[Path, typer.Argument(help="The run directory.")]
+Overrides = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe's key; may be repeated.")
+]
+
+
+@app.command("list")
+def list_names():
+    """List the architectures and the recipes."""
+    print("architectures:")
+    for name in BUILDERS:
+        print(f"  {name}")
+    print("recipes:")
+    for name in recipe_names():
+        print(f"  {name}")
+
+
+@app.command()
+def train(
+    recipe: RecipeArgument,
+    run: Annotated[Path | None, typer.Option(help="The run directory.", show_default="runs/NAME")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
+    overrides: Overrides = (),
+):
+    """Train a recipe."""
+    with _interruptible():
+        directory = api.train(load_recipe(recipe, overrides), run, resume)
+    result = RunDirectory(directory).result()
+    for split in ("validation", "test"):
+        if split in result:
+            _say_measured(split, **result[split])
+    print(f"run: {directory}")
+
+
+@app.command()
+def tune(
+    recipe: RecipeArgument,
+    trials: Annotated[int, typer.Option(min=1, help="How many learning rates to try.")] = 8,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder of the search.", show_default="runs/NAME-tune")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a stopped search.")] = False,
+    overrides: Overrides = (),
+):
+    """Search a recipe's learning rate with Keras Tuner."""
+    recipe = load_recipe(recipe, overrides)
+    with _interruptible():
+        table = api.tune(recipe, trials, to, resume)
+    folder = to or Path("runs", f"{recipe.name}-tune")
+    print(f"\n{table.to_string(index=False)}\n\nbest: {folder / 'best.toml'}")
+    print(f"train it: kerasnets train {folder / 'best.toml'}")
+
+
+@app.command()
+def evaluate(
+    run: RunArgument,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+):
+    """Measure a finished run on one of its splits."""
+    measured = api.evaluate(run, split)
+    print(measured["classes"].to_string(index=False, formatters={"accuracy": "{:.4f}".format}))
+    _say_measured(split, measured["accuracy"], measured["loss"], measured["images"])
+
+
+@app.command()
+def predict(
+    run: RunArgument,
+    images: Annotated[list[Path], typer.Argument(help="JPEG, PNG, BMP or GIF files.")],
+    top: Annotated[int, typer.Option(min=1, help="How many classes to name for each.")] = 3,
+):
+    """Classify image files with a finished run."""
+    table = api.predict(run, images, top)
+    print(table.to_string(index=False, formatters={"probability": "{:.4f}".format}))
+
+
+@app.command()
+def export(
+    run: RunArgument,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder of the numbered versions.", show_default="RUN/export")
+    ] = None,
+):
+    """Write a finished run as a SavedModel that takes raw images."""
+    print(f"exported: {api.export(run, to)}")
+
+
+@app.command()
+def report(run: RunArgument):
+    """Write a run's report.html."""
+    print(f"report: {api.write_report(run)}")
+
+
+def _say_measured(split, accuracy, loss, images):
+    print(f"{split} accuracy {accuracy:.4f}, loss {loss:.4f}, {images:,} images")
+
+
+def main():
+    """Run the command.
+
+    Exit code 0; 2 for what the user must mend; 1 for what the machine refuses; 130 for Ctrl-C.
+    """
+    logging.basicConfig(format="warning: %(message)s", level=logging.WARNING)
+    try:
+        app(standalone_mode=True)
+    except UserError as error:
+        _stop(error, 2)
+    except OSError as error:
+        _stop(error, 1)
+
+
+@contextmanager
+def _interruptible():
+    try:
+        yield
+    except KeyboardInterrupt:
+        _stop("interrupted; the epochs done are kept: go on with --resume", 130)
+
+
+def _stop(message, code):
+    print(f"kerasnets: {message}", file=sys.stderr)
+    sys.exit(code)

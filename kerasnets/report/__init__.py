@@ -1,0 +1,71 @@
+"""report.html: what happened in a run, on one page that needs nothing else."""
+
+from importlib.resources import files
+
+import jinja2
+
+from kerasnets.callbacks.diagnostics_log import read_diagnostics
+from kerasnets.errors import UserError
+from kerasnets.files import write_text
+from kerasnets.report import figures
+from kerasnets.training.recording import read_history
+from kerasnets.training.run_directory import RunDirectory
+from kerasnets.training.trained import open_run
+
+
+def write_run_report(run):
+    """Write a run's report; see `kerasnets.write_report`."""
+    directory = RunDirectory(run)
+    if not directory.exists:
+        raise UserError(f"{directory}: no run here; allowed: a folder that `kerasnets train` has made")
+    if not directory.history.is_file():
+        raise UserError(f"{directory}: no epoch has ended yet; allowed: a run with at least one epoch done")
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
+        files(__name__).joinpath("template.html").read_text(encoding="utf-8")
+    )
+    history, recipe = read_history(directory.history), directory.recipe()
+    write_text(
+        directory.report,
+        template.render(
+            name=recipe.name,
+            run=str(directory),
+            epochs=f"{len(history)} of {recipe.train.epochs}",
+            result=directory.result() if directory.finished else None,
+            sections=_sections(directory, history, recipe),
+            history=history.to_html(index=False, border=0, float_format=lambda value: f"{value:.4g}"),
+            recipe=recipe.to_toml(),
+        ),
+    )
+    return directory.report
+
+
+def _sections(directory, history, recipe):
+    """Return (title, what to see in it, PNG as base64) of every figure there is data for."""
+    sections = [
+        ("Loss and accuracy", "Training and validation, by epoch.", figures.curves(history)),
+    ]
+    if directory.diagnostics.is_file():
+        diagnostics = read_diagnostics(directory.diagnostics)
+        sections += _diagnostic_sections(diagnostics, recipe.diagnostics.ratio_band)
+    if directory.finished:
+        network = open_run(directory.path, "report").network
+        filters = figures.first_filters(network)
+        if filters:
+            said = f"The kernels of {filters[0]}, each stretched to its own range."
+            sections.append(("First-layer filters", said, filters[1]))
+    return sections
+
+
+def _diagnostic_sections(diagnostics, band):
+    ratios = diagnostics[diagnostics.quantity == "update_ratio"]
+    variances = diagnostics[diagnostics.quantity == "activation_variance"]
+    sections = []
+    if len(ratios):
+        said = (
+            f"‖Δw‖/‖w‖ of single steps, per layer. Shaded: {band[0]:g} to {band[1]:g}; about 1e-3 is healthy."
+        )
+        sections.append(("Update ratios", said, figures.update_ratios(ratios, band)))
+    if len(variances):
+        said = "Variance of each layer's output on the same images, from the first layer to the last."
+        sections.append(("Activation variance over depth", said, figures.variance_over_depth(variances)))
+    return sections

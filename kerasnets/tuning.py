@@ -1,0 +1,135 @@
+"""Search for the learning rate, or any other number of a recipe, with Keras Tuner; each trial is a run."""
+
+import contextlib
+import io
+from pathlib import Path
+
+import keras
+import keras_tuner
+import pandas as pd
+from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.errors import FatalError
+
+from kerasnets import api
+from kerasnets.errors import UserError
+from kerasnets.files import owned, whole_file, write_text
+from kerasnets.recipe import changed, load_recipe
+from kerasnets.training.recording import read_history
+
+ORACLES = {
+    "random": keras_tuner.oracles.RandomSearchOracle,
+    "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
+}
+
+
+def tune_recipe(recipe, trials, folder, resume):
+    """Run the search; see `kerasnets.tune`."""
+    _check(recipe, folder, resume)
+    folder.mkdir(parents=True, exist_ok=True)
+    with owned(folder):
+        if not (folder / "recipe.toml").is_file():
+            write_text(folder / "recipe.toml", recipe.to_toml())
+        search = RecipeSearch(recipe, trials, folder)
+        try:
+            search.search()
+        except FatalError as error:  # Keras Tuner goes on after any other exception of a trial
+            raise error.__cause__ from None
+    return search.write_results()
+
+
+def _check(recipe, folder, resume):
+    if not recipe.tune.parameters:
+        raise UserError(
+            f"{recipe.origin}: tune.parameters: found none, allowed: ranges to search, for instance "
+            '[tune.parameters."optimizer.learning_rate"] with min, max and sampling'
+        )
+    if not recipe.data.validation and recipe.data.source not in ("npz", "folder"):
+        raise UserError(
+            f"{recipe.origin}: data.validation: found 0, allowed: above 0, for the trials' objective"
+        )
+    if (folder / "recipe.toml").is_file():
+        if not resume:
+            raise UserError(
+                f"{folder}: already holds a search; give another --to, or --resume to go on with it"
+            )
+        if load_recipe(folder / "recipe.toml") != recipe:
+            raise UserError(f"{folder}: holds a search of another recipe; give another --to")
+    elif folder.is_file() or (folder.is_dir() and any(entry.name != "lock" for entry in folder.iterdir())):
+        raise UserError(f"{folder}: found other files, allowed: an empty or a new folder")
+
+
+class RecipeSearch(BaseTuner):
+    """Keras Tuner's search over recipes instead of hypermodels.
+
+    Args:
+        recipe: a `Recipe` with ranges in [tune].
+        trials: how many to run, those of an interrupted search included.
+        folder: where trial-N/, trials.csv and best.toml go.
+    """
+
+    def __init__(self, recipe, trials, folder):
+        self.recipe, self.folder = recipe, Path(folder)
+        space = keras_tuner.HyperParameters()
+        for key, searched in recipe.tune.parameters.items():
+            space.Float(key, searched.min, searched.max, sampling=searched.sampling)
+        name = recipe.tune.objective
+        oracle = ORACLES[recipe.tune.tuner](
+            objective=keras_tuner.Objective(name, "max" if name == "val_accuracy" else "min"),
+            max_trials=trials,
+            hyperparameters=space,
+            seed=recipe.train.seed + 1,  # Keras Tuner takes 0 for "draw one"
+            max_consecutive_failed_trials=trials + 1,  # a rate that diverges is a result, not a failure
+        )
+        oracle.verbose = 0
+        with contextlib.redirect_stdout(io.StringIO()):  # it announces that it reloads
+            super().__init__(oracle, directory=str(self.folder), project_name="search")
+
+    def run_trial(self, trial):
+        """Train one trial's recipe in its own run directory and return its last objective."""
+        values = dict(trial.hyperparameters.values)
+        said = ", ".join(f"{key} = {value:.3g}" for key, value in values.items())
+        print(f"\ntrial {int(trial.trial_id) + 1} of {self.oracle.max_trials}: {said}")
+        changes = {**values, "name": f"{self.recipe.name}-trial-{int(trial.trial_id)}", "tune": {}}
+        if self.recipe.tune.epochs:
+            changes["train.epochs"] = self.recipe.tune.epochs
+        try:
+            # its own run, gone on with where a stopped search left it
+            run = api.train(changed(self.recipe, changes), self._run(trial), resume=True)
+            history = read_history(run / "history.csv")
+            if self.recipe.tune.objective not in history:
+                raise UserError(
+                    f"{self.recipe.origin}: tune.objective needs a validation split: set data.validation"
+                )
+        except Exception as error:
+            raise FatalError("the trial's training failed") from error
+        finally:
+            keras.backend.clear_session()
+        return {self.recipe.tune.objective: float(history[self.recipe.tune.objective].iloc[-1])}
+
+    def _run(self, trial):
+        return self.folder / f"trial-{int(trial.trial_id)}"
+
+    def write_results(self):
+        """Write trials.csv and best.toml; return the table of trials, best first."""
+        objective = self.oracle.objective
+        rows = [
+            {
+                "trial": int(trial.trial_id),
+                **trial.hyperparameters.values,
+                objective.name: trial.score,
+                "run": str(self._run(trial)),
+            }
+            for trial in self.oracle.trials.values()
+        ]
+        table = pd.DataFrame(rows).sort_values(
+            [objective.name, "trial"], ascending=[objective.direction == "min", True]
+        )
+        with whole_file(self.folder / "trials.csv") as temporary:
+            table.to_csv(temporary, index=False)
+        best = table.iloc[0]
+        values = {key: float(best[key]) for key in self.recipe.tune.parameters}
+        recipe = changed(self.recipe, {**values, "name": f"{self.recipe.name}-best"})
+        said = f"{objective.name} {best[objective.name]:.4f}"
+        header = f"# Best of {len(table)} trials of {self.recipe.name}: {said}\n\n"
+        write_text(self.folder / "best.toml", header + recipe.to_toml())
+        return table.reset_index(drop=True)

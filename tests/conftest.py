@@ -1,0 +1,99 @@
+"""One TensorFlow for the whole session, with four logical devices, and one trained run that many read."""
+
+import shutil
+import sys
+
+import pytest
+
+from kerasnets import runtime
+
+runtime.prepare()
+
+import tensorflow as tf  # noqa: E402 - after the runtime is prepared
+
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 4
+)
+
+import kerasnets  # noqa: E402
+from kerasnets import cli  # noqa: E402
+from kerasnets.recipe import load_recipe  # noqa: E402
+
+QUICK = (
+    "train.epochs=2",
+    "train.batch_size=64",
+    "diagnostics.update_ratio_every=10",
+    "diagnostics.activation_stats_every=10",
+)
+
+
+@pytest.fixture(scope="session")
+def default_run(tmp_path_factory):
+    """The default recipe, trained as `make train` does. Read only."""
+    return kerasnets.train("lenet5-digits", tmp_path_factory.mktemp("runs") / "default")
+
+
+@pytest.fixture
+def quick_recipe():
+    """Two short epochs of the default recipe; further overrides as arguments."""
+
+    def make(*overrides):
+        return load_recipe("lenet5-digits", [*QUICK, *overrides])
+
+    return make
+
+
+@pytest.fixture
+def command(monkeypatch, capfd):
+    """Run `kerasnets ARGUMENTS` in this process; return its exit code, output and errors."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["kerasnets", *map(str, arguments)])
+        capfd.readouterr()
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as stop:
+            code = stop.code or 0
+        printed = capfd.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def refused(command):
+    """Run a command that must be refused: exit code 2 and one line. Return the line."""
+
+    def run(*arguments):
+        code, _, errors = command(*arguments)
+        assert code == 2, errors
+        assert errors.startswith("kerasnets: ")
+        assert errors.count("\n") == 1, errors
+        return errors
+
+    return run
+
+
+@pytest.fixture
+def image_folder(tmp_path):
+    """A folder of real images: 60 of the bundled digits as PNG files, three classes, sizes that differ."""
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    root = tmp_path / "photos"
+    for digit in (0, 1, 2):
+        (root / f"digit{digit}").mkdir(parents=True)
+        chosen = bunch.images[bunch.target == digit][:20]
+        for index, image in enumerate(chosen):
+            size = (16 + index, 20)
+            pixels = tf.image.resize(image[..., None] * 15, size)
+            encoded = tf.io.encode_png(tf.cast(tf.repeat(pixels, 3, axis=-1), tf.uint8))
+            (root / f"digit{digit}" / f"{index:02}.png").write_bytes(encoded.numpy())
+    return root
+
+
+@pytest.fixture
+def run_copy(default_run, tmp_path):
+    """A copy of the trained run that a test may change."""
+    return shutil.copytree(default_run, tmp_path / "run")

@@ -1,0 +1,271 @@
+"""What is done with a finished run: evaluate, predict, export, report, and a search for its rate."""
+
+import base64
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import tensorflow as tf
+
+import kerasnets
+from kerasnets.data.sources import load_dataset
+from kerasnets.errors import UserError
+from kerasnets.evaluation import predict_probabilities
+from kerasnets.recipe import load_recipe
+from kerasnets.training.recording import read_history
+from kerasnets.training.run_directory import RunDirectory
+from kerasnets.training.trained import open_run
+
+SERVE = """
+import sys, numpy as np, tensorflow as tf
+model = tf.saved_model.load(sys.argv[1])
+images = np.load(sys.argv[2])
+answers = [model.signatures["serving_default"](images=tf.constant(images, tf.float32)) for _ in range(2)]
+arrays = {name: value.numpy() for name, value in answers[0].items()}
+arrays["labels"] = arrays["labels"].astype("S")
+np.savez(sys.argv[3], **arrays, again=answers[1]["probabilities"])
+assert "kerasnets" not in sys.modules
+"""
+
+
+@pytest.fixture(scope="module")
+def digits_to_test():
+    return load_dataset("digits").test
+
+
+@pytest.fixture(scope="module")
+def exported(default_run, tmp_path_factory):
+    return kerasnets.export(default_run, tmp_path_factory.mktemp("exports"))
+
+
+def test_evaluate_repeats_the_result(default_run, command):
+    measured = kerasnets.evaluate(default_run)
+    result = RunDirectory(default_run).result()
+    assert measured["accuracy"] == pytest.approx(result["test"]["accuracy"], abs=1e-6)
+    assert measured["loss"] == pytest.approx(result["test"]["loss"], rel=1e-4)
+    assert measured["classes"].images.sum() == 359
+    weighted = np.average(measured["classes"].accuracy, weights=measured["classes"].images)
+    assert weighted == pytest.approx(measured["accuracy"])
+    code, output, _ = command("evaluate", default_run, "--split", "validation")
+    last = read_history(default_run / "history.csv").iloc[-1]
+    assert code == 0
+    assert f"validation accuracy {last.val_accuracy:.4f}, loss {last.val_loss:.4f}, 144 images" in output
+
+
+def test_evaluate_refuses_what_is_not_there(default_run, tmp_path, refused):
+    assert "split 'tset', allowed: train, validation, test" in refused(
+        "evaluate", default_run, "--split", "tset"
+    )
+    for words in (("evaluate",), ("export",), ("report",), ("predict",)):
+        images = ["x.png"] if words == ("predict",) else []
+        assert "no run here" in refused(*words, tmp_path / "nothing", *images)
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_predict_names_the_digits(default_run, digits_to_test, tmp_path, command):
+    paths = []
+    for index in range(20):
+        paths.append(tmp_path / f"{index}.png")
+        paths[-1].write_bytes(tf.io.encode_png(digits_to_test.images[index]).numpy())
+    table = kerasnets.predict(default_run, paths, top=2)
+    first = table[table["rank"] == 1]
+    assert (first.label.astype(int).to_numpy() == digits_to_test.labels[:20]).mean() >= 0.9
+    assert (first.probability.to_numpy() >= table[table["rank"] == 2].probability.to_numpy()).all()
+    code, output, _ = command("predict", default_run, paths[0])
+    assert code == 0
+    assert str(paths[0]) in output
+
+
+def test_predict_takes_images_of_any_size_and_colour(default_run, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 61, 3)).astype("uint8")
+    (tmp_path / "photo.jpg").write_bytes(tf.io.encode_jpeg(pixels).numpy())
+    table = kerasnets.predict(default_run, [tmp_path / "photo.jpg"], top=10)
+    assert table.probability.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_predict_names_the_file_that_is_no_image(default_run, tmp_path, refused):
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG broken")
+    assert "bad.png: not a readable image" in refused("predict", default_run, tmp_path / "bad.png")
+    assert "none.png: no such file" in refused("predict", default_run, tmp_path / "none.png")
+
+
+def test_a_process_with_tensorflow_alone_predicts_the_same(default_run, exported, digits_to_test, tmp_path):
+    images = digits_to_test.images[:100]
+    np.save(tmp_path / "images.npy", images)
+    arguments = [str(exported), str(tmp_path / "images.npy"), str(tmp_path / "answers.npz")]
+    subprocess.run([sys.executable, "-I", "-c", SERVE, *arguments], check=True, capture_output=True)
+    answers = np.load(tmp_path / "answers.npz")
+    right = np.asarray(predict_probabilities(open_run(default_run, "test"), images))
+    np.testing.assert_allclose(answers["probabilities"], right, atol=1e-6)
+    np.testing.assert_array_equal(answers["probabilities"], answers["again"])
+    np.testing.assert_array_equal(answers["classes"], right.argmax(axis=1))
+    assert [int(label) for label in answers["labels"]] == answers["classes"].tolist()
+
+
+def test_every_signature_takes_raw_images_of_any_size(exported, digits_to_test):
+    signatures = tf.saved_model.load(str(exported)).signatures
+    images = digits_to_test.images[:5]
+    files = tf.stack([tf.io.encode_png(image) for image in images])
+    plain = signatures["serving_default"](images=tf.constant(images, tf.float32))["probabilities"]
+    np.testing.assert_allclose(signatures["serve_uint8"](images=images)["probabilities"], plain, atol=1e-6)
+    np.testing.assert_allclose(signatures["serve_bytes"](contents=files)["probabilities"], plain, atol=1e-6)
+    large = tf.zeros([2, 50, 70, 1])
+    assert signatures["serving_default"](images=large)["probabilities"].shape == (2, 10)
+
+
+def test_exports_are_numbered_and_leave_nothing_half_written(default_run, exported, refused):
+    folder = exported.parent
+    assert exported.name == "1"
+    assert kerasnets.export(default_run, folder).name == "2"
+    assert sorted(entry.name for entry in folder.iterdir()) == ["1", "2"]
+    assert "found a file" in refused("export", default_run, "--to", exported / "saved_model.pb")
+
+
+def test_an_export_that_fails_its_check_is_not_kept(run_copy, monkeypatch, tmp_path):
+    from kerasnets import exporting
+
+    def wrong(trained, images):
+        return predict_probabilities(trained, images)[:, ::-1]
+
+    monkeypatch.setattr(exporting, "predict_probabilities", wrong)
+    monkeypatch.setattr(exporting, "write_saved_model", _write_right)
+    with pytest.raises(RuntimeError, match="probabilities differ by"):
+        kerasnets.export(run_copy, tmp_path / "exports")
+    assert list((tmp_path / "exports").iterdir()) == []
+
+
+def _write_right(trained, path):
+    """The real writer, with the real probabilities."""
+    from kerasnets import exporting
+
+    wrong, exporting.predict_probabilities = exporting.predict_probabilities, predict_probabilities
+    WRITE(trained, path)
+    exporting.predict_probabilities = wrong
+
+
+from kerasnets.exporting import write_saved_model as WRITE  # noqa: E402, N812
+
+
+def test_damaged_runs_are_refused(run_copy, refused):
+    (run_copy / "model.keras").write_bytes(b"not a model")
+    assert "the run's files are damaged" in refused("export", run_copy)
+    (run_copy / "preprocessing.json").write_text("{")
+    assert "the run's files are damaged" in refused("evaluate", run_copy)
+
+
+def test_a_folder_of_photos_is_trained_exported_and_predicted(image_folder, tmp_path, command):
+    recipe = load_recipe(
+        "lenet5-digits",
+        ["data.source=folder", f"data.path={image_folder}", "train.epochs=8", "train.batch_size=8"],
+    )  # fmt: skip
+    run = kerasnets.train(recipe, tmp_path / "run")
+    assert RunDirectory(run).result()["test"]["accuracy"] >= 0.8
+    version = kerasnets.export(run)
+    files = [path.read_bytes() for path in sorted(image_folder.rglob("*.png"))[::10]]
+    answers = tf.saved_model.load(str(version)).signatures["serve_bytes"](contents=tf.constant(files))
+    table = kerasnets.predict(run, sorted(image_folder.rglob("*.png"))[::10], top=1)
+    assert [label.decode() for label in answers["labels"].numpy()] == table.label.tolist()
+
+
+def test_report_is_one_page_that_needs_nothing_else(run_copy, command):
+    code, output, _ = command("report", run_copy)
+    assert code == 0
+    assert str(run_copy / "report.html") in output
+    page = (run_copy / "report.html").read_text()
+    result = RunDirectory(run_copy).result()
+    assert f"{result['test']['accuracy']:.4f}" in page
+    for title in (
+        "Loss and accuracy",
+        "Update ratios",
+        "Activation variance over depth",
+        "First-layer filters",
+    ):
+        assert f"<h2>{title}</h2>" in page
+    sources = re.findall(r'(?:src|href)="([^"]{,30})', page)
+    assert len(sources) == 4
+    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    for picture in re.findall(r"base64,([^\"]+)", page):
+        pixels = tf.io.decode_png(base64.b64decode(picture)).numpy()
+        assert pixels.std() > 5  # something is drawn
+
+
+def test_a_stopped_run_has_a_report_too(run_copy, command):
+    (run_copy / "result.json").unlink()
+    (run_copy / "model.keras").unlink()
+    history = read_history(run_copy / "history.csv")
+    history.head(3).to_csv(run_copy / "history.csv", index=False)
+    code, _, errors = command("report", run_copy)
+    assert code == 0, errors
+    assert "Unfinished: 3 of 30 epochs" in (run_copy / "report.html").read_text()
+
+
+TUNED = ("train.epochs=5", "tune.epochs=1", "train.batch_size=64", "tune.tuner=random")
+
+
+def test_tune_tries_rates_and_its_best_is_a_recipe(tmp_path, command):
+    folder = tmp_path / "search"
+    overrides = [part for override in TUNED for part in ("--set", override)]
+    code, output, errors = command("tune", "lenet5-digits", "--trials", 2, "--to", folder, *overrides)
+    assert code == 0, errors
+    table = pd.read_csv(folder / "trials.csv")
+    assert len(table) == 2
+    assert table.val_accuracy.is_monotonic_decreasing
+    for row in table.itertuples():
+        run = RunDirectory(row.run)
+        assert run.finished
+        assert run.recipe().train.epochs == 1
+        rate = table.loc[row.Index, "optimizer.learning_rate"]
+        assert run.recipe().optimizer.learning_rate == rate
+        assert 1e-4 <= rate <= 1
+        assert read_history(run.history).val_accuracy.iloc[-1] == row.val_accuracy
+    assert table["optimizer.learning_rate"].nunique() == 2
+    best = load_recipe(folder / "best.toml")
+    assert best.optimizer.learning_rate == table["optimizer.learning_rate"].iloc[0]
+    assert best.train.epochs == 5
+    assert best.name == "lenet5-digits-best"
+    assert str(folder / "best.toml") in output
+
+    code, _, errors = command("tune", "lenet5-digits", "--trials", 3, "--to", folder, "--resume", *overrides)
+    assert code == 0, errors
+    more = pd.read_csv(folder / "trials.csv")
+    assert len(more) == 3
+    assert set(table.run) < set(more.run)
+
+
+def test_bayesian_search_runs(tmp_path):
+    recipe = load_recipe("lenet5-digits", [*TUNED, "tune.tuner=bayesian", "tune.objective=val_loss"])
+    table = kerasnets.tune(recipe, trials=4, to=tmp_path / "search")
+    assert table.val_loss.is_monotonic_increasing
+    assert len(table) == 4
+
+
+def test_tune_refuses_what_cannot_be_searched(tmp_path, refused, run_copy):
+    where = ("--to", tmp_path / "search")
+    said = refused("tune", "lenet5-digits", *where, "--set", "tune.parameters={}")
+    assert "tune.parameters: found none, allowed: ranges" in said
+    assert "data.validation: found 0" in refused(
+        "tune", "lenet5-digits", *where, "--set", "data.validation=0.0"
+    )
+    assert "no number of that name" in refused(
+        "tune", "lenet5-digits", *where,
+        "--set", "tune.parameters.optimizer.rate.min=1", "--set", "tune.parameters.optimizer.rate.max=2",
+    )  # fmt: skip
+    assert not (tmp_path / "search").exists()
+    assert "already holds a search" in refused("tune", "lenet5-digits", "--to", run_copy)
+
+
+def test_what_fails_in_a_trial_stops_the_search(tmp_path, image_folder):
+    recipe = load_recipe("lenet5-digits", ["data.source=folder", f"data.path={image_folder}"])
+    (image_folder / "digit0" / "00.png").write_text("broken")
+    with pytest.raises(UserError, match=r"00\.png: not a readable image"):
+        kerasnets.tune(recipe, trials=2, to=tmp_path / "search")
+
+
+def test_dataset_file_says_what_was_trained_on(default_run):
+    dataset = json.loads((default_run / "dataset.json").read_text())
+    assert dataset["images"] == {"train": 1294, "validation": 144, "test": 359}
+    assert dataset["classes"] == list("0123456789")
