@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from kerasnets import models, runtime
-from kerasnets.errors import UserError
+from kerasnets import runtime
+from kerasnets.errors import UserError, nearest
 from kerasnets.recipe import Recipe, load_recipe
-from kerasnets.training.run_directory import RunDirectory
+from kerasnets.training.start import start_training
+
+EXPORT_KINDS = ("saved_model", "onnx")
 
 
 def train(recipe, run=None, resume=False):
@@ -24,19 +26,7 @@ def train(recipe, run=None, resume=False):
         UserError: the recipe, its data or the directory cannot be used.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    directory = RunDirectory(run or Path("runs", recipe.name))
-    try:
-        models.check_name(recipe.model.name)
-    except UserError as error:
-        raise UserError(f"{recipe.origin}: model.name: {error}") from None
-    directory.check_free()
-    directory.check_usable(recipe, resume)
-    if not directory.finished:
-        runtime.prepare()
-        from kerasnets.training.run import run_training
-
-        run_training(recipe, directory, resume)
-    return directory.path
+    return start_training(recipe, run or Path("runs", recipe.name), resume)
 
 
 def evaluate(run, split="test"):
@@ -101,23 +91,30 @@ def tune(recipe, trials=8, to=None, resume=False):
     return tune_recipe(recipe, trials, Path(to or Path("runs", f"{recipe.name}-tune")), resume)
 
 
-def export(run, to=None):
-    """Write a finished run as a SavedModel that takes raw images, and check it in a fresh process.
+def export(run, to=None, kind="saved_model"):
+    """Write a finished run for others to use, and check what was written against the network in memory.
 
     Args:
         run: the run directory.
-        to: folder of the numbered versions; by default `export` in the run directory.
+        to: folder of the exports; by default `export` in the run directory.
+        kind: "saved_model", which takes raw images and gets the next integer as its name, or "onnx", which
+            takes images of the network's size and gets the recipe's name.
 
     Returns:
-        `pathlib.Path` of the new version.
+        `pathlib.Path` of the SavedModel or the file.
 
     Raises:
-        UserError: no finished run lies there, or the folder cannot be used.
+        UserError: no finished run lies there, the folder cannot be used, or the extra `onnx` is missing.
+        FailureError: what was written does not agree; it is not kept.
     """
+    if kind not in EXPORT_KINDS:
+        raise UserError(
+            f"export to {kind!r}, allowed: {', '.join(EXPORT_KINDS)}{nearest(kind, EXPORT_KINDS)}"
+        )
     runtime.prepare()
     from kerasnets.exporting import export_run
 
-    return export_run(run, to)
+    return export_run(run, to, kind)
 
 
 def write_report(run):

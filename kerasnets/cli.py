@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kerasnets import api
-from kerasnets.errors import UserError
+from kerasnets.errors import FailureError, UserError
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import load_recipe, recipe_names
 from kerasnets.training.run_directory import RunDirectory
@@ -101,12 +101,11 @@ def predict(
 @app.command()
 def export(
     run: RunArgument,
-    to: Annotated[
-        Path | None, typer.Option(help="Folder of the numbered versions.", show_default="RUN/export")
-    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Folder of the exports.", show_default="RUN/export")] = None,
+    kind: Annotated[str, typer.Option("--format", help="saved_model or onnx.")] = "saved_model",
 ):
-    """Write a finished run as a SavedModel that takes raw images."""
-    print(f"exported: {api.export(run, to)}")
+    """Write a finished run as a SavedModel that takes raw images, or as ONNX."""
+    print(f"exported: {api.export(run, to, kind)}")
 
 
 @app.command()
@@ -129,7 +128,7 @@ def main():
         app(standalone_mode=True)
     except UserError as error:
         _stop(error, 2)
-    except OSError as error:
+    except (FailureError, OSError) as error:
         _stop(error, 1)
 
 

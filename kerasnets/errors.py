@@ -1,13 +1,17 @@
-"""The one exception whose message is meant for a user: a single line, exit code 2."""
+"""The exceptions whose message is meant for a user: a single line each."""
 
 import difflib
 
 
 class UserError(Exception):
-    """Something the user gave cannot be used.
+    """Something the user gave cannot be used: exit code 2.
 
     The message is one line: the file, key or path; what was found; what is allowed.
     """
+
+
+class FailureError(Exception):
+    """Something went wrong that is not the user's to mend: exit code 1, and one line that says all of it."""
 
 
 def nearest(word, allowed):

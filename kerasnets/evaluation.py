@@ -6,7 +6,7 @@ import pandas as pd
 import tensorflow as tf
 
 from kerasnets.data.decoding import decode
-from kerasnets.data.pipeline import evaluation_batches
+from kerasnets.data.pipeline import evaluation_batches, raw_images
 from kerasnets.data.sources import load_dataset
 from kerasnets.errors import UserError
 from kerasnets.losses import example_loss
@@ -22,6 +22,13 @@ def load_run_dataset(trained):
     if dataset.classes != trained.classes:
         raise UserError(f"{trained.directory}: its data has changed: the classes are others now")
     return dataset
+
+
+def real_images(trained, count=100):
+    """Return up to `count` raw images that a run was not fitted to: uint8 arrays (height, width, C)."""
+    splits = load_run_dataset(trained).splits
+    split = splits.get("test") or splits.get("validation") or splits["train"]
+    return raw_images(split, count, trained.preprocessing.image_shape[-1])
 
 
 def evaluate_run(run, split):

@@ -13,22 +13,27 @@ import tensorflow as tf
 
 from kerasnets import serving_check
 from kerasnets.data.decoding import decode
-from kerasnets.data.pipeline import raw_images
-from kerasnets.errors import UserError
-from kerasnets.evaluation import load_run_dataset, predict_probabilities
+from kerasnets.errors import FailureError, UserError
+from kerasnets.evaluation import predict_probabilities, real_images
 from kerasnets.files import sync
+from kerasnets.onnx_export import write_onnx
 from kerasnets.training.trained import open_run
 
-CHECKED_IMAGES = 100
 
-
-def export_run(run, to):
+def export_run(run, to, kind):
     """Export a finished run; see `kerasnets.export`."""
     trained = open_run(run, "export")
     folder = Path(to) if to else trained.directory.path / "export"
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder}: found a file, allowed: a folder for the numbered versions")
+        raise UserError(f"{folder}: found a file, allowed: a folder for the exports")
     folder.mkdir(parents=True, exist_ok=True)
+    if kind == "onnx":
+        return write_onnx(trained, folder / f"{trained.recipe.name}.onnx")
+    return _export_version(trained, folder)
+
+
+def _export_version(trained, folder):
+    """Write, check and number a SavedModel."""
     temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=folder))
     try:
         write_saved_model(trained, temporary / "model")
@@ -79,9 +84,7 @@ def write_saved_model(trained, path):
 
 def _check(trained, model, images_file):
     """Reload in a process that has TensorFlow and nothing of ours, and compare on real images."""
-    splits = load_run_dataset(trained).splits
-    split = splits.get("test") or splits.get("validation") or splits["train"]
-    images = raw_images(split, CHECKED_IMAGES, trained.preprocessing.image_shape[-1])
+    images = real_images(trained)
     expected = np.concatenate([predict_probabilities(trained, image[None]) for image in images])
     np.savez(images_file, expected, *images)
     command = [sys.executable, "-I", serving_check.__file__, str(model), str(images_file)]
@@ -90,7 +93,7 @@ def _check(trained, model, images_file):
     )
     if done.returncode:
         lines = (done.stderr.strip() or done.stdout.strip() or "no output").splitlines()
-        raise RuntimeError(f"the exported model failed its check in a fresh process: {lines[-1]}")
+        raise FailureError(f"the exported model failed its check in a fresh process: {lines[-1]}")
     print(done.stdout.strip())
 
 

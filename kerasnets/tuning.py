@@ -10,11 +10,11 @@ import pandas as pd
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.errors import FatalError
 
-from kerasnets import api
 from kerasnets.errors import UserError
 from kerasnets.files import owned, whole_file, write_text
 from kerasnets.recipe import changed, load_recipe
 from kerasnets.training.recording import read_history
+from kerasnets.training.start import start_training
 
 ORACLES = {
     "random": keras_tuner.oracles.RandomSearchOracle,
@@ -94,7 +94,7 @@ class RecipeSearch(BaseTuner):
             changes["train.epochs"] = self.recipe.tune.epochs
         try:
             # its own run, gone on with where a stopped search left it
-            run = api.train(changed(self.recipe, changes), self._run(trial), resume=True)
+            run = start_training(changed(self.recipe, changes), self._run(trial), resume=True)
             history = read_history(run / "history.csv")
             if self.recipe.tune.objective not in history:
                 raise UserError(

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import kerasnets
 from kerasnets.data.sources import load_dataset
-from kerasnets.errors import UserError
+from kerasnets.errors import FailureError, UserError
 from kerasnets.evaluation import predict_probabilities
 from kerasnets.recipe import load_recipe
 from kerasnets.training.recording import read_history
@@ -133,7 +133,7 @@ def test_an_export_that_fails_its_check_is_not_kept(run_copy, monkeypatch, tmp_p
 
     monkeypatch.setattr(exporting, "predict_probabilities", wrong)
     monkeypatch.setattr(exporting, "write_saved_model", _write_right)
-    with pytest.raises(RuntimeError, match="probabilities differ by"):
+    with pytest.raises(FailureError, match="probabilities differ by"):
         kerasnets.export(run_copy, tmp_path / "exports")
     assert list((tmp_path / "exports").iterdir()) == []
 
@@ -148,6 +148,23 @@ def _write_right(trained, path):
 
 
 from kerasnets.exporting import write_saved_model as WRITE  # noqa: E402, N812
+
+
+def test_onnx_gives_the_same_predictions_in_onnxruntime(
+    default_run, digits_to_test, tmp_path, command, refused
+):
+    import onnxruntime
+
+    code, output, errors = command("export", default_run, "--to", tmp_path / "exports", "--format", "onnx")
+    assert code == 0, errors
+    (file,) = (tmp_path / "exports").iterdir()
+    assert str(file) in output
+    trained = open_run(default_run, "test")
+    raw = digits_to_test.images[:100]
+    session = onnxruntime.InferenceSession(file)
+    found = session.run(None, {"images": trained.preprocessing.spatial(raw).numpy()})[0]
+    np.testing.assert_allclose(found, predict_probabilities(trained, raw), atol=1e-5)
+    assert "did you mean 'onnx'" in refused("export", default_run, "--format", "onxx")
 
 
 def test_damaged_runs_are_refused(run_copy, refused):

@@ -14,6 +14,7 @@ import tensorflow as tf
 from kerasnets.callbacks.diagnostics_log import read_diagnostics
 
 import kerasnets
+from kerasnets.data import folder
 from kerasnets.data.pipeline import evaluation_batches, training_batches
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
@@ -146,7 +147,9 @@ def test_one_step_is_gradient_descent_on_the_loss_with_l2():
     assert history["loss"] == [pytest.approx(float(loss) + penalty, rel=1e-5)]
 
 
-COMMAND = [sys.executable, "-c", "from kerasnets.cli import main; main()"]
+# a shell's background job ignores Ctrl-C, and would hand that on
+HEED_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+COMMAND = [sys.executable, "-c", f"{HEED_CTRL_C}; from kerasnets.cli import main; main()"]
 
 
 def test_a_fresh_process_trains_on_two_logical_devices(tmp_path):
@@ -217,9 +220,26 @@ def test_damaged_or_foreign_checkpoints_are_refused(run_copy):
     assert directory.result()["test"]["accuracy"] >= 0.97
 
 
+def test_a_photo_that_breaks_after_the_check_is_one_line(image_folder, tmp_path, command, monkeypatch):
+    (image_folder / "digit1" / "03.png").write_bytes(b"broken meanwhile")
+    monkeypatch.setattr(folder, "check_images", lambda *arguments: None)
+    # the statistics' pass reads every photo first, so none are taken
+    overrides = [
+        "data.source=folder",
+        f"data.path={image_folder}",
+        "train.batch_size=8",
+        "preprocess.1.op=scale",
+    ]
+    arguments = [part for override in [*overrides, "augment=[]"] for part in ("--set", override)]
+    code, _, errors = command("train", "lenet5-digits", "--run", tmp_path / "run", *arguments)
+    assert code == 1
+    assert errors.splitlines()[-1].startswith(f"kerasnets: {tmp_path / 'run'}: training stopped: ")
+    assert "Traceback" not in errors
+
+
 def test_an_interrupted_run_says_so_is_locked_meanwhile_and_goes_on(tmp_path, refused):
     """A real process: another one is refused while it writes; Ctrl-C; resume gives the unbroken run."""
-    overrides = ["train.epochs=6", "train.batch_size=64"]
+    overrides = ["train.epochs=10", "train.batch_size=64"]
     recipe, run = load_recipe("lenet5-digits", overrides), tmp_path / "run"
     arguments = ["train", "lenet5-digits", "--run", str(run), "--set", overrides[0], "--set", overrides[1]]
     process = subprocess.Popen(
@@ -236,7 +256,7 @@ def test_an_interrupted_run_says_so_is_locked_meanwhile_and_goes_on(tmp_path, re
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors.splitlines()[-1].startswith("kerasnets: interrupted")
-    assert 1 <= RunDirectory(run).epochs_done() < 6
+    assert 1 <= RunDirectory(run).epochs_done() < 10
     assert "already holds a run stopped after epoch" in refused(*arguments)
     assert "unfinished" in refused("export", run)
     kerasnets.train(recipe, run, resume=True)

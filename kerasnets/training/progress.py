@@ -54,6 +54,7 @@ class Progress(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         """Print the epoch's line."""
         now = time.monotonic()
+        self._epoch = epoch + 1
         numbers = "  ".join(f"{name} {float(logs[name]):.4g}" for name in SHOWN if name in logs)
         self._clear()
         width = len(str(self.epochs))
@@ -61,7 +62,6 @@ class Progress(keras.callbacks.Callback):
         rate = f"  {self.steps * self.batch_size / (now - self._epoch_start):,.0f} images/s"
         self._print(f"epoch {epoch + 1:{width}}/{self.epochs}  {numbers}{rate}{left}\n")
         self._shown = now
-        self._epoch = epoch + 1
 
     def _show(self, step, now):
         rate = self._clock_steps * self.batch_size / (now - self._clock_start)

@@ -3,6 +3,7 @@
 import logging
 import os
 import platform
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from kerasnets.data.dataset import Dataset
 from kerasnets.data.pipeline import evaluation_batches, spatial_batches, training_batches
 from kerasnets.data.preprocessing import Preprocessing, moments
 from kerasnets.data.sources import load_dataset
-from kerasnets.errors import UserError
+from kerasnets.errors import FailureError, UserError
 from kerasnets.files import whole_file, write_json, write_text
 from kerasnets.initialization import initialize
 from kerasnets.losses import example_loss
@@ -91,7 +92,10 @@ def run_training(recipe, directory, resume):
         with strategy.scope():
             if first_epoch:
                 restore_checkpoint(directory.checkpoint(first_epoch), model)
-            _fit(prepared, model, directory, first_epoch)
+            try:
+                _fit(prepared, model, directory, first_epoch)
+            except tf.errors.OpError as error:
+                raise FailureError(f"{directory}: training stopped: {_cause(error)}") from error
             seconds = time.monotonic() - started
             _finish(prepared, model, network, directory, first_epoch, seconds)
 
@@ -220,6 +224,15 @@ def _fit(prepared, model, directory, first_epoch):
         callbacks=_callbacks(prepared, directory, first_epoch),
         verbose=0,
     )
+
+
+def _cause(error):
+    """Return the line of a TensorFlow error that says what happened, without where in the graph."""
+    lines = [re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", line).strip() for line in str(error.message).splitlines()]
+    said = [
+        line for line in lines if line and not line.startswith(("File ", "Detected at ", "[[", "Graph exec"))
+    ]
+    return said[0] if said else type(error).__name__
 
 
 def _callbacks(prepared, directory, first_epoch):

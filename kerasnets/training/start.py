@@ -1,0 +1,30 @@
+"""The way into training: what can be refused at once is refused before TensorFlow is loaded."""
+
+from kerasnets import models, runtime
+from kerasnets.errors import UserError
+from kerasnets.training.run_directory import RunDirectory
+
+
+def start_training(recipe, run, resume):
+    """Train a recipe; see `kerasnets.train`.
+
+    Args:
+        recipe: a `Recipe`.
+        run: path of the run directory.
+        resume: go on with an unfinished run there, and leave a finished one as it is.
+    """
+    directory = RunDirectory(run)
+    try:
+        models.check_name(recipe.model.name)
+    except UserError as error:
+        raise UserError(f"{recipe.origin}: model.name: {error}") from None
+    directory.check_free()
+    directory.check_usable(recipe, resume)
+    if directory.finished:
+        print(f"{directory}: finished already; give another --run to train anew")
+        return directory.path
+    runtime.prepare()
+    from kerasnets.training.run import run_training
+
+    run_training(recipe, directory, resume)
+    return directory.path
