@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +27,9 @@ def whole_file(path):
         sync(temporary)
         temporary.replace(path)
         sync(path.parent)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # "No space left on device" alone says not where
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -54,6 +58,8 @@ def sync(path):
 def owned(folder):
     """Be the one process that writes `folder`, created if need be; the ownership dies with the process.
 
+    What a killed owner left half-written is removed.
+
     Raises:
         UserError: another process owns it.
     """
@@ -71,4 +77,7 @@ def owned(folder):
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
+        for leftover in folder.rglob(".*.tmp*"):
+            if re.search(r"\.\d+\.tmp", leftover.name):
+                leftover.unlink()
         yield
