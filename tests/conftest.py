@@ -5,19 +5,9 @@ import sys
 
 import pytest
 
-from kerasnets import runtime
-
-runtime.prepare()
-
-import tensorflow as tf  # noqa: E402 - after the runtime is prepared
-
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 4
-)
-
-import kerasnets  # noqa: E402
-from kerasnets import cli  # noqa: E402
-from kerasnets.recipe import load_recipe  # noqa: E402
+import kerasnets
+from kerasnets import cli, runtime
+from kerasnets.recipe import load_recipe
 
 QUICK = (
     "train.epochs=2",
@@ -25,6 +15,15 @@ QUICK = (
     "diagnostics.update_ratio_every=10",
     "diagnostics.activation_stats_every=10",
 )
+
+
+def pytest_configure():
+    """Before any test module loads TensorFlow."""
+    runtime.prepare()
+    import tensorflow as tf
+
+    four = [tf.config.LogicalDeviceConfiguration()] * 4
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], four)
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +77,7 @@ def refused(command):
 @pytest.fixture
 def image_folder(tmp_path):
     """A folder of real images: 60 of the bundled digits as PNG files, three classes, sizes that differ."""
+    import tensorflow as tf
     from sklearn.datasets import load_digits
 
     bunch = load_digits()

@@ -60,6 +60,7 @@ def test_the_run_directory_holds_what_it_should(default_run):
     assert [run.checkpoint(epoch).exists() for epoch in (28, 29, 30)] == [False, True, True]
     environment = json.loads(run.environment.read_text())
     assert environment["packages"]["keras"] == keras.__version__
+    assert environment["onednn"] == "1"
     assert not [path for path in default_run.rglob("*") if ".tmp" in path.name]
 
 
