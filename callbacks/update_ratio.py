@@ -104,7 +104,7 @@ class UpdateRatio(CadencedCallback):
         self.log.save()
 
     def _watch(self, layer, ratio, low, high):
-        outside = "below" if ratio < low else "above" if ratio > high else None
+        outside = "below" if ratio < low else "above" if not ratio <= high else None  # nan too
         if outside and outside != self._outside.get(layer):
             bound, advice = (low, "low") if outside == "below" else (high, "high")
             log.warning(

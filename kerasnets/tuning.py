@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import math
+import shutil
 from pathlib import Path
 
 import keras
@@ -33,6 +35,10 @@ def tune_recipe(recipe, trials, folder, resume):
         try:
             search.search()
         except FatalError as error:  # Keras Tuner goes on after any other exception of a trial
+            if isinstance(error.__cause__, UserError) and not search.oracle.end_order:
+                shutil.rmtree(
+                    folder
+                )  # the first trial could not even start: there is no search to go on with
             raise error.__cause__ from None
     return search.write_results()
 
@@ -116,7 +122,7 @@ class RecipeSearch(BaseTuner):
             {
                 "trial": int(trial.trial_id),
                 **trial.hyperparameters.values,
-                objective.name: trial.score,
+                objective.name: math.nan if trial.score is None else trial.score,
                 "run": str(self._run(trial)),
             }
             for trial in self.oracle.trials.values()
@@ -127,6 +133,9 @@ class RecipeSearch(BaseTuner):
         with whole_file(self.folder / "trials.csv") as temporary:
             table.to_csv(temporary, index=False)
         best = table.iloc[0]
+        if not math.isfinite(best[objective.name]):
+            ranges = ", ".join(f"tune.parameters.{key}" for key in self.recipe.tune.parameters)
+            raise UserError(f"{self.recipe.origin}: no trial has a finite {objective.name}: lower {ranges}")
         values = {key: float(best[key]) for key in self.recipe.tune.parameters}
         recipe = changed(self.recipe, {**values, "name": f"{self.recipe.name}-best"})
         said = f"{objective.name} {best[objective.name]:.4f}"

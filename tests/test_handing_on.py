@@ -268,6 +268,17 @@ def test_what_fails_in_a_trial_stops_the_search(tmp_path, image_folder):
     (image_folder / "digit0" / "00.png").write_text("broken")
     with pytest.raises(UserError, match=r"00\.png: not a readable image"):
         kerasnets.tune(recipe, trials=2, to=tmp_path / "search")
+    assert not (tmp_path / "search").exists()
+
+
+def test_a_search_in_which_every_trial_diverges_says_so(tmp_path, refused):
+    overrides = [*TUNED, "tune.objective=val_loss", "regularization.l2=1.0", "optimizer.momentum=0.0"]
+    searched = "tune.parameters.optimizer.learning_rate"
+    overrides += [f"{searched}.min=90", f"{searched}.max=100"]
+    arguments = [part for override in overrides for part in ("--set", override)]
+    said = refused("tune", "lenet5-digits", "--trials", 1, "--to", tmp_path / "search", *arguments)
+    assert f"no trial has a finite val_loss: lower {searched}" in said
+    assert len(pd.read_csv(tmp_path / "search" / "trials.csv")) == 1
 
 
 def test_dataset_file_says_what_was_trained_on(default_run):
