@@ -18,9 +18,9 @@ from kerasnets.data import folder
 from kerasnets.data.pipeline import evaluation_batches, training_batches
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
+from kerasnets.training.prepared import make_model, prepare
 from kerasnets.training.progress import Progress
 from kerasnets.training.recording import read_history
-from kerasnets.training.run import make_model, prepare
 from kerasnets.training.run_directory import RunDirectory
 from kerasnets.training.strategy import make_strategy
 

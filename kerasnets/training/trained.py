@@ -9,7 +9,7 @@ from kerasnets.arrays import DAMAGED
 from kerasnets.data.preprocessing import Preprocessing
 from kerasnets.errors import UserError
 from kerasnets.recipe import Recipe
-from kerasnets.training.run import build_network
+from kerasnets.training.prepared import build_network
 from kerasnets.training.run_directory import RunDirectory
 
 
