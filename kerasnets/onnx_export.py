@@ -1,5 +1,6 @@
 """A run as an ONNX file, for runtimes without TensorFlow."""
 
+import importlib
 import warnings
 
 import keras
@@ -24,8 +25,8 @@ def write_onnx(trained, path):
         FailureError: onnxruntime and the network do not agree.
     """
     try:
+        importlib.import_module("tf2onnx")  # what Keras converts with
         import onnxruntime
-        import tf2onnx  # noqa: F401 - what Keras converts with
     except ImportError as error:
         raise UserError(
             f"--format onnx needs {error.name}: install the extra, pip install 'kerasnets[onnx]'"

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import importlib
 import os
 import sys
 
@@ -22,7 +23,7 @@ def prepare():
     if sys.platform == "linux":
         _keep_freed_memory()
     with _without_chatter():
-        import tensorflow  # noqa: F401 - loaded here for its chatter only
+        importlib.import_module("tensorflow")
 
 
 def _keep_freed_memory():

@@ -66,6 +66,7 @@ MISTAKES = [
     ),
     ("tune.parameters.optimizer.learning_rate.max=1000", "optimizer.learning_rate: found 1000.0", ""),
     ("optimizer.learning_rate.x=1", "optimizer.learning_rate.x: learning_rate is a value, not a table", ""),
+    ("name=../up", "name: found '../up', allowed: a folder's name", ""),
     ("train.epochs", "--set train.epochs: allowed: dotted.key=value", ""),
 ]
 

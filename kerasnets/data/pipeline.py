@@ -78,9 +78,8 @@ def raw_images(split, count, channels):
 
 def _reader(split, preprocessing):
     """Return a function from indices (B,) to (float32 images of the input size, labels (B,))."""
-    labels = tf.constant(split.labels)
     with tf.device("CPU"):  # the whole set stays in host memory
-        images = tf.constant(split.images)
+        images, labels = tf.constant(split.images), tf.constant(split.labels)
     if split.images.dtype == np.uint8:
         return lambda indices: (preprocessing.spatial(tf.gather(images, indices)), tf.gather(labels, indices))
 

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -321,6 +321,13 @@ class Recipe(Section):
     def origin(self):
         """The file this recipe was read from, for messages."""
         return self._origin
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_a_folders(cls, name):
+        if not name.strip() or "/" in name or name.startswith("."):
+            raise ValueError(f"found {name!r}, allowed: a folder's name, without / or a leading dot")
+        return name
 
     @model_validator(mode="after")
     def _spatial_steps_come_first(self):

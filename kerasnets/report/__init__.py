@@ -62,7 +62,8 @@ def _diagnostic_sections(diagnostics, band):
     sections = []
     if len(ratios):
         said = (
-            f"‖Δw‖/‖w‖ of single steps, per layer. Shaded: {band[0]:g} to {band[1]:g}; about 1e-3 is healthy."
+            f"‖Δw‖/‖w‖ of single steps, per layer. Shaded: {band[0]:g} to {band[1]:g}; about 1e-3 is "
+            "healthy. Where a schedule lowers the rate, the ratio falls with it."
         )
         sections.append(("Update ratios", said, figures.update_ratios(ratios, band)))
     if len(variances):

@@ -20,12 +20,13 @@ def make_strategy(kind="auto", devices=0):
     if gpus and devices > len(gpus):
         raise UserError(f"train.devices: found {devices}, allowed: up to {len(gpus)}, the GPUs there are")
     _grow_memory(gpus)
-    if kind == "single" or (kind == "auto" and max(devices, 1 if devices else len(gpus)) < 2):
+    count = devices or len(gpus) or 1
+    if kind == "single" or (kind == "auto" and count == 1):
         return tf.distribute.get_strategy()
     if gpus:
-        return tf.distribute.MirroredStrategy([f"GPU:{index}" for index in range(devices or len(gpus))])
+        return tf.distribute.MirroredStrategy([f"GPU:{index}" for index in range(count)])
     # collective kernels key their groups by process: a second strategy of another size would be refused
-    return tf.distribute.MirroredStrategy(_logical_cpus(devices or 1), tf.distribute.ReductionToOneDevice())
+    return tf.distribute.MirroredStrategy(_logical_cpus(count), tf.distribute.ReductionToOneDevice())
 
 
 def _grow_memory(gpus):
