@@ -75,6 +75,7 @@ class ActivationStats(CadencedCallback):
         self._network = None
 
     def _measure(self):
+        _ = self.model  # on JAX, asking for the model is what brings its variables up to date
         outputs = self._network(self.probe, training=False)
         variances = []
         for layer, output in zip(self._layers, outputs, strict=True):
