@@ -4,6 +4,7 @@ import logging
 
 import keras
 import numpy as np
+
 from kerasnets.callbacks.cadence import CadencedCallback
 from kerasnets.callbacks.diagnostics_log import as_log
 

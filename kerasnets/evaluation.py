@@ -7,18 +7,15 @@ import tensorflow as tf
 
 from kerasnets.data.decoding import decode
 from kerasnets.data.pipeline import evaluation_batches, raw_images
-from kerasnets.data.sources import load_dataset
 from kerasnets.errors import UserError
 from kerasnets.losses import example_loss
+from kerasnets.training.prepared import recipe_dataset
 from kerasnets.training.trained import open_run
 
 
 def load_run_dataset(trained):
     """Return the `Dataset` a run was trained on, split as it was then."""
-    recipe, data = trained.recipe, trained.recipe.data
-    dataset = load_dataset(
-        data.source, data.path, data.channels, data.validation, data.test, recipe.train.seed, data.workers
-    )
+    dataset = recipe_dataset(trained.recipe)
     if dataset.classes != trained.classes:
         raise UserError(f"{trained.directory}: its data has changed: the classes are others now")
     return dataset

@@ -77,7 +77,23 @@ def owned(folder):
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        for leftover in folder.rglob(".*.tmp*"):
-            if re.search(r"\.\d+\.tmp", leftover.name):
-                leftover.unlink()
+        _remove_leftovers(folder)
         yield
+
+
+def _remove_leftovers(folder):
+    """Remove temporary files of processes that are no more."""
+    for leftover in folder.rglob(".*.tmp*"):
+        named = re.search(r"\.(\d+)\.tmp", leftover.name)
+        if named and not _alive(int(named[1])):
+            leftover.unlink(missing_ok=True)
+
+
+def _alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        pass
+    return True

@@ -38,9 +38,8 @@ def write_onnx(trained, path):
     right = np.asarray(model(images))  # called once: Keras exports no functional model before that
     with whole_file(path) as temporary:
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", FutureWarning
-            )  # Keras 3.15 looks for np.object, which NumPy 2 has not
+            # Keras 3.15 asks whether NumPy has np.object
+            warnings.simplefilter("ignore", FutureWarning)
             model.export(str(temporary), format="onnx", verbose=False)
         session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
         found = session.run(None, {session.get_inputs()[0].name: images})[0]

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+
 from kerasnets.callbacks import ActivationStats, DiagnosticsLog, UpdateRatio
 from kerasnets.callbacks.activation_stats import QUANTITIES
 from kerasnets.callbacks.diagnostics_log import COLUMNS, read_diagnostics

@@ -64,13 +64,18 @@ def test_a_folder_has_one_owner_and_loses_it_with_the_process(tmp_path):
 
 def test_a_new_owner_removes_what_a_killed_one_left_half_written(tmp_path):
     (tmp_path / "checkpoints").mkdir()
-    half = tmp_path / "checkpoints" / ".epoch-00003.4711.tmp.npz"
+    killed = subprocess.Popen(["true"])
+    killed.wait()
+    half = tmp_path / "checkpoints" / f".epoch-00003.{killed.pid}.tmp.npz"
+    growing = tmp_path / f".report.{os.getppid()}.tmp.html"
     mine = tmp_path / ".notes.tmp"
     half.write_text("half")
+    growing.write_text("a process that lives is writing this")
     mine.write_text("not a temporary file of ours")
     with owned(tmp_path):
         assert not half.exists()
         assert mine.exists()
+        assert growing.exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 cut"])

@@ -107,6 +107,21 @@ def test_a_damaged_published_file_is_named(tmp_path):
         load_dataset("mnist")
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"x_train": np.zeros((40, 8, 8))}, r"mnist\.npz: x_train: found float64"),
+        ({"y_test": np.full(20, 10)}, r"mnist\.npz: found label 10, allowed: below 10"),
+        ({"y_train": np.zeros(3, int)}, r"mnist\.npz: y_train: found int64 of shape \(3,\)"),
+    ],
+)
+def test_published_files_with_other_contents_are_refused(tmp_path, changes, said):
+    (tmp_path / "data").mkdir()
+    np.savez(tmp_path / "data/mnist.npz", **(_published_arrays() | changes))
+    with pytest.raises(UserError, match=said):
+        load_dataset("mnist")
+
+
 def test_npz_brings_its_own_splits_and_class_names(tmp_path):
     images, labels = _digits(900)
     np.savez(

@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from kerasnets.callbacks.diagnostics_log import read_diagnostics
 
 import kerasnets
+from kerasnets.callbacks.diagnostics_log import read_diagnostics
 from kerasnets.data import folder
 from kerasnets.data.pipeline import evaluation_batches, training_batches
 from kerasnets.errors import UserError
@@ -186,6 +186,9 @@ def test_a_folder_of_other_files_or_a_file_is_refused(tmp_path, refused):
     said = refused("train", "lenet5-digits", "--run", tmp_path / "full" / "thesis.txt")
     assert "found a file" in said
     assert [path.name for path in (tmp_path / "full").iterdir()] == ["thesis.txt"]
+    (tmp_path / "full" / "lock").write_text("another program's")
+    assert "a folder with other files" in refused("train", "lenet5-digits", "--run", tmp_path / "full")
+    assert (tmp_path / "full" / "lock").read_text() == "another program's"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from kerasnets.arrays import read_arrays
-from kerasnets.data.dataset import Dataset, Split
+from kerasnets.data.dataset import Dataset
+from kerasnets.data.npz import npz_split
 from kerasnets.errors import UserError
 
 DEBIAN = Path("/usr/share/datasets")
@@ -50,21 +51,16 @@ def read_published(name):
     Raises:
         UserError: found nowhere and not downloadable, or a file found is not readable.
     """
-    arrays = None
-    for place in search_places():
-        arrays = _read_place(place, name)
-        if arrays is not None:
-            break
-    else:
-        arrays = _download(name)
-    images = {key: _with_channels(arrays[f"x_{key}"]) for key in ("train", "test")}
-    labels = {key: arrays[f"y_{key}"].reshape(-1).astype("int64") for key in ("train", "test")}
-    train, test = (Split(images[key], labels[key]) for key in ("train", "test"))
-    return Dataset(CLASSES[name], train.images.shape[1:], train, test=test)
-
-
-def _with_channels(images):
-    return images if images.ndim == 4 else images[..., None]
+    found = next(filter(None, (_read_place(place, name) for place in search_places())), None)
+    path, arrays = found or (name, _download(name))
+    classes = CLASSES[name]
+    train, test = npz_split(arrays, "train", path), npz_split(arrays, "test", path)
+    highest = max(train.labels.max(), test.labels.max())
+    if highest >= len(classes):
+        raise UserError(
+            f"{path}: found label {highest}, allowed: below {len(classes)}, the classes of {name}"
+        )
+    return Dataset(classes, train.images.shape[1:], train, test=test)
 
 
 def _read_place(place, name):
@@ -74,10 +70,10 @@ def _read_place(place, name):
         if not set(IDX_FILES) <= set(arrays):
             found = ", ".join(arrays) or "none"
             raise UserError(f"{archive}: found arrays {found}, allowed: {', '.join(IDX_FILES)}")
-        return arrays
+        return archive, arrays
     for folder in (place / name, place / name.replace("_", "-")):
         if all((folder / file).is_file() for file in IDX_FILES.values()):
-            return {key: read_idx(folder / file) for key, file in IDX_FILES.items()}
+            return folder, {key: read_idx(folder / file) for key, file in IDX_FILES.items()}
     return None
 
 

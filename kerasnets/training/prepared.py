@@ -38,12 +38,17 @@ class Prepared:
         return len(self.dataset.train) // self.recipe.train.batch_size
 
 
-def prepare(recipe):
-    """Load the data of a recipe and take the statistics its preprocessing needs."""
+def recipe_dataset(recipe):
+    """Load the images a recipe names, split as it says."""
     data = recipe.data
-    dataset = load_dataset(
+    return load_dataset(
         data.source, data.path, data.channels, data.validation, data.test, recipe.train.seed, data.workers
     )
+
+
+def prepare(recipe):
+    """Load the data of a recipe and take the statistics its preprocessing needs."""
+    dataset = recipe_dataset(recipe)
     if len(dataset.train) < recipe.train.batch_size:
         raise UserError(
             f"{recipe.origin}: train.batch_size: found {recipe.train.batch_size}, "
@@ -52,7 +57,7 @@ def prepare(recipe):
     preprocessing = Preprocessing([step.model_dump() for step in recipe.preprocess], dataset.image_shape)
 
     def batches():
-        return spatial_batches(dataset.train, preprocessing, data.workers)
+        return spatial_batches(dataset.train, preprocessing, recipe.data.workers)
 
     preprocessing.fit(batches)
     operations = [operation.model_dump() for operation in recipe.augment]

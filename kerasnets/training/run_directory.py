@@ -75,8 +75,8 @@ class RunDirectory:
         return [int(name[1]) for name in names if name]
 
     def check_free(self):
-        """Raise UserError if another process is writing here; changes nothing."""
-        if (self.path / "lock").is_file():
+        """Raise UserError if another process is writing a run here."""
+        if self.exists:
             with self.locked():
                 pass
 
