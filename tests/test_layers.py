@@ -1,0 +1,147 @@
+"""Layers of our own, against TensorFlow's operations, Keras's layers and formulas."""
+
+import json
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from kerasnets.layers.normalization import BatchNormalization, LocalResponseNormalization
+from kerasnets.layers.zero_padding_shortcut import ZeroPaddingShortcut
+
+RNG = np.random.default_rng(0)
+MAPS = RNG.normal(1.0, 3.0, size=(8, 5, 6, 7)).astype("float32")
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"depth_radius": 1, "bias": 1.0, "alpha": 2e-5, "beta": 0.5}, {"depth_radius": 9}]
+)
+def test_local_response_normalization_is_tensorflows(options):
+    layer = LocalResponseNormalization(**options)
+    right = tf.nn.local_response_normalization(
+        MAPS * 100, layer.depth_radius, layer.bias, layer.alpha, layer.beta
+    )
+    np.testing.assert_allclose(layer(MAPS * 100), right, rtol=1e-5)
+
+
+def test_local_response_normalization_keeps_float32_inside_half_precision():
+    layer = LocalResponseNormalization(dtype="mixed_float16")
+    large = np.full((1, 2, 2, 5), 1000.0, "float16")  # its square is beyond float16
+    right = 1000 / (2 + 1e-4 * 3 * 1000.0**2) ** 0.75
+    assert layer(large).dtype == "float16"
+    np.testing.assert_allclose(np.asarray(layer(large))[0, 0, 0, 0], right, rtol=1e-3)
+
+
+def _pair(**options):
+    """Return our batch normalization and Keras's with the same odd weights."""
+    ours, keras_own = BatchNormalization(**options), layers.BatchNormalization(**options)
+    for layer in (ours, keras_own):
+        layer.build(MAPS.shape)
+    for mine, other in zip(ours.weights, keras_own.weights, strict=True):
+        value = np.random.default_rng(len(other.path)).uniform(0.5, 2, other.shape)
+        mine.assign(value)
+        other.assign(value)
+    return ours, keras_own
+
+
+def _trained(layer, maps):
+    with tf.GradientTape() as tape:
+        variable = tf.Variable(maps)
+        output = layer(variable, training=True)
+        loss = tf.reduce_sum(tf.cast(output, "float32") ** 3)
+    return [output, *tape.gradient(loss, [variable, *layer.trainable_variables]), *layer.weights]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"momentum": 0.9, "epsilon": 1e-5},
+        {"scale": False},
+        {"center": False},
+        {"synchronized": True},
+        {"dtype": "mixed_bfloat16"},
+    ],
+)
+def test_batch_normalization_is_keras_own(options):
+    ours, keras_own = _pair(**options)
+    assert [v.name for v in ours.weights] == [v.name for v in keras_own.weights]
+    half = "bfloat16" in str(options)
+    for mine, other in zip(_trained(ours, MAPS), _trained(keras_own, MAPS), strict=True):
+        assert mine.dtype == other.dtype
+        mine, other = (np.asarray(tf.cast(value, "float32")) for value in (mine, other))
+        np.testing.assert_allclose(
+            mine, other, rtol=1e-4, atol=(0.05 if half else 1e-5) * np.abs(other).max()
+        )
+    np.testing.assert_allclose(
+        tf.cast(ours(MAPS, training=False), "float32"),
+        tf.cast(keras_own(MAPS, training=False), "float32"),
+        rtol=1e-2 if half else 1e-5,
+        atol=1e-5,
+    )
+
+
+def test_batch_normalization_runs_on_the_fused_kernel():
+    def operations(layer):
+        layer.build(MAPS.shape)
+        graph = tf.function(lambda x: layer(x, training=True)).get_concrete_function(MAPS).graph
+        return {node.type for node in graph.get_operations()}
+
+    assert "FusedBatchNormV3" in operations(BatchNormalization())
+    assert "FusedBatchNormV3" not in operations(layers.BatchNormalization())
+    assert "FusedBatchNormV3" not in operations(BatchNormalization(synchronized=True))
+
+
+def test_frozen_batch_normalization_keeps_its_statistics():
+    layer, _ = _pair()
+    layer.trainable = False
+    before = [np.array(weight) for weight in layer.weights]
+    np.testing.assert_array_equal(layer(MAPS, training=True), layer(MAPS, training=False))
+    for old, new in zip(before, layer.weights, strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_synchronized_batch_normalization_sees_the_global_batch():
+    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
+    with strategy.scope():
+        layer = BatchNormalization(synchronized=True)
+        layer.build(MAPS.shape)
+    halves = iter([MAPS[:4], MAPS[4:]])
+    values = strategy.experimental_distribute_values_from_function(lambda _: tf.constant(next(halves)))
+    strategy.run(tf.function(lambda x: layer(x, training=True)), args=(values,))
+    mean = MAPS.mean(axis=(0, 1, 2)) * 0.01
+    np.testing.assert_allclose(layer.moving_mean.value, mean, rtol=1e-4)
+    np.testing.assert_allclose(layer.moving_variance.value, 0.99 + MAPS.var(axis=(0, 1, 2)) * 0.01, rtol=1e-4)
+
+
+def test_a_saved_batch_normalization_is_keras_own(tmp_path):
+    images = keras.Input((4, 4, 3))
+    model = keras.Model(images, BatchNormalization(name="norm")(images))
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        (saved,) = (
+            layer
+            for layer in json.loads(archive.read("config.json"))["config"]["layers"]
+            if layer["name"] == "norm"
+        )
+    assert saved["module"] == "keras.layers"
+    assert saved["registered_name"] is None
+    stock = keras.models.load_model(tmp_path / "model.keras").get_layer("norm")
+    assert type(stock) is layers.BatchNormalization
+
+
+@pytest.mark.parametrize(("filters", "stride"), [(14, 2), (7, 1), (12, 2), (7, 3)])
+def test_zero_padding_shortcut_thins_and_widens(filters, stride):
+    output = np.asarray(ZeroPaddingShortcut(filters, stride)(MAPS))
+    before = (filters - 7) // 2
+    np.testing.assert_array_equal(output[..., before : before + 7], MAPS[:, ::stride, ::stride])
+    assert not output[..., :before].any()
+    assert not output[..., before + 7 :].any()
+    assert output.shape[-1] == filters
+
+
+def test_zero_padding_shortcut_cannot_narrow():
+    with pytest.raises(ValueError, match="a shortcut to 6 channels cannot start at 7"):
+        ZeroPaddingShortcut(6)(MAPS)
