@@ -7,10 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from small import small_input
 
 import kerasnets
 from kerasnets.errors import UserError
+from kerasnets.initialization import initialize
 from kerasnets.models import BUILDERS
+from kerasnets.models.googlenet import inception_module
 from kerasnets.models.lenet_1998 import (
     CONNECTIONS,
     PartialConv2D,
@@ -19,7 +22,7 @@ from kerasnets.models.lenet_1998 import (
     digit_codes,
     scaled_tanh,
 )
-from kerasnets.sizing import layer_sizes
+from kerasnets.sizing.layers import layer_sizes, shapes_only
 
 GOLDEN = pd.read_csv(Path(__file__).parent / "architectures.csv", index_col="name")
 
@@ -28,51 +31,154 @@ def _golden_input(name):
     return tuple(map(int, GOLDEN.loc[name, "input"].split("x")))
 
 
+def _shapes(name, *arguments, **options):
+    with shapes_only():
+        return kerasnets.build(name, *arguments, **options)
+
+
 @pytest.fixture(scope="module", params=BUILDERS)
-def architecture(request):
+def published(request):
+    """Each architecture as published, without memory for its weights."""
     assert request.param in GOLDEN.index, f"{request.param} has no row in tests/architectures.csv"
-    return kerasnets.build(request.param)
+    return _shapes(request.param)
 
 
-def test_parameters_and_macs_equal_the_table(architecture):
-    row, sizes = GOLDEN.loc[architecture.name], layer_sizes(architecture)
+def test_parameters_and_macs_equal_the_table(published):
+    row, sizes = GOLDEN.loc[published.name], layer_sizes(published)
     assert sizes.parameters.sum() == row.trainable_params
-    assert sum(np.prod(weight.shape) for weight in architecture.trainable_weights) == row.trainable_params
+    assert sum(np.prod(weight.shape) for weight in published.trainable_weights) == row.trainable_params
     if not np.isnan(row.macs):
         assert sizes.macs.sum() == row.macs
 
 
-def test_input_and_classes_are_the_papers_by_default(architecture):
-    assert architecture.input_shape[1:] == _golden_input(architecture.name)
-    assert architecture.output_shape == (None, GOLDEN.loc[architecture.name, "classes"])
+def test_input_and_classes_are_the_papers_by_default(published):
+    assert published.input_shape[1:] == _golden_input(published.name)
+    assert published.output_shape == (None, GOLDEN.loc[published.name, "classes"])
 
 
-def test_ends_in_logits_of_the_asked_shape(architecture):
-    height, width, _ = _golden_input(architecture.name)
-    model = kerasnets.build(architecture.name, (height + 4, width + 8, 3), 7)
-    logits = model(np.random.default_rng(0).normal(size=(2, height + 4, width + 8, 3)).astype("float32"))
-    assert logits.shape == (2, 7)
-    assert not np.allclose(np.sum(logits, axis=-1), 1)
+@pytest.mark.parametrize("name", {module: name for name, module in BUILDERS.items()}.values())
+def test_other_sizes_grey_images_and_other_class_counts(name):
+    height, width, _ = _golden_input(name)
+    model = _shapes(name, (height + 4, width + 8, 1), 7)
+    assert model.output_shape == (None, 7)
 
 
-def test_every_parameter_gets_a_gradient(architecture):
-    images = np.random.default_rng(0).normal(size=(4, *architecture.input_shape[1:])).astype("float32")
+OPTIONS = [
+    ("googlenet", {"auxiliary": True}, 13378280, None),
+    ("googlenet_bn", {"auxiliary": True}, 13004888, None),
+    ("inception_v3", {"auxiliary": True}, 27161264, None),
+    ("inception_v3", {"count_zeros": False}, 23834568, 5713216096),
+    ("resnet50", {"version": 1.5}, 25557032, 4089184256),
+    ("resnet101", {"version": 1.5}, 44549160, 7801405440),
+    ("resnet152", {"version": 1.5}, 60192808, 11513626624),
+    ("resnet20", {"shortcut": "B"}, 269722 + 2752, None),
+    ("resnet18", {"shortcut": "A"}, 11515688, 1794805760),  # plain18's: the shortcuts cost nothing
+    ("vgg16", {"units": 512}, 14714688 + 25088 * 512 + 512 + 512 * 513 + 513 * 1000, None),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "parameters", "macs"), OPTIONS)
+def test_options_have_their_published_sizes(name, options, parameters, macs):
+    sizes = layer_sizes(_shapes(name, **options))
+    assert sizes.parameters.sum() == parameters
+    assert macs is None or sizes.macs.sum() == macs
+
+
+def test_option_c_projects_in_every_block():
+    names = [layer.name for layer in _shapes("resnet34", shortcut="C").layers]
+    assert sum(name.endswith("_shortcut") for name in names) == 3 + 4 + 6 + 3
+
+
+@pytest.mark.parametrize("depth", [8, 14, 50])
+def test_any_cifar_depth_has_the_formulas_size(depth):
+    blocks = (depth - 2) // 6
+    convolutions = 27 * 16 + 9 * sum(
+        2 * blocks * width**2 - (width * (width // 2) if width > 16 else 0) for width in (16, 32, 64)
+    )
+    norms = 2 * (16 + 2 * blocks * (16 + 32 + 64))
+    for name in ("resnet_cifar", "plain_cifar"):
+        assert layer_sizes(_shapes(name, depth=depth)).parameters.sum() == convolutions + norms + 65 * 10
+
+
+def test_the_courses_inception_module():
+    """28x28x256 in, 1x1 128, 3x3 192, 5x5 96: 854 million naive. The reduced module's six lines in the course
+    sum to 271 million; its total of 358 is had with the direct 1x1 and the 3x3 reduction changed about."""
+    images = keras.Input((28, 28, 256))
+    macs = {
+        kind: layer_sizes(keras.Model(images, inception_module(images, kind, filters, kind.split("_")[0])))
+        for kind, filters in {
+            "naive": (128, 64, 192, 64, 96, 64),
+            "reduced": (128, 64, 192, 64, 96, 64),
+            "reduced_about": (64, 128, 192, 64, 96, 64),
+        }.items()
+    }
+    assert macs["naive"].macs.sum() == 28 * 28 * 256 * (128 + 9 * 192 + 25 * 96) == 854196224
+    assert macs["naive"].output.iloc[-1] == (28, 28, 672)
+    reduced = macs["reduced"].set_index("layer").macs
+    lines = {"1_1": 128 * 256, "2_1": 64 * 256, "2_2": 192 * 9 * 64, "3_1": 64 * 256, "3_2": 96 * 25 * 64}
+    for branch, each in (lines | {"4_2": 64 * 256}).items():
+        assert reduced[f"reduced_branch{branch}"] == 28 * 28 * each
+    assert macs["reduced"].output.iloc[-1] == (28, 28, 480)
+    assert round(macs["reduced"].macs.sum() / 1e6) == 271
+    assert round(macs["reduced_about"].macs.sum() / 1e6) == 358
+
+
+@pytest.fixture(scope="module", params=BUILDERS)
+def small(request):
+    """Each architecture on about the smallest images it takes, with He's initialization."""
+    keras.backend.clear_session()
+    model = kerasnets.build(request.param, small_input(request.param), 7)
+    initialize(model, "he_normal")
+    return model
+
+
+def _images(model, count=4):
+    return np.random.default_rng(0).normal(size=(count, *model.input_shape[1:])).astype("float32")
+
+
+def test_every_parameter_gets_a_gradient(small):
     with tf.GradientTape() as tape:
-        loss = keras.losses.sparse_categorical_crossentropy(
-            np.arange(4), architecture(images, training=True), from_logits=True
-        )
-    for weight, gradient in zip(
-        architecture.trainable_weights, tape.gradient(loss, architecture.trainable_weights), strict=True
-    ):
+        logits = small(_images(small), training=True)
+        loss = keras.losses.sparse_categorical_crossentropy(np.arange(4), logits, from_logits=True)
+    assert logits.shape == (4, 7)
+    assert not np.allclose(np.sum(logits, axis=-1), 1)
+    gradients = tape.gradient(loss, small.trainable_weights)
+    for weight, gradient in zip(small.trainable_weights, gradients, strict=True):
         assert np.isfinite(gradient).all(), weight.path
         assert np.any(gradient), weight.path
 
 
-def test_saved_model_loads_again(architecture, tmp_path):
-    architecture.save(tmp_path / "model.keras")
-    images = np.random.default_rng(1).normal(size=(2, *architecture.input_shape[1:])).astype("float32")
+@pytest.mark.parametrize(("name", "size"), [("googlenet", 79), ("googlenet_bn", 79), ("inception_v3", 299)])
+def test_auxiliary_heads_reach_their_parameters(name, size):
+    model = kerasnets.build(name, (size, size, 3), 5, auxiliary=True)
+    initialize(model, "he_normal")
+    with tf.GradientTape() as tape:
+        outputs = model(_images(model, 2), training=True)
+        loss = sum(tf.reduce_mean(tf.square(logits)) for logits in outputs)
+    assert [logits.shape for logits in outputs] == [(2, 5)] * len(outputs)
+    for weight, gradient in zip(
+        model.trainable_weights, tape.gradient(loss, model.trainable_weights), strict=True
+    ):
+        assert np.any(gradient), weight.path
+
+
+SAVED = {
+    "lenet5": {},
+    "lenet5_1998": {},
+    "convnet10": {},
+    "alexnet_grouped": {},
+    "vgg11_bn": {},
+    "googlenet": {},
+    "resnet18": {"shortcut": "A", "stem": "small"},
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_saved_model_loads_again(name, tmp_path):
+    model = kerasnets.build(name, small_input(name), 7, **SAVED[name])
+    model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(again(images), architecture(images))
+    np.testing.assert_array_equal(again(_images(model)), model(_images(model)))
 
 
 def test_convnet10_has_the_courses_layers():
@@ -151,6 +257,12 @@ def test_radial_basis_is_minus_the_squared_distance(classes):
         ({"name": "lenet5", "pooling": "mean"}, "pooling is 'mean', allowed: 'average', 'max'"),
         ({"name": "lenet5", "input_shape": (20, 20, 1)}, "cannot be built with .*20, 20, 1"),
         ({"name": "convnet10", "dropout": 0.5}, "no option 'dropout', allowed: none"),
+        ({"name": "vgg16", "input_shape": (31, 31, 3)}, "vgg16 cannot be built with .*31, 31, 3"),
+        ({"name": "resnet50", "version": 2}, "version is 2, allowed: 1, 1.5"),
+        ({"name": "resnet18", "shortcut": "D"}, "shortcut is 'D', allowed: 'A', 'B', 'C'"),
+        ({"name": "plain18", "shortcut": "A"}, "plain18 has no option 'shortcut', allowed: stem"),
+        ({"name": "resnet_cifar", "depth": 21}, "depth is 21, allowed: 6n"),
+        ({"name": "googlenet", "modules": "thin"}, "modules is 'thin', allowed: 'reduced', 'naive'"),
     ],
 )
 def test_what_cannot_be_built_is_said_in_one_line(arguments, said):

@@ -1,0 +1,26 @@
+"""About the smallest images that each architecture takes."""
+
+SIZES = {
+    "lenet": 32,
+    "convnet": 8,
+    "alexnet": 67,
+    "zfnet": 63,
+    "vgg": 32,
+    "googlenet": 32,
+    "inception_v2": 32,
+    "inception": 75,
+    "resnet18": 32,
+    "resnet34": 32,
+    "resnet50": 32,
+    "resnet101": 32,
+    "resnet152": 32,
+    "plain18": 32,
+    "plain34": 32,
+    "": 8,  # the networks for CIFAR
+}
+
+
+def small_input(name):
+    """Return (height, width, channels) for an architecture."""
+    size = next(size for prefix, size in SIZES.items() if name.startswith(prefix))
+    return (size, size, 1 if name.startswith("lenet") else 3)
