@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 import kerasnets
-from kerasnets.initialization import initialize
+from kerasnets.initialization import alexnet_ones, initialize, residual_ends
 from kerasnets.optimization import decayed_variables, make_optimizer, rate_factor
+from kerasnets.sizing.layers import shapes_only
 
 
 def _weights(name="lenet5", **arguments):
@@ -41,6 +42,7 @@ def test_layers_of_equal_shape_start_differently():
         ("glorot_normal", lambda fan_in, fan_out: 2 / (fan_in + fan_out)),
         ("glorot_uniform", lambda fan_in, fan_out: 2 / (fan_in + fan_out)),
         ("lecun_1998", lambda fan_in, fan_out: (2.4 / fan_in) ** 2 / 3),
+        ("uniform_sqrt_n", lambda fan_in, fan_out: 1 / fan_in / 3),
     ],
 )
 def test_initializers_have_their_papers_variance(name, variance):
@@ -56,6 +58,65 @@ def test_lecun_1998_stays_inside_its_bound_and_biases_follow_their_own_name():
     assert weights["f6/bias"].any()
     assert not _weights()["f6/bias"].any()
     assert (_weights(bias="ones")["f6/bias"] == 1).all()
+
+
+def test_random_normal_has_its_standard_deviation():
+    kernel = _weights(kernel="random_normal", stddev=0.01)["c5/kernel"]
+    np.testing.assert_allclose(kernel.std(), 0.01, rtol=0.02)
+
+
+def test_uniform_sqrt_n_stays_inside_its_bound():
+    assert np.abs(_weights(kernel="uniform_sqrt_n")["c5/kernel"]).max() <= 1 / np.sqrt(400)
+
+
+def test_all_zero_kernels_stay_all_alike():
+    """Why not: with zero kernels and equal biases all units of a layer get one gradient: they stay one."""
+    model = kerasnets.build("lenet5", activation="relu")
+    initialize(model, "zeros", "ones")
+    images = np.random.default_rng(0).normal(size=(8, 32, 32, 1)).astype("float32")
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(images, np.arange(8), epochs=3, verbose=0)
+    kernel = np.asarray(model.get_layer("f6").kernel)
+    np.testing.assert_allclose(kernel, kernel[:, :1] * np.ones_like(kernel), rtol=1e-5, atol=1e-9)
+
+
+def test_alexnet_bias_rule_is_the_papers():
+    with shapes_only():
+        model = kerasnets.build("alexnet")
+    assert alexnet_ones(model) == {"conv2", "conv4", "conv5", "fc6", "fc7"}
+    weights = _weights("convnet10", bias="alexnet")
+    ones = [path for path, values in weights.items() if path.endswith("bias") and (values == 1).all()]
+    assert ones == ["conv1_2/bias", "conv2_2/bias", "conv3_1/bias"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "ends"),
+    [
+        ("resnet20", {}, [f"stage{s}_block{b}_conv2_bn" for s in (1, 2, 3) for b in (1, 2, 3)]),
+        ("resnet_cifar", {"depth": 8, "shortcut": "C"}, [f"stage{s}_block1_conv2_bn" for s in (1, 2, 3)]),
+    ],
+)
+def test_zero_gamma_ends_the_residual_branches(name, options, ends):
+    model = kerasnets.build(name, **options)
+    initialize(model, "he_normal", zero_gamma=True)
+    zero = [
+        layer.name
+        for layer in model.layers
+        if isinstance(layer, keras.layers.BatchNormalization) and not np.any(layer.gamma)
+    ]
+    assert sorted(zero) == ends
+
+
+def test_zero_gamma_finds_the_branches_of_other_networks():
+    with shapes_only():
+        model = keras.applications.ResNet50(weights=None)
+    assert [layer.name for layer in residual_ends(model)] == [
+        f"conv{stage}_block{block}_3_bn"
+        for stage, blocks in ((2, 3), (3, 4), (4, 6), (5, 3))
+        for block in range(1, blocks + 1)
+    ]
+    with pytest.raises(ValueError, match="found no residual branch"):
+        initialize(kerasnets.build("convnet10"), zero_gamma=True)
 
 
 def test_fixed_codes_and_subsampling_keep_their_start():
