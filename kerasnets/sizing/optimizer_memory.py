@@ -1,0 +1,40 @@
+"""What optimizers hold besides the parameters."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class OptimizerMemory:
+    """What an optimizer holds, in multiples of the parameters.
+
+    Attributes:
+        slots: kept between steps.
+        ahead: made at the start of a step, because it needs no gradient (momentum times velocity), and
+            dropped when that parameter is updated.
+        update: temporaries while one parameter is updated, besides its gradient.
+    """
+
+    slots: int
+    ahead: int = 0
+    update: int = 0
+
+
+OPTIMIZERS = {
+    "sgd": OptimizerMemory(0),
+    "sgd_momentum": OptimizerMemory(1, ahead=1),
+    "adagrad": OptimizerMemory(1, update=1),
+    "rmsprop": OptimizerMemory(1, ahead=1, update=1),
+    "adam": OptimizerMemory(2, update=1),
+}
+
+
+def optimizer_kind(name, momentum=0.0, **_):
+    """Return the key of `OPTIMIZERS` for the arguments of `make_optimizer`."""
+    return "sgd_momentum" if name == "sgd" and momentum else name
+
+
+def optimizer_memory(name, momentum=0.0, centered=False, amsgrad=False, **_):
+    """Return the `OptimizerMemory` of a Keras optimizer, from the arguments of `make_optimizer`."""
+    held = OPTIMIZERS[optimizer_kind(name, momentum)]
+    extra = (bool(momentum) + centered if name == "rmsprop" else 0) + amsgrad
+    return replace(held, slots=held.slots + extra)

@@ -1,0 +1,77 @@
+"""Tables of sizes as text, CSV and JSON. Loads nothing."""
+
+import json
+
+SUMMED = ("activations", "weights", "biases", "unshared", "parameters", "macs", "flops")
+
+UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+
+
+def totals(table):
+    """Return the sums of a table of sizes by column."""
+    return {column: int(table[column].sum()) for column in SUMMED if column in table}
+
+
+def table_text(table):
+    """Return a table of sizes for people: a line a layer, TOTAL below."""
+    shown = _with_shapes(table).astype(object)
+    shown.loc[len(shown)] = {"layer": "TOTAL"} | totals(table)
+    formatted = shown.map(lambda value: f"{value:,}" if isinstance(value, int) else value).fillna("")
+    # names to the left, numbers to the right
+    for column in ("layer", "kind"):
+        if column in formatted:
+            formatted[column] = formatted[column].str.ljust(formatted[column].str.len().max())
+    return formatted.to_string(index=False)
+
+
+def table_csv(table):
+    """Return a table of sizes as CSV, shapes written 224x224x3."""
+    return _with_shapes(table).to_csv(index=False)
+
+
+def table_json(table, **more):
+    """Return a table of sizes, its totals and whatever else is known as JSON."""
+    rows = json.loads(table.to_json(orient="records"))
+    return json.dumps({"layers": rows, "totals": totals(table), **more}, indent=2)
+
+
+def bytes_text(count):
+    """Return a number of bytes in kB of 10^3, MB of 10^6 or GB of 10^9."""
+    size, unit = next(((size, unit) for size, unit in UNITS if count >= size), UNITS[-1])
+    return f"{count / size:,.{2 if unit == 'GB' else 1}f} {unit}"
+
+
+def volume_text(table):
+    """Return what a table's totals mean, in words and bytes."""
+    sums = totals(table)
+    parameters = sums.get("parameters") or sums["weights"] + sums["biases"]
+    return (
+        f"memory of the activations: {sums['activations']:,} floats x 4 bytes = "
+        f"{bytes_text(4 * sums['activations'])} an image, forward\n"
+        f"parameters: {parameters:,} floats x 4 bytes = {bytes_text(4 * parameters)}\n"
+        f"operations: {sums['macs']:,} multiply-accumulates (MACs) = {sums['flops']:,} FLOPs an image"
+    )
+
+
+def training_text(training):
+    """Return the estimate of a training step's memory, a line a part."""
+    parts = {
+        "weights": "weights",
+        "slots": "optimizer slots",
+        "gradients": "weight gradients and the optimizer's temporaries",
+        "activations": "activations kept for the backward pass",
+        "activation_gradients": "activation gradients",
+    }
+    head = "training step of {batch} images, {optimizer}, {precision}; estimated, tensors alone:"
+    lines = [f"  {bytes_text(training[part]):>10}  {words}" for part, words in parts.items()]
+    peak = f"  {bytes_text(training['peak']):>10}  peak, at {training['layer']} going {training['direction']}"
+    return "\n".join([head.format(**training), *lines, peak])
+
+
+def shape_text(shape):
+    """Return (224, 224, 3) as "224x224x3"."""
+    return "x".join(map(str, shape))
+
+
+def _with_shapes(table):
+    return table.assign(**{column: table[column].map(shape_text) for column in ("output", "field")})
