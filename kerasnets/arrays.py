@@ -1,5 +1,6 @@
 """NumPy archives, read whole or refused in one line; never unpickled."""
 
+import struct
 import zipfile
 import zlib
 
@@ -8,7 +9,10 @@ import numpy as np
 from kerasnets.errors import UserError
 
 # what np.load and zipfile raise for other, cut off or altered files
-DAMAGED = (OSError, ValueError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error)
+DAMAGED = (
+    *(OSError, ValueError, EOFError, AttributeError, TypeError, KeyError, RuntimeError, MemoryError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
+)
 
 
 def read_arrays(path):
@@ -20,17 +24,12 @@ def read_arrays(path):
     try:
         # opened here, because np.load leaves a file open that turns out to be no archive
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
+        if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+            raise ValueError("it holds other things than arrays")
+        return arrays
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        AttributeError,
-        TypeError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
+    except DAMAGED as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{path}: not readable as a NumPy archive: {reason}") from error

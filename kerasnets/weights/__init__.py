@@ -1,0 +1,1 @@
+"""Weights that others published, into the layers of ours."""

@@ -1,0 +1,36 @@
+"""Layers that training leaves as they are."""
+
+from kerasnets.errors import UserError, nearest
+
+
+def freeze(model, last):
+    """Leave every layer that the layer `last` depends on, and that layer itself, out of training.
+
+    Their batch normalizations keep their statistics (Keras's meaning of `trainable = False`).
+
+    Args:
+        model: a functional `keras.Model`.
+        last: a layer's name.
+
+    Raises:
+        UserError: there is no such layer, or nothing would be left to train.
+    """
+    layers = {layer.name: layer for layer in model.layers}
+    if last not in layers:
+        listed = f"those that `kerasnets summary {model.name}` lists"
+        raise UserError(f"found no layer {last!r}, allowed: {listed}{nearest(last, layers)}")
+    producers = {id(tensor): layer for layer in model.layers for tensor in _tensors(layer.output)}
+    frozen, pending = set(), [layers[last]]
+    while pending:
+        layer = pending.pop()
+        if layer.name not in frozen:
+            frozen.add(layer.name)
+            pending += [producers[id(tensor)] for tensor in _tensors(layer.input)]
+    if not any(layer.trainable_weights for layer in model.layers if layer.name not in frozen):
+        raise UserError(f"found {last!r}, allowed: a layer with something left to train after it")
+    for name in frozen:
+        layers[name].trainable = False
+
+
+def _tensors(value):
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,137 @@
+"""Published weights into a network of ours: every tensor in its place, or nothing changed and why."""
+
+import logging
+import math
+
+from keras import layers
+
+from kerasnets.errors import UserError
+from kerasnets.weights.conventions import conventions
+from kerasnets.weights.keras_networks import is_keras_file, keras_state
+from kerasnets.weights.state import read_state
+
+log = logging.getLogger("kerasnets")
+
+COUNTERS = ("num_batches_tracked",)
+"""What PyTorch keeps beside the weights and nobody needs."""
+
+SHOWN = 4
+"""How many names of a kind a refusal lists."""
+
+
+def load_weights(model, file, new_head=False):
+    """Give a network the weights that a file holds.
+
+    Reads state dicts of torchvision and timm (.pth, .safetensors, and .npz of the same names), .npz of our
+    own names, and .keras, .weights.h5 and .h5 files of this package or of keras.applications.
+
+    Args:
+        model: a network of `kerasnets.build`.
+        file: path, or "imagenet" for what keras.applications publishes of the same architecture.
+        new_head: keep the layer that gives the logits as it is, whatever the file has for it; and the dense
+            layers before it, where the file has none.
+
+    Raises:
+        UserError: the file cannot be read, or does not fit; the model is as it was.
+    """
+    if str(file) == "imagenet" or is_keras_file(file):
+        assign_state(model, keras_state(model, file), file, new_head, conventions(model.name)[-1:])
+    else:
+        assign_state(model, read_state(file), file, new_head, conventions(model.name))
+
+
+def assign_state(model, state, origin, new_head=False, allowed=None):
+    """Give a network the weights of a state dict.
+
+    Args:
+        model: a network of `kerasnets.build`.
+        state: table from names to arrays.
+        origin: where they are from, for messages.
+        new_head: as of `load_weights`.
+        allowed: the conventions that the names may follow; by default all of the architecture.
+
+    Raises:
+        UserError: the weights do not fit; the model is as it was.
+    """
+    tables = [(each, each.tensors(model)) for each in allowed or conventions(model.name)]
+    found, wanted = max(tables, key=lambda pair: len(state.keys() & pair[1].keys()))
+    if not wanted.keys() & state.keys():
+        names = ", ".join(list(state)[:SHOWN])
+        raise UserError(f"{origin}: no tensor has a name that {model.name} knows: found {names}, …")
+    if said := found.needs(model):
+        raise UserError(f"{origin}: not the weights of {model.name} as built: {said}")
+    arrays, faults = _fitted(model, found, wanted, state, new_head)
+    if faults:
+        raise UserError(f"{origin}: does not fit {model.name} ({found.source}): {'; '.join(faults)}")
+    for name, array in arrays.items():
+        wanted[name][1].assign(array)
+    kept = sorted({layer.name for name, (layer, _) in wanted.items() if name not in arrays})
+    said = f"; {', '.join(kept)} kept" if kept else ""
+    log.info("%s: %d tensors into %s (%s)%s", origin, len(arrays), model.name, found.source, said)
+
+
+def _fitted(model, convention, wanted, state, new_head):
+    """Return the arrays to assign by foreign name, and the faults, a phrase each kind."""
+    head = {layer.name for layer in model.layers if any(layer.output is each for each in model.outputs)}
+    missing, misshapen, arrays, dropped = [], [], {}, set()
+    for name, (layer, variable) in wanted.items():
+        lacks = isinstance(layer, layers.Dense) and name not in state
+        if new_head and (layer.name in head or lacks):
+            dropped.add(name)
+        elif name not in state:
+            missing.append(name)
+        else:
+            array = (_laid_out if convention.torch else _squeezed)(state[name], layer, variable, model)
+            if array is None or array.shape != tuple(variable.shape):
+                misshapen.append(f"{name} {_shape(state[name])} for {layer.name} {_shape(variable)}")
+            else:
+                arrays[name] = array
+    left = [name for name in state.keys() - wanted.keys() if not _unneeded(name, convention)]
+    if misshapen and not new_head and all(wanted[each.split(" ")[0]][0].name in head for each in misshapen):
+        misshapen[-1] += " (--new-head starts it anew)"
+    faults = {"missing": missing, "left over": sorted(left), "misshapen": misshapen}
+    return arrays, [_listed(kind, names) for kind, names in faults.items() if names]
+
+
+def _unneeded(name, convention):
+    return name.endswith(COUNTERS) or convention.auxiliary(name)
+
+
+def _laid_out(array, layer, variable, model):
+    """Return PyTorch's array as Keras lays it out; None where no layout fits."""
+    if variable.name != "kernel":
+        return array
+    if isinstance(layer, layers.Dense):
+        maps = _flattened(layer, model)
+        outputs = array.shape[0]
+        if maps is None:
+            return array.reshape(outputs, -1).T
+        height, width, channels = maps
+        if array.size != outputs * math.prod(maps):
+            return None
+        # PyTorch flattens (channels, height, width)
+        return array.reshape(outputs, channels, height, width).transpose(2, 3, 1, 0).reshape(-1, outputs)
+    return array.transpose(2, 3, 1, 0) if array.ndim == 4 else None
+
+
+def _flattened(layer, model):
+    """Return the shape of the maps that a dense layer sees flattened, or None."""
+    before = {id(each.output): each for each in model.layers if not isinstance(each.output, list)}
+    previous = before[id(layer.input)]
+    while isinstance(previous, layers.Dropout):
+        previous = before[id(previous.input)]
+    return previous.input.shape[1:] if isinstance(previous, layers.Flatten) else None
+
+
+def _squeezed(array, layer, variable, model):
+    """Return Keras's array; a dense layer may have been written as a 1x1 convolution."""
+    return array[0, 0] if isinstance(layer, layers.Dense) and array.ndim == 4 else array
+
+
+def _shape(array):
+    return "x".join(map(str, array.shape))
+
+
+def _listed(kind, names):
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{len(names)} {kind}: {', '.join(names[:SHOWN])}{more}"
