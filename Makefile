@@ -7,6 +7,7 @@ TRIALS ?= 8
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+TESTS  := $(VENV)/.tests
 
 .PHONY: help setup train tune export report test study lint format clean
 
@@ -45,7 +46,11 @@ export: $(READY)  ## write RUN as a SavedModel
 report: $(READY)  ## write RUN's report.html
 	@$(BIN)/kerasnets report $(RUN)
 
-test: $(READY)  ## run the tests
+$(TESTS): $(READY)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,backends]'
+	@touch $@
+
+test: $(TESTS)  ## run the tests
 	@$(BIN)/python -m pytest
 
 study: $(READY)  ## run the long studies on real data

@@ -11,6 +11,7 @@ from importlib import import_module
 
 _PUBLIC = {
     "build": "kerasnets.models",
+    "load_weights": "kerasnets.weights.loading",
     "load_recipe": "kerasnets.recipe",
     "train": "kerasnets.api",
     "evaluate": "kerasnets.api",
@@ -18,6 +19,7 @@ _PUBLIC = {
     "tune": "kerasnets.api",
     "export": "kerasnets.api",
     "write_report": "kerasnets.api",
+    "complexity": "kerasnets.api",
 }
 
 __all__ = list(_PUBLIC)

@@ -133,3 +133,57 @@ def write_report(run):
     from kerasnets.report import write_run_report
 
     return write_run_report(run)
+
+
+def complexity(to=None, names=None):
+    """Compare architectures: published ImageNet accuracy, and what one image costs.
+
+    Args:
+        to: a folder for complexity.csv and complexity.png; by default nothing is written.
+        names: architectures; by default all with a published accuracy.
+
+    Returns:
+        DataFrame, one row an architecture: `name`, `family`, `parameters`, `macs`, `flops`, `top1` (percent),
+        `views` (crops of an image it was measured on) and `source`.
+
+    Raises:
+        UserError: an architecture without a published accuracy, or `to` is a file.
+    """
+    runtime.prepare()
+    from kerasnets.sizing.complexity import complexity_table, write_complexity
+
+    return complexity_table(names) if to is None else write_complexity(to, names)
+
+
+def summary(what, input_shape=None, classes=None, options=None, batch=None, optimizer=None, precision=None,
+            memory=None):  # fmt: skip
+    """Size a network layer by layer, and estimate the memory of training it; nothing is allocated.
+
+    Args:
+        what: an architecture's or a recipe's name, the path of a TOML file, a `Recipe` or a run directory.
+        input_shape: (height, width, channels); by default the paper's, or what the recipe's data will be.
+        classes: number of logits; by default the paper's, or the recipe's data's.
+        options: further arguments of an architecture's builder, by name.
+        batch: images in a training step; by default the recipe's, or no step is estimated.
+        optimizer: "sgd", "sgd_momentum", "adagrad", "rmsprop" or "adam"; by default the recipe's, or
+            "sgd_momentum".
+        precision: "float32", "mixed_bfloat16" or "mixed_float16".
+        memory: bytes, for the largest batch that fits them.
+
+    Returns:
+        A `kerasnets.summarizing.Summary`: tables `layers` and `training`, `largest_batch`.
+
+    Raises:
+        UserError: nothing of that name, or a network that cannot be built so.
+    """
+    runtime.prepare()
+    from kerasnets.summarizing import summarize
+
+    return summarize(what, input_shape, classes, options, batch, optimizer, precision, memory)
+
+
+def size(volume, layers):
+    """Size a stack of layers typed by hand; see `kerasnets.sizing.stack.stack_sizes`."""
+    from kerasnets.sizing.stack import stack_sizes
+
+    return stack_sizes(volume, layers)

@@ -12,6 +12,7 @@ from kerasnets import api
 from kerasnets.errors import FailureError, UserError
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import load_recipe, recipe_names
+from kerasnets.sizing import reading, tables
 from kerasnets.training.run_directory import RunDirectory
 
 app = typer.Typer(
@@ -27,6 +28,8 @@ RunArgument = Annotated[Path, typer.Argument(help="The run directory.")]
 Overrides = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe's key; may be repeated.")
 ]
+AsCSV = Annotated[bool, typer.Option("--csv", help="Print the layers as CSV.")]
+AsJSON = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 
 
 @app.command("list")
@@ -45,11 +48,17 @@ def train(
     recipe: RecipeArgument,
     run: Annotated[Path | None, typer.Option(help="The run directory.", show_default="runs/NAME")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
+    weights: Annotated[
+        str | None, typer.Option(metavar="FILE", help='Start from published weights, or "imagenet".')
+    ] = None,
+    new_head: Annotated[bool, typer.Option("--new-head", help="Leave their classifier out.")] = False,
     overrides: Overrides = (),
 ):
     """Train a recipe."""
+    given = [f"model.weights={weights}"] if weights else []
+    given += ["model.new_head=true"] if new_head else []
     with _interruptible():
-        directory = api.train(load_recipe(recipe, overrides), run, resume)
+        directory = api.train(load_recipe(recipe, [*overrides, *given]), run, resume)
     result = RunDirectory(directory).result()
     for split in ("validation", "test"):
         if split in result:
@@ -109,9 +118,88 @@ def export(
 
 
 @app.command()
+def summary(
+    what: Annotated[str, typer.Argument(metavar="NAME|RECIPE|RUN", help="Architecture, recipe or run.")],
+    volume: Annotated[str | None, typer.Option("--input", metavar="HxWxC", help="Of the images.")] = None,
+    classes: Annotated[int | None, typer.Option(min=1, help="Number of logits.")] = None,
+    options: Annotated[
+        list[str], typer.Option("--option", metavar="KEY=VALUE", help="Of the architecture; may be repeated.")
+    ] = (),
+    batch: Annotated[int | None, typer.Option(min=1, help="Estimate a step of so many images.")] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="sgd, sgd_momentum, adagrad, rmsprop or adam.")
+    ] = None,
+    precision: Annotated[str | None, typer.Option(help="float32, mixed_bfloat16 or mixed_float16.")] = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="SIZE", help="Say the largest batch that fits, for instance 8GiB.")
+    ] = None,
+    as_csv: AsCSV = False,
+    as_json: AsJSON = False,
+):
+    """Size a network layer by layer, and estimate the memory of training it."""
+    summarized = api.summary(
+        what,
+        reading.parse_volume(volume) if volume else None,
+        classes,
+        dict(map(reading.parse_option, options)),
+        batch,
+        optimizer,
+        precision,
+        reading.parse_bytes(memory) if memory else None,
+    )
+    more = {"training": summarized.training, "largest_batch": summarized.largest_batch}
+    _print_sizes(summarized.layers, as_csv, as_json, name=summarized.name, **more)
+    if as_csv or as_json:
+        return
+    if summarized.note:
+        print(summarized.note)
+    if summarized.training:
+        print(f"\n{tables.training_text(summarized.training)}")
+    if memory:
+        largest = f"largest batch in {memory}: {summarized.largest_batch:,} images"
+        print(f"{largest} (leave a tenth of the memory to the allocator)")
+
+
+@app.command()
+def size(
+    volume: Annotated[str, typer.Argument(metavar="HxWxC", help="The input, for instance 32x32x3.")],
+    layers: Annotated[list[str], typer.Argument(help="For instance conv10-3x3 relu pool2 fc10.")],
+    as_csv: AsCSV = False,
+    as_json: AsJSON = False,
+):
+    """Size a stack of layers typed by hand: convN-FxF[-sSTRIDE][-pPAD][-gGROUPS], poolF[-sS], relu, fcN."""
+    _print_sizes(api.size(volume, layers), as_csv, as_json)
+
+
+@app.command()
 def report(run: RunArgument):
     """Write a run's report.html."""
     print(f"report: {api.write_report(run)}")
+
+
+@app.command()
+def complexity(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Architectures.", show_default="all with a published accuracy")
+    ] = None,
+    to: Annotated[Path, typer.Option(help="Folder of the table and the picture.")] = Path("complexity"),
+):
+    """Compare architectures: published ImageNet accuracy against operations and parameters."""
+    table = api.complexity(to, names)
+    counts = dict.fromkeys(("parameters", "macs", "flops"), "{:,}".format)
+    print(table.drop(columns="family").to_string(index=False, formatters=counts))
+    print(f"table: {to / 'complexity.csv'}\npicture: {to / 'complexity.png'}")
+
+
+def _print_sizes(table, as_csv, as_json, **more):
+    if as_csv and as_json:
+        raise UserError("found --csv and --json, allowed: one of them")
+    if as_csv:
+        print(tables.table_csv(table), end="")
+    elif as_json:
+        print(tables.table_json(table, **more))
+    else:
+        print(f"{tables.table_text(table)}\n\n{tables.volume_text(table)}")
 
 
 def _say_measured(split, accuracy, loss, images):

@@ -14,11 +14,13 @@ RANKS = [
     {"kerasnets.errors", "kerasnets.files", "kerasnets.arrays", "kerasnets.runtime"},
     {"kerasnets.recipe", "kerasnets.recipes"},
     {"kerasnets.data"},
-    {"kerasnets.models", "kerasnets.initialization", "kerasnets.losses", "kerasnets.sizing"},
+    {"kerasnets.layers"},
+    {"kerasnets.models", "kerasnets.initialization", "kerasnets.losses"},
+    {"kerasnets.sizing", "kerasnets.weights"},
     {"kerasnets.optimization"},
     {"kerasnets.callbacks"},
     {"kerasnets.training"},
-    {"kerasnets.evaluation", "kerasnets.serving_check"},
+    {"kerasnets.evaluation", "kerasnets.serving_check", "kerasnets.summarizing"},
     {"kerasnets.onnx_export"},
     {"kerasnets.exporting", "kerasnets.report", "kerasnets.tuning"},
     {"kerasnets.api"},
@@ -26,7 +28,7 @@ RANKS = [
 ]
 """From left to right: a module imports from its own set or from those before it."""
 
-BACKEND_FREE = {"models", "callbacks", "losses", "sizing", "initialization", "optimization"}
+BACKEND_FREE = {"weights", "models", "callbacks", "losses", "sizing", "initialization", "optimization"}
 """Run on every Keras backend: no tensorflow in them."""
 
 

@@ -145,10 +145,12 @@ def _index(items, part, key, origin):
 
 def _resolve(tables, origin):
     tables = copy.deepcopy(tables)
-    data = tables.get("data")
-    if isinstance(data, dict) and isinstance(data.get("path"), str):
-        # the run directory keeps this recipe: its path must hold from any folder
-        data["path"] = str(Path(data["path"]).expanduser().absolute())
+    for section, key in (("data", "path"), ("model", "weights")):
+        table = tables.get(section)
+        value = table.get(key) if isinstance(table, dict) else None
+        if isinstance(value, str) and value != "imagenet":
+            # the run directory keeps this recipe: its paths must hold from any folder
+            table[key] = str(Path(value).expanduser().absolute())
     try:
         recipe = Recipe.model_validate(tables)
     except ValidationError as error:

@@ -18,10 +18,23 @@ class Section(BaseModel):
 
 
 class Model(Section):
-    """Which architecture, with which options of its builder."""
+    """Which architecture, with which options of its builder; and what it starts from.
+
+    `weights` is a file of published weights or "imagenet"; `new_head` leaves its classifier out; `freeze`
+    names the last layer that is not trained.
+    """
 
     name: str
     options: dict[str, Any] = {}
+    weights: str | None = None
+    new_head: bool = False
+    freeze: str | None = None
+
+    @model_validator(mode="after")
+    def _head_goes_with_weights(self):
+        if self.new_head and self.weights is None:
+            raise ValueError("new_head = true goes with weights, whose head it leaves out")
+        return self
 
 
 class Data(Section):
@@ -117,6 +130,9 @@ Initializer = Literal[
     "lecun_uniform",
     "lecun_normal",
     "lecun_1998",
+    "uniform_sqrt_n",
+    "random_normal",
+    "zeros",
 ]
 
 
@@ -124,7 +140,15 @@ class Initialization(Section):
     """How kernels and biases start."""
 
     kernel: Initializer = "glorot_uniform"
-    bias: Literal["zeros", "ones", "lecun_1998"] = "zeros"
+    bias: Literal["zeros", "ones", "lecun_1998", "alexnet"] = "zeros"
+    stddev: Annotated[float, Field(gt=0, le=1)] | None = None
+    zero_gamma: bool = False
+
+    @model_validator(mode="after")
+    def _stddev_goes_with_random_normal(self):
+        if (self.stddev is None) == (self.kernel == "random_normal"):
+            raise ValueError('stddev goes with kernel = "random_normal", and only with it')
+        return self
 
 
 class CategoricalCrossentropy(Section):

@@ -14,6 +14,8 @@ from kerasnets.initialization import initialize
 from kerasnets.losses import example_loss
 from kerasnets.optimization import decayed_variables, make_optimizer
 from kerasnets.training.replicated_model import ReplicatedModel
+from kerasnets.weights.freezing import freeze
+from kerasnets.weights.loading import load_weights
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,13 @@ def prepare(recipe):
     return Prepared(recipe, dataset, preprocessing, operations)
 
 
-def make_model(prepared, strategy):
+def make_model(prepared, strategy, from_start=True):
     """Build, initialize and compile the network of a prepared run under `strategy`.
+
+    Args:
+        prepared: the `Prepared` run.
+        strategy: a `tf.distribute.Strategy`.
+        from_start: whether the run's first weights are wanted; a resumed run has its own.
 
     Returns:
         The `ReplicatedModel` to fit, and the plain functional network whose layers it trains.
@@ -77,8 +84,7 @@ def make_model(prepared, strategy):
     keras.utils.set_random_seed(recipe.train.seed)
     with strategy.scope():
         network = build_network(recipe, prepared.preprocessing.output_shape, len(prepared.dataset.classes))
-        start = recipe.initialization
-        initialize(network, start.kernel, start.bias, recipe.train.seed)
+        _start(network, recipe, from_start)
         loss_metric = keras.metrics.Mean(name="loss")
         accuracy_metric = keras.metrics.CategoricalAccuracy(name="accuracy")
     decay = recipe.regularization
@@ -94,9 +100,30 @@ def make_model(prepared, strategy):
     return model, network
 
 
+def _start(network, recipe, from_start):
+    """Draw the weights, put published ones in their place, and freeze what is not to be trained."""
+    key = "initialization"
+    try:
+        initialize(network, **recipe.initialization.model_dump(), seed=recipe.train.seed)
+        if recipe.model.weights and from_start:
+            key = "model.weights"
+            load_weights(network, recipe.model.weights, recipe.model.new_head)
+        if recipe.model.freeze:
+            key = "model.freeze"
+            freeze(network, recipe.model.freeze)
+    except (UserError, ValueError) as error:
+        raise UserError(f"{recipe.origin}: {key}: {error}") from error
+
+
 def build_network(recipe, input_shape, classes):
     """Build the architecture of a recipe for its data."""
     try:
-        return models.build(recipe.model.name, input_shape, classes, **recipe.model.options)
+        network = models.build(recipe.model.name, input_shape, classes, **recipe.model.options)
     except UserError as error:
         raise UserError(f"{recipe.origin}: model: {error}") from error
+    if len(network.outputs) > 1:
+        raise UserError(
+            f"{recipe.origin}: model.options.auxiliary: found true, allowed: false: "
+            "recipes train a network's main logits alone"
+        )
+    return network

@@ -49,7 +49,7 @@ def run_training(recipe, directory, resume):
             f"{recipe.origin}: train.batch_size: found {recipe.train.batch_size}, "
             f"allowed: a multiple of {replicas}, the devices that share it"
         )
-    model, network = make_model(prepared, strategy)
+    model, network = make_model(prepared, strategy, from_start=not (resume and directory.epochs_done()))
     with directory.locked():
         directory.check_usable(recipe, resume)
         first_epoch = directory.epochs_done() if resume else 0
@@ -106,8 +106,11 @@ def _describe(prepared, network, replicas, directory, first_epoch):
     print(f"{prepared.recipe.name}: {network.name} on {shape}, {network.count_params():,} parameters")
     print(f"images: {counts}; {len(prepared.dataset.classes)} classes")
     print(f"run: {directory}; {prepared.steps_per_epoch} steps an epoch on {replicas} device(s)")
+    start = prepared.recipe.model
     if first_epoch:
         print(f"going on after epoch {first_epoch}")
+    elif start.weights:
+        print(f"weights: {start.weights}" + ("; the classifier starts anew" if start.new_head else ""))
 
 
 def _fit(prepared, model, directory, first_epoch):

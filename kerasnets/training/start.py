@@ -1,5 +1,7 @@
 """The way into training: what can be refused at once is refused before TensorFlow is loaded."""
 
+from pathlib import Path
+
 from kerasnets import models, runtime
 from kerasnets.errors import UserError
 from kerasnets.training.run_directory import RunDirectory
@@ -18,6 +20,9 @@ def start_training(recipe, run, resume):
         models.check_name(recipe.model.name)
     except UserError as error:
         raise UserError(f"{recipe.origin}: model.name: {error}") from None
+    weights = recipe.model.weights
+    if weights and weights != "imagenet" and not directory.exists and not Path(weights).is_file():
+        raise UserError(f"{recipe.origin}: model.weights: {weights}: no such file")
     directory.check_free()
     directory.check_usable(recipe, resume)
     if directory.finished:
