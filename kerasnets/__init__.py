@@ -19,6 +19,8 @@ _PUBLIC = {
     "tune": "kerasnets.api",
     "export": "kerasnets.api",
     "write_report": "kerasnets.api",
+    "summary": "kerasnets.api",
+    "size": "kerasnets.api",
     "complexity": "kerasnets.api",
 }
 

@@ -7,6 +7,8 @@ from collections import Counter
 import keras
 import numpy as np
 
+from kerasnets.layers.zero_padding_shortcut import ZeroPaddingShortcut
+
 NORMALIZATION = (keras.layers.BatchNormalization, keras.layers.LayerNormalization)
 
 
@@ -63,7 +65,8 @@ def initialize(model, kernel="glorot_uniform", bias="zeros", stddev=None, zero_g
         seed: non-negative integer.
 
     Raises:
-        ValueError: `zero_gamma` for a model without batch-normalized residual branches.
+        ValueError: `zero_gamma` for a model without batch-normalized residual branches, or whose shortcuts
+            fill new channels with zeros.
     """
     ones = alexnet_ones(model) if bias == "alexnet" else set()
     for layer in model.layers:
@@ -77,6 +80,11 @@ def initialize(model, kernel="glorot_uniform", bias="zeros", stddev=None, zero_g
                 draw = _initializer(name, fan, stddev, _stream(seed, variable.path))
                 variable.assign(draw(variable.shape, dtype=variable.dtype))
     if zero_gamma:
+        if any(isinstance(layer, ZeroPaddingShortcut) for layer in model.layers):
+            # zero from the shortcut and zero from the branch: the rectifier passes no gradient, ever
+            raise ValueError(
+                "zero_gamma: channels that shortcuts of option A fill with zeros would stay zero"
+            )
         last = residual_ends(model)
         if not last:
             raise ValueError("zero_gamma: found no residual branch that ends in a batch normalization")

@@ -92,7 +92,11 @@ def test_alexnet_bias_rule_is_the_papers():
 @pytest.mark.parametrize(
     ("name", "options", "ends"),
     [
-        ("resnet20", {}, [f"stage{s}_block{b}_conv2_bn" for s in (1, 2, 3) for b in (1, 2, 3)]),
+        (
+            "resnet20",
+            {"shortcut": "B"},
+            [f"stage{s}_block{b}_conv2_bn" for s in (1, 2, 3) for b in (1, 2, 3)],
+        ),
         ("resnet_cifar", {"depth": 8, "shortcut": "C"}, [f"stage{s}_block1_conv2_bn" for s in (1, 2, 3)]),
     ],
 )
@@ -117,6 +121,11 @@ def test_zero_gamma_finds_the_branches_of_other_networks():
     ]
     with pytest.raises(ValueError, match="found no residual branch"):
         initialize(kerasnets.build("convnet10"), zero_gamma=True)
+
+
+def test_zero_gamma_is_refused_where_channels_would_stay_zero():
+    with pytest.raises(ValueError, match="shortcuts of option A"):
+        initialize(kerasnets.build("resnet_cifar", depth=8), zero_gamma=True)
 
 
 def test_fixed_codes_and_subsampling_keep_their_start():

@@ -19,7 +19,8 @@ from kerasnets.recipe import load_recipe
 from kerasnets.sizing.layers import shapes_only
 from kerasnets.weights.conventions import conventions
 from kerasnets.weights.freezing import freeze
-from kerasnets.weights.keras_networks import COUNTERPARTS, paired_state
+from kerasnets.weights.keras_networks import COUNTERPARTS
+from kerasnets.weights.keras_pairing import paired_state
 from kerasnets.weights.loading import assign_state, load_weights
 
 HERE = Path(__file__).parent

@@ -4,14 +4,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from kerasnets.weights.names import (
-    cifar_resnet,
+from kerasnets.weights.inception_names import (
     counts_zeros,
-    googlenet_bn,
-    googlenet_bvlc,
     inception_resnet_v2,
     inception_v3,
     inception_v4,
+)
+from kerasnets.weights.names import (
+    cifar_resnet,
+    googlenet_bn,
+    googlenet_bvlc,
     renamed,
     sequential,
     stride_in_the_3x3,
