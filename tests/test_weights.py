@@ -77,6 +77,9 @@ def test_keras_applications_outputs(name, tmp_path):
     elif name == "resnet50":
         source.save_weights(tmp_path / "source.weights.h5")
         load_weights(model, tmp_path / "source.weights.h5")
+    elif name == "inception_v3":
+        source.save(tmp_path / "source.h5")  # the kind of file that keras.applications downloads
+        load_weights(model, tmp_path / "source.h5")
     else:  # reading the larger files again takes most of a minute, and shows no more
         assign_state(model, paired_state(model, source, "source"), "source", allowed=conventions(name)[-1:])
     images = generator.normal(size=(2, 96, 80, 3)).astype("float32")
@@ -231,6 +234,14 @@ def test_what_does_not_fit_is_listed(tmp_path):
         "1 misshapen: layer1.0.bn1.weight 3 for stage2_block1_conv1_bn 64",
     ):
         assert said in message
+    assert _unchanged(model, before)
+
+
+@pytest.mark.parametrize("odd", [np.float32(1), np.ones(3), np.full((5, 512), "a"), np.ones((5, 512), bool)])
+def test_tensors_that_are_no_kernels_are_refused(odd):
+    model, before = _small("resnet18")
+    with pytest.raises(UserError, match=r"1 misshapen: fc\.weight"):
+        assign_state(model, _state(model) | {"fc.weight": np.asarray(odd)}, "file")
     assert _unchanged(model, before)
 
 

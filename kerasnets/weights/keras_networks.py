@@ -92,13 +92,13 @@ def _loaded_into_a_copy(model, file):
 def _downloaded(model):
     if model.name not in COUNTERPARTS:
         raise UserError(
-            f'weights = "imagenet": found no {model.name} in keras.applications, '
+            f"imagenet: found no {model.name} in keras.applications, "
             f"allowed: {', '.join(COUNTERPARTS)}; or the path of a file"
         )
     try:
         return getattr(keras.applications, COUNTERPARTS[model.name])(weights="imagenet")
     except Exception as error:  # urllib, http and Keras each raise their own
-        raise UserError(f'weights = "imagenet": cannot be downloaded: {_reason(error)}') from error
+        raise UserError(f"imagenet: cannot be downloaded: {_reason(error)}") from error
 
 
 def _reason(error):

@@ -58,11 +58,11 @@ def assign_state(model, state, origin, new_head=False, allowed=None):
     if not wanted.keys() & state.keys():
         names = ", ".join(list(state)[:SHOWN])
         raise UserError(f"{origin}: no tensor has a name that {model.name} knows: found {names}, …")
-    if said := found.needs(model):
-        raise UserError(f"{origin}: not the weights of {model.name} as built: {said}")
     arrays, faults = _fitted(model, found, wanted, state, new_head)
     if faults:
         raise UserError(f"{origin}: does not fit {model.name} ({found.source}): {'; '.join(faults)}")
+    if said := found.needs(model):
+        raise UserError(f"{origin}: not the weights of {model.name} as built: {said}")
     for name, array in arrays.items():
         wanted[name][1].assign(array)
     kept = sorted({layer.name for name, (layer, _) in wanted.items() if name not in arrays})
@@ -73,17 +73,18 @@ def assign_state(model, state, origin, new_head=False, allowed=None):
 def _fitted(model, convention, wanted, state, new_head):
     """Return the arrays to assign by foreign name, and the faults, a phrase each kind."""
     head = {layer.name for layer in model.layers if any(layer.output is each for each in model.outputs)}
-    missing, misshapen, arrays, dropped = [], [], {}, set()
+    missing, misshapen, arrays = [], [], {}
     for name, (layer, variable) in wanted.items():
         lacks = isinstance(layer, layers.Dense) and name not in state
         if new_head and (layer.name in head or lacks):
-            dropped.add(name)
-        elif name not in state:
+            continue
+        if name not in state:
             missing.append(name)
         else:
             array = (_laid_out if convention.torch else _squeezed)(state[name], layer, variable, model)
-            if array is None or array.shape != tuple(variable.shape):
-                misshapen.append(f"{name} {_shape(state[name])} for {layer.name} {_shape(variable)}")
+            if array is None or array.shape != tuple(variable.shape) or array.dtype.kind not in "fiu":
+                found = f"{_shape(state[name])} {state[name].dtype}".removesuffix(" float32").strip()
+                misshapen.append(f"{name} {found} for {layer.name} {_shape(variable)}")
             else:
                 arrays[name] = array
     left = [name for name in state.keys() - wanted.keys() if not _unneeded(name, convention)]
@@ -101,6 +102,8 @@ def _laid_out(array, layer, variable, model):
     """Return PyTorch's array as Keras lays it out; None where no layout fits."""
     if variable.name != "kernel":
         return array
+    if array.ndim < 2:
+        return None
     if isinstance(layer, layers.Dense):
         maps = _flattened(layer, model)
         outputs = array.shape[0]
