@@ -30,8 +30,6 @@ NETWORKS = {
     **{f"resnet{depth}": ("torchvision", f"resnet{depth}", 224) for depth in (18, 34, 50, 101, 152)},
     "vgg11/timm": ("timm", "vgg11", 224),
     "vgg16_bn/timm": ("timm", "vgg16_bn", 224),
-    "inception_v3/timm": ("timm", "inception_v3", 299),
-    "resnet50/timm": ("timm", "resnet50", 224),
 }
 """Our name (and the source, where it has several) to the source, its name there, and its images' size."""
 

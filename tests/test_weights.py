@@ -6,10 +6,10 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
+from published_weights import drawn_state, relative_difference
 from safetensors.numpy import save_file
-from seeded import seeded_images, seeded_tensor
+from seeded import seeded_images
 from small import small_input
 
 import kerasnets
@@ -17,73 +17,18 @@ from kerasnets.data.sources import load_dataset
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.sizing.layers import shapes_only
-from kerasnets.weights.conventions import conventions
 from kerasnets.weights.freezing import freeze
 from kerasnets.weights.keras_networks import COUNTERPARTS
 from kerasnets.weights.keras_pairing import paired_state
 from kerasnets.weights.loading import assign_state, load_weights
 
 HERE = Path(__file__).parent
-REFERENCE = pd.read_csv(HERE / "reference_outputs.csv")
 SHARED = Path(os.environ.get("KERASNETS_SHARED", HERE.parent.parent / "shared"))
 WEIGHTS = SHARED / "weights"
 
 needs_weights = pytest.mark.skipif(
     not WEIGHTS.is_dir(), reason="the trained weights are not beside this checkout (or in KERASNETS_SHARED)"
 )
-
-
-def _state(model, source=""):
-    """Return a state dict in the names of `source`, drawn as the reference's was."""
-    convention = next(each for each in conventions(model.name) if source in each.source)
-    state = {}
-    for name, (_, variable) in convention.tensors(model).items():
-        shape = tuple(variable.shape)
-        orders = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}  # PyTorch's (outputs, inputs, height, width)
-        state[name] = seeded_tensor(name, tuple(shape[axis] for axis in orders[len(shape)]))
-    return state
-
-
-def _relative(found, right):
-    return np.abs(found - right).max() / np.abs(right).max()
-
-
-@pytest.mark.parametrize("column", REFERENCE.columns)
-def test_torchvisions_and_timms_outputs(column):
-    keras.backend.clear_session()
-    name, _, source = column.partition("/")
-    version = {"version": 1.5} if name in ("resnet50", "resnet101", "resnet152") else {}
-    model = kerasnets.build(name, **version)
-    assign_state(model, _state(model, source), "the drawn weights")
-    logits = np.asarray(model(seeded_images(model.input_shape[1]), training=False))[:, :16]
-    assert _relative(logits.flatten(), REFERENCE[column]) < 1e-4
-
-
-@pytest.mark.parametrize("name", COUNTERPARTS)
-def test_keras_applications_outputs(name, tmp_path):
-    keras.backend.clear_session()
-    make = getattr(keras.applications, COUNTERPARTS[name])
-    source = make(weights=None, input_shape=(96, 80, 3), classes=10, classifier_activation=None)
-    generator = np.random.default_rng(0)
-    for variable in source.weights:
-        low, high = (0.5, 1.5) if variable.name in ("gamma", "moving_variance") else (-0.3, 0.3)
-        if variable.name != "kernel":
-            variable.assign(generator.uniform(low, high, variable.shape))
-    options = {"count_zeros": False} if name == "inception_v3" else {}
-    model = kerasnets.build(name, (96, 80, 3), 10, **options)
-    if name == "vgg16":
-        source.save(tmp_path / "source.keras")
-        load_weights(model, tmp_path / "source.keras")
-    elif name == "resnet50":
-        source.save_weights(tmp_path / "source.weights.h5")
-        load_weights(model, tmp_path / "source.weights.h5")
-    elif name == "inception_v3":
-        source.save(tmp_path / "source.h5")  # the kind of file that keras.applications downloads
-        load_weights(model, tmp_path / "source.h5")
-    else:  # reading the larger files again takes most of a minute, and shows no more
-        assign_state(model, paired_state(model, source, "source"), "source", allowed=conventions(name)[-1:])
-    images = generator.normal(size=(2, 96, 80, 3)).astype("float32")
-    assert _relative(np.asarray(model(images)), np.asarray(source(images))) < 1e-4
 
 
 @needs_weights
@@ -96,7 +41,7 @@ def test_trained_cifar_resnets_give_their_logits(depth):
     model = kerasnets.build(f"resnet{depth}")
     load_weights(model, WEIGHTS / f"cifar_resnet{depth}.npz")
     right = np.load(WEIGHTS / "cifar_resnet_logits_first64_test.npz")[f"resnet{depth}"]
-    assert _relative(np.asarray(model(images.astype("float32"))), right) < 1e-4
+    assert relative_difference(np.asarray(model(images.astype("float32"))), right) < 1e-4
 
 
 @needs_weights
@@ -120,7 +65,7 @@ def test_trained_googlenet_gives_its_logits():
     model = kerasnets.build("googlenet")
     load_weights(model, WEIGHTS / "googlenet_bvlc.npz")
     logits = np.asarray(model(reference["input224_bgr_nhwc"].astype("float32")))
-    assert _relative(logits, reference["logits"]) < 1e-3
+    assert relative_difference(logits, reference["logits"]) < 1e-3
     top = [np.argsort(-each, axis=1)[:, :5] for each in (logits, reference["logits"])]
     np.testing.assert_array_equal(*top)
 
@@ -136,7 +81,7 @@ def _unchanged(model, before):
 
 def test_kinds_of_files_hold_the_same(tmp_path):
     model, _ = _small("resnet18")
-    state = _state(model)
+    state = drawn_state(model)
     np.savez(tmp_path / "a.npz", **state, **{"bn1.num_batches_tracked": np.int64(3)})
     save_file(
         {f"module.{name}": np.ascontiguousarray(array) for name, array in state.items()},
@@ -156,7 +101,7 @@ def test_kinds_of_files_hold_the_same(tmp_path):
 
 def test_a_new_head_is_kept_and_the_rest_is_loaded(tmp_path):
     source, _ = _small("vgg11", units=16)
-    np.savez(tmp_path / "a.npz", **_state(source, "torchvision"))
+    np.savez(tmp_path / "a.npz", **drawn_state(source, "torchvision"))
     model, before = _small("vgg11", classes=3, units=16)
     with pytest.raises(UserError, match=r"1 .*misshapen: classifier.6.weight 5x16.*--new-head") as caught:
         load_weights(model, tmp_path / "a.npz")
@@ -181,7 +126,7 @@ def test_a_file_without_dense_layers_serves_a_new_head(tmp_path):
 
 def test_auxiliary_heads_of_the_file_may_be_left(tmp_path):
     with_heads = kerasnets.build("googlenet_bn", (79, 79, 3), 5, auxiliary=True)
-    state = _state(with_heads)
+    state = drawn_state(with_heads)
     assert any(name.startswith("aux1.conv.conv") for name in state)
     model, before = _small("googlenet_bn")
     assign_state(model, state, "file")
@@ -201,7 +146,7 @@ def test_auxiliary_heads_of_the_file_may_be_left(tmp_path):
 def test_weights_of_another_geometry_are_refused(name, options, source, said):
     model, before = _small(name, **options)
     with pytest.raises(UserError, match=said):
-        assign_state(model, _state(model, source), "file")
+        assign_state(model, drawn_state(model, source), "file")
     assert _unchanged(model, before)
 
 
@@ -219,7 +164,7 @@ def test_keras_weights_of_another_geometry_are_refused(name, options, said):
 
 def test_what_does_not_fit_is_listed(tmp_path):
     model, before = _small("resnet18")
-    state = _state(model)
+    state = drawn_state(model)
     del state["conv1.weight"]
     state |= {"layer1.0.bn1.weight": np.ones(3, "float32"), "extra.bias": np.ones(2, "float32")}
     np.savez(tmp_path / "a.npz", **state)
@@ -241,7 +186,7 @@ def test_what_does_not_fit_is_listed(tmp_path):
 def test_tensors_that_are_no_kernels_are_refused(odd):
     model, before = _small("resnet18")
     with pytest.raises(UserError, match=r"1 misshapen: fc\.weight"):
-        assign_state(model, _state(model) | {"fc.weight": np.asarray(odd)}, "file")
+        assign_state(model, drawn_state(model) | {"fc.weight": np.asarray(odd)}, "file")
     assert _unchanged(model, before)
 
 
