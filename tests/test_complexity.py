@@ -71,8 +71,7 @@ def test_sizes_are_the_golden_ones(table, name):
     golden = GOLDEN.loc[name]
     assert table.parameters[name] == golden.trainable_params
     if pd.notna(golden.macs):
-        rounded = "rounded" in str(golden.note)
-        assert table.macs[name] == pytest.approx(golden.macs, rel=3e-3 if rounded else 0, abs=0)
+        assert table.macs[name] == golden.macs
 
 
 def test_the_picture_can_be_read(folder):

@@ -109,3 +109,10 @@ def _operate(x, operation, name, unit, average):
         return layers.MaxPooling2D(3, strides=stride, padding=padding, name=name)(x)
     size = tuple(map(int, what.split("x")))
     return unit(x, int(value), size, name, stride=stride, padding=padding)
+
+
+def averaged_classifier(x, classes, dropout):
+    """Return the logits of the maps' means, with dropout before the one dense layer."""
+    x = layers.GlobalAveragePooling2D(name="average_pool")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    return layers.Dense(classes, name="fc")(x)

@@ -17,7 +17,13 @@ import keras
 from keras import layers
 
 from kerasnets.layers.normalization import LocalResponseNormalization
-from kerasnets.models.blocks import conv_bn, conv_relu, inception, max_pool_rounding_up
+from kerasnets.models.blocks import (
+    averaged_classifier,
+    conv_bn,
+    conv_relu,
+    inception,
+    max_pool_rounding_up,
+)
 
 MODULES = {
     "3a": (64, 96, 128, 16, 32, 32),
@@ -113,9 +119,7 @@ def _modules(x, module, unit, last_pool, classes, auxiliary, dropout):
             heads.append(_head(x, f"aux{len(heads) + 1}", classes, unit))
         if name in ("3b", "4e"):
             x = max_pool_rounding_up(x, f"pool{name[0]}", size=3 if name == "3b" else last_pool)
-    x = layers.GlobalAveragePooling2D(name="average_pool")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    logits = layers.Dense(classes, name="fc")(x)
+    logits = averaged_classifier(x, classes, dropout)
     return [logits, *heads] if auxiliary else logits
 
 

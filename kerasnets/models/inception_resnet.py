@@ -18,7 +18,7 @@ from functools import partial
 import keras
 from keras import layers
 
-from kerasnets.models.blocks import conv_bn, convolution, inception
+from kerasnets.models.blocks import averaged_classifier, conv_bn, convolution, inception
 from kerasnets.models.inception_v3 import stem
 
 unit = partial(conv_bn, epsilon=1e-3)
@@ -68,7 +68,7 @@ def inception_resnet_v1(input_shape=(299, 299, 3), classes=1000, dropout=0.2):
     x = _residuals(x, "block_b", 10, V1_B, 0.1)
     x = inception(x, "reduction_b", V1_REDUCTION_B, unit)
     x = _residuals(x, "block_c", 5, V1_C, 0.2)
-    return keras.Model(images, _classifier(x, classes, dropout), name="inception_resnet_v1")
+    return keras.Model(images, averaged_classifier(x, classes, dropout), name="inception_resnet_v1")
 
 
 def inception_resnet_v2(input_shape=(299, 299, 3), classes=1000, dropout=0.2):
@@ -88,7 +88,7 @@ def inception_resnet_v2(input_shape=(299, 299, 3), classes=1000, dropout=0.2):
     x = _residuals(x, "block_c", 9, V2_C, 0.2)
     x = _residual(x, "block_c10", V2_C, 1.0, relu=False)
     x = unit(x, 1536, 1, "conv7b")
-    return keras.Model(images, _classifier(x, classes, dropout), name="inception_resnet_v2")
+    return keras.Model(images, averaged_classifier(x, classes, dropout), name="inception_resnet_v2")
 
 
 def _residuals(x, name, count, branches, scale):
@@ -104,9 +104,3 @@ def _residual(x, name, branches, scale, relu=True):
     residual = layers.Rescaling(scale, name=f"{name}_scale")(residual)
     x = layers.Add(name=f"{name}_add")([x, residual])
     return layers.Activation("relu", name=f"{name}_relu")(x) if relu else x
-
-
-def _classifier(x, classes, dropout):
-    x = layers.GlobalAveragePooling2D(name="average_pool")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    return layers.Dense(classes, name="fc")(x)

@@ -15,9 +15,8 @@ projections of 128 and outputs of 576 channels. Taken are the outputs, and so 96
 from functools import partial
 
 import keras
-from keras import layers
 
-from kerasnets.models.blocks import conv_bn, inception, max_pool_rounding_up
+from kerasnets.models.blocks import averaged_classifier, conv_bn, inception, max_pool_rounding_up
 
 unit = partial(conv_bn, epsilon=1e-3)
 
@@ -67,6 +66,4 @@ def inception_v2(input_shape=(224, 224, 3), classes=1000, dropout=0.2):
     x = max_pool_rounding_up(unit(x, 192, 3, "conv2"), "pool2")
     for name, branches in MODULES.items():
         x = inception(x, name, branches, unit)
-    x = layers.GlobalAveragePooling2D(name="average_pool")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    return keras.Model(images, layers.Dense(classes, name="fc")(x), name="inception_v2")
+    return keras.Model(images, averaged_classifier(x, classes, dropout), name="inception_v2")

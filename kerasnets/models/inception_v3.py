@@ -17,7 +17,13 @@ from functools import partial
 import keras
 from keras import layers
 
-from kerasnets.models.blocks import average_pool, average_pool_counting_zeros, conv_bn, inception
+from kerasnets.models.blocks import (
+    average_pool,
+    average_pool_counting_zeros,
+    averaged_classifier,
+    conv_bn,
+    inception,
+)
 
 unit = partial(conv_bn, epsilon=1e-3)
 
@@ -85,9 +91,7 @@ def inception_v3(input_shape=(299, 299, 3), classes=1000, auxiliary=False, dropo
         x = inception(x, name, branches, unit, average)
         if auxiliary and name == "mixed6e":
             outputs = [_head(x, classes)]
-    x = layers.GlobalAveragePooling2D(name="average_pool")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    logits = layers.Dense(classes, name="fc")(x)
+    logits = averaged_classifier(x, classes, dropout)
     return keras.Model(images, [logits, *outputs] if auxiliary else logits, name="inception_v3")
 
 

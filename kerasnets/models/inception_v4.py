@@ -12,9 +12,8 @@ Connections on Learning", AAAI 2017, figures 3 to 9.
 from functools import partial
 
 import keras
-from keras import layers
 
-from kerasnets.models.blocks import conv_bn, inception
+from kerasnets.models.blocks import averaged_classifier, conv_bn, inception
 
 unit = partial(conv_bn, epsilon=1e-3)
 
@@ -67,6 +66,4 @@ def inception_v4(input_shape=(299, 299, 3), classes=1000, dropout=0.2):
     x = unit(x, 64, 3, "conv2b")
     for name, branches in MODULES.items():
         x = inception(x, name, branches, unit)
-    x = layers.GlobalAveragePooling2D(name="average_pool")(x)
-    x = layers.Dropout(dropout, name="dropout")(x)
-    return keras.Model(images, layers.Dense(classes, name="fc")(x), name="inception_v4")
+    return keras.Model(images, averaged_classifier(x, classes, dropout), name="inception_v4")
