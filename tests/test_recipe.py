@@ -9,10 +9,14 @@ from importlib.resources import files
 import keras
 import pytest
 
-from kerasnets.data import augmentation, preprocessing, sources
+from kerasnets.data import preprocessing, sources
+from kerasnets.data.augmentation.keras_layers import LAYERS
+from kerasnets.data.augmentation.operations import OPERATIONS
+from kerasnets.data.crops import CROPS
 from kerasnets.errors import UserError
 from kerasnets.losses import example_loss
 from kerasnets.recipe import changed, load_recipe, recipe_names, schema
+from kerasnets.recipe.augmentation import AugmentOp
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -44,7 +48,16 @@ MISTAKES = [
     ("train.epochs=2.5", "train.epochs: found 2.5, allowed: a valid integer", ""),
     ("train.epochs=true", "train.epochs: found True, allowed: a valid integer", ""),
     ("data.source=mnits", "data.source: found 'mnits', allowed: 'digits', 'mnist'", "did you mean 'mnist'"),
+    ("data.source=tfds:", "or tfds:NAME", ""),
     ("data.path=x.npz", "data: path goes with source", ""),
+    ("data.streams=5", "data.streams: found 5, allowed: a divisor of train.batch_size", ""),
+    ("data.audit.truncated=fix", "data.audit.truncated: found 'fix', allowed: 'error' or 'skip'", ""),
+    ('augment=[{op="mixup"},{op="flip"}]', "augment: mixup comes last", ""),
+    ('augment=[{op="flip"},{op="random_resized_crop"}]', "augment: random_resized_crop comes first", ""),
+    ('augment=[{op="RandomCrop"}]', "augment.0: RandomCrop changes the size", ""),
+    ('preprocess=[{op="resize"}]', "resize takes one of size", ""),
+    ('preprocess=[{op="zca"},{op="scale"}]', "zca comes last", ""),
+    ("evaluation.views=dens", "evaluation.views: found 'dens'", "did you mean 'dense'"),
     ("data.source=folder", "data: path goes with source", ""),
     ("preprocess.0.op=resise", "preprocess.0: found op = 'resise'", "did you mean 'resize'"),
     ("preprocess.0.size=[32]", "preprocess.0.size: found [32]", ""),
@@ -172,14 +185,29 @@ def test_optimizers_have_keras_keys_and_defaults(model):
 
 
 def test_the_schema_offers_just_what_is_built():
-    assert typing.get_args(schema.Data.model_fields["source"].annotation) == sources.SOURCES
-    operations = {_tag(model, "op"): model for model in _members(schema.AugmentOp)}
-    assert set(operations) == set(augmentation.OPERATIONS)
-    for name, model in operations.items():
-        taken = list(inspect.signature(augmentation.OPERATIONS[name]).parameters)[2:]
-        assert taken == [key for key in model.model_fields if key != "op"]
+    published, _ = typing.get_args(schema.Data.model_fields["source"].annotation)
+    assert typing.get_args(published) == sources.SOURCES
     spatial = {_tag(model, "op") for model in schema.SPATIAL}
     assert spatial == set(preprocessing.SPATIAL)
+
+
+def test_every_augmentation_takes_just_the_keys_of_its_table():
+    *models, layers = _members(AugmentOp)
+    assert typing.get_args(layers.model_fields["op"].annotation) == LAYERS
+    tables = {_tag(model, "op"): model for model in models}
+    assert set(tables) == {*CROPS, *OPERATIONS}
+    for name, model in tables.items():
+        function, given = (CROPS[name].windows, 3) if name in CROPS else (OPERATIONS[name].apply, 2)
+        given = 4 if name in OPERATIONS and OPERATIONS[name].mixes else given
+        options = list(inspect.signature(function).parameters.values())[given:]
+        fields = {key: field for key, field in model.model_fields.items() if key != "op"}
+        assert {option.name for option in options} == set(fields), name
+        for option in options:
+            default = fields[option.name].default
+            if option.default is not option.empty and default not in ("mean", "training"):
+                assert default == (
+                    list(option.default) if isinstance(option.default, tuple) else option.default
+                )
 
 
 @pytest.mark.parametrize("model", _members(schema.Loss), ids=lambda model: model.__name__)

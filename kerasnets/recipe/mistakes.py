@@ -3,7 +3,8 @@
 from typing import Annotated, Union, get_args, get_origin
 
 from kerasnets.errors import nearest
-from kerasnets.recipe.schema import Recipe, Section
+from kerasnets.recipe.schema import Recipe
+from kerasnets.recipe.section import Section
 
 
 def one_line(error, origin):
@@ -36,6 +37,8 @@ def _said(mistake, key, model, tag):
     if kind == "value_error":
         return str(context["error"])
     allowed = mistake["msg"].removeprefix("Input should be ")
+    if kind == "string_pattern_mismatch":  # the one pattern there is, of tfds:NAME
+        return f"found {found!r}, allowed: {context['pattern'].removeprefix('^').replace('.', 'NAME')}"
     if kind == "literal_error":
         options = [option.strip("'") for option in allowed.replace(" or ", ", ").split(", ")]
         return f"found {found!r}, allowed: {allowed}{nearest(found, options)}"

@@ -3,18 +3,12 @@
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
-Positive = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
-NonNegative = Annotated[float, Field(ge=0)]
-Size = Annotated[list[Positive], Field(min_length=2, max_length=2)]
-
-
-class Section(BaseModel):
-    """A table of a recipe: no unknown keys, no silent conversions."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+from kerasnets.recipe.augmentation import Augment
+from kerasnets.recipe.data import SPATIAL, Data, PreprocessStep
+from kerasnets.recipe.evaluation import Evaluation
+from kerasnets.recipe.section import Fraction, NonNegative, Positive, Section
 
 
 class Model(Section):
@@ -36,91 +30,6 @@ class Model(Section):
             raise ValueError("new_head = true goes with weights, whose head it leaves out")
         return self
 
-
-class Data(Section):
-    """Where the images come from and how they are split."""
-
-    source: Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "npz", "folder"]
-    path: str | None = None
-    channels: Literal[1, 3] | None = None
-    validation: Fraction = 0.1
-    test: Fraction = 0.2
-    workers: Annotated[int, Field(ge=1, le=256)] = 2
-
-    @model_validator(mode="after")
-    def _keys_fit_the_source(self):
-        if (self.path is None) == (self.source in ("npz", "folder")):
-            raise ValueError('path goes with source = "npz" or "folder", and only with these')
-        if self.channels is not None and self.source != "folder":
-            raise ValueError('channels goes only with source = "folder"')
-        return self
-
-
-class Resize(Section):
-    """Resize to [height, width] with antialiasing."""
-
-    op: Literal["resize"]
-    size: Size
-    method: Literal["bilinear", "bicubic", "area", "nearest"] = "bilinear"
-
-
-class Pad(Section):
-    """Pad evenly to [height, width]; an odd rest goes to the bottom and the right."""
-
-    op: Literal["pad"]
-    size: Size
-    fill: Annotated[float, Field(ge=0, le=255)] = 0.0
-
-
-class CenterCrop(Section):
-    """Cut [height, width] out of the middle."""
-
-    op: Literal["center_crop"]
-    size: Size
-
-
-class Scale(Section):
-    """Map the pixel values 0..255 linearly to [low, high]."""
-
-    op: Literal["scale"]
-    to: Annotated[list[float], Field(min_length=2, max_length=2)] = [0.0, 1.0]
-
-
-class SubtractMean(Section):
-    """Subtract the training split's mean, per channel or per pixel."""
-
-    op: Literal["subtract_mean"]
-    per: Literal["channel", "pixel"] = "channel"
-
-
-class Standardize(Section):
-    """Subtract the training split's mean per channel and divide by its standard deviation."""
-
-    op: Literal["standardize"]
-
-
-SPATIAL = (Resize, Pad, CenterCrop)
-PreprocessStep = Annotated[
-    Resize | Pad | CenterCrop | Scale | SubtractMean | Standardize, Field(discriminator="op")
-]
-
-
-class PadCrop(Section):
-    """Pad every side by `padding` pixels, then cut the original size out at random (He 2015, 4.2)."""
-
-    op: Literal["pad_crop"]
-    padding: Positive
-    fill: Literal["mean"] | Annotated[float, Field(ge=0, le=255)] = "mean"
-
-
-class Flip(Section):
-    """Mirror every second image, on average."""
-
-    op: Literal["flip"]
-    mode: Literal["horizontal", "vertical"] = "horizontal"
-
-
-AugmentOp = Annotated[PadCrop | Flip, Field(discriminator="op")]
 
 Initializer = Literal[
     "glorot_uniform",
@@ -323,13 +232,14 @@ class Recipe(Section):
     model: Model
     data: Data
     preprocess: list[PreprocessStep] = []
-    augment: list[AugmentOp] = []
+    augment: Augment = []
     initialization: Initialization = Initialization()
     loss: Loss = CategoricalCrossentropy()
     optimizer: Optimizer
     regularization: Regularization = Regularization()
     schedule: Schedule = Constant()
     train: Train
+    evaluation: Evaluation = Evaluation()
     diagnostics: Diagnostics = Diagnostics()
     tune: Tune = Tune()
 
@@ -358,6 +268,18 @@ class Recipe(Section):
         kinds = [isinstance(step, SPATIAL) for step in self.preprocess]
         if kinds != sorted(kinds, reverse=True):
             raise ValueError("preprocess: resize, pad and center_crop come before scale and statistics")
+        mixing = [step.op for step in self.preprocess if step.op in ("pca", "zca")]
+        if mixing and (len(mixing) > 1 or self.preprocess[-1].op != mixing[0]):
+            raise ValueError(f"preprocess: {mixing[0]} comes last: nothing is measured on what it leaves")
+        return self
+
+    @model_validator(mode="after")
+    def _batches_can_be_dealt(self):
+        if self.train.batch_size % self.data.streams:
+            raise ValueError(
+                f"data.streams: found {self.data.streams}, allowed: a divisor of train.batch_size, "
+                f"{self.train.batch_size}"
+            )
         return self
 
     def to_toml(self):
