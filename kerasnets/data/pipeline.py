@@ -1,105 +1,127 @@
 """Batches: what the network sees at (epoch, step) is a pure function of the recipe and its seed.
 
-The order of an epoch and the random numbers of its augmentation come from stateless generators keyed by
-(seed, epoch), so nothing has to be replayed or saved to start anywhere.
+    order ─► read ─► decode, crop ─► batch ─► augment ─► value steps ─► prefetch
+
+Reading and decoding run an image at a time in parallel, the rest a batch at a time. A split whose images
+are arrays, or have been decoded before, is gathered a batch at a time throughout.
 """
+
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
 
-from kerasnets.data.augmentation import DRAWS, augment
-from kerasnets.data.decoding import decode
+from kerasnets.data.augmentation import augment, draws_needed
+from kerasnets.data.crops import crop_draws, split_crop
+from kerasnets.data.decoding import decode, upright
+from kerasnets.data.encoded import EncodedImages
+from kerasnets.data.order import draws, partners, training_order
+from kerasnets.data.reading import TWO_THREADS, parallel_map, read_batches, with_options
 
 EVALUATION_BATCH = 256
 
 
-def training_batches(
-    split, preprocessing, operations, classes, batch_size, seed, epochs, first_epoch=0, workers=2
-):
-    """Return the batches of all epochs from `first_epoch` on, one after the other.
+def training_batches(split, preprocessing, operations, classes, batch_size, seed, epochs, first_epoch=0,
+                     first_step=0, streams=1, decoded=None, reading=TWO_THREADS):  # fmt: skip
+    """Return the batches of the run from (first_epoch, first_step) on, one after the other.
 
     Args:
         split: the training `Split`.
         preprocessing: a fitted `Preprocessing`.
-        operations: augmentation tables, `fill` in numbers.
+        operations: augmentation tables, statistics in numbers.
         classes: number of classes.
-        batch_size: images in a batch; an epoch has len(split) // batch_size, the rest is left out.
+        batch_size: images in a batch over all hosts.
         seed: non-negative integer.
         epochs: epochs in the whole run.
-        first_epoch: epoch to start with, from 0.
-        workers: threads that read and augment; without effect on what comes out.
+        first_epoch, first_step: where to start, from 0.
+        streams: parts the images are dealt into, see `kerasnets.data.order`.
+        decoded: uint8 (N, *output shape), the split's images after the spatial steps, if kept.
+        reading: a `Reading`.
 
     Returns:
-        `tf.data.Dataset` of (images (B, height, width, C) float32, one-hot labels (B, classes) float32).
+        `tf.data.Dataset` of images (B, height, width, C) float32 and labels (B, classes) float32, and of
+        weights (B,) float32 where the split has them.
     """
-    steps = len(split) // batch_size
-    read = _reader(split, preprocessing)
-    draws_each = DRAWS * len(operations)
+    crop, others = split_crop(operations)
+    first_draws = crop_draws(crop)
+    mates = partners(batch_size, streams, reading.host, reading.hosts)
+    order = training_order(
+        len(split), batch_size, seed, epochs, first_epoch, first_step, streams, reading.host, reading.hosts
+    )
 
-    def epoch_indices(epoch):
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(split)), seed=[seed, 2 * epoch])
-        order = tf.reshape(order[: steps * batch_size], [steps, batch_size])
-        numbers = tf.random.stateless_uniform([len(split), draws_each], seed=[seed, 2 * epoch + 1])
-        return tf.data.Dataset.from_tensor_slices((order, tf.gather(numbers, order)))
+    def numbers(epoch, step, indices):
+        count = max(first_draws + draws_needed(others), 1)  # TensorFlow crashes on unbatching empty rows
+        return indices, draws(seed, epoch, step, batch_size, count, reading.host, reading.hosts)
 
-    def batch(indices, draws):
-        images, labels = read(indices)
-        images = preprocessing.values(augment(images, draws, operations))
-        return images, tf.one_hot(labels, classes)
+    def finish(images, indices, drawn):
+        labels = tf.one_hot(tf.gather(split.labels, indices), classes)
+        images = tf.cast(images, tf.float32)
+        images, labels = augment(images, labels, drawn[:, first_draws:], others, mates)
+        return preprocessing.values(images), labels
 
-    dataset = tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_indices)
-    return _parallel(dataset, batch, workers)
+    drawn = order.map(numbers)
+    batches = read_batches(drawn, split, preprocessing, crop, decoded, len(mates), reading)
+    if split.weights is None:
+        return _finished(batches, finish, reading)
+
+    def with_weights(images, indices, drawn):
+        return *finish(images, indices, drawn), tf.gather(split.weights, indices)
+
+    return _finished(batches, with_weights, reading)
 
 
-def evaluation_batches(split, preprocessing, classes, batch_size=EVALUATION_BATCH, workers=2):
+def evaluation_batches(
+    split, preprocessing, classes, batch_size=EVALUATION_BATCH, decoded=None, reading=TWO_THREADS
+):
     """Return the images of a split once, in order, without augmentation; the last batch may be smaller."""
-    read = _reader(split, preprocessing)
 
-    def batch(indices):
-        images, labels = read(indices)
-        return preprocessing.values(images), tf.one_hot(labels, classes)
+    def finish(images, indices, _):
+        labels = tf.one_hot(tf.gather(split.labels, indices), classes)
+        return preprocessing.values(tf.cast(images, tf.float32)), labels
 
-    return _parallel(tf.data.Dataset.range(len(split)).batch(batch_size), batch, workers)
+    return _finished(_in_order(split, preprocessing, batch_size, decoded, reading), finish, reading)
 
 
-def spatial_batches(split, preprocessing, workers=2):
-    """Yield a split's images as arrays (N, height, width, C) of raw values at the network's input size."""
-    read = _reader(split, preprocessing)
-    indices = tf.data.Dataset.range(len(split)).batch(EVALUATION_BATCH)
-    return _parallel(indices, lambda chosen: read(chosen)[0], workers).as_numpy_iterator()
+def spatial_batches(split, preprocessing, reading=TWO_THREADS):
+    """Return an iterator over a split's images, uint8 (N, height, width, C) at the network's input size."""
+    batches = _in_order(split, preprocessing, EVALUATION_BATCH, None, reading)
+    batches = batches.map(lambda images, *_: tf.cast(images, tf.uint8)).prefetch(reading.prefetch)
+    return with_options(batches, reading).as_numpy_iterator()
+
+
+def decoded_images(split, channels, workers=2):
+    """Yield a split's images in order as they are stored, turned upright: uint8 (height, width, C)."""
+    if not isinstance(split.images, EncodedImages):
+        yield from split.images
+        return
+
+    def one(index):
+        image = decode(tf.constant(split.images.read(index)), channels)
+        return upright(image, tf.constant(split.images.orientation[index])).numpy()
+
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = deque()
+        for index in range(len(split)):
+            waiting.append(pool.submit(one, index))
+            if len(waiting) > 2 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def raw_images(split, count, channels):
     """Return the first `count` images as they are stored: a list of uint8 arrays (height, width, C)."""
-    if split.images.dtype == np.uint8:
-        return list(split.images[:count])
-    return [decode(tf.io.read_file(path), channels).numpy() for path in split.images[:count]]
+    return list(decoded_images(split.at(np.arange(min(count, len(split)))), channels))
 
 
-def _reader(split, preprocessing):
-    """Return a function from indices (B,) to (float32 images of the input size, labels (B,))."""
-    with tf.device("CPU"):  # the whole set stays in host memory
-        images, labels = tf.constant(split.images), tf.constant(split.labels)
-    if split.images.dtype == np.uint8:
-        return lambda indices: (preprocessing.spatial(tf.gather(images, indices)), tf.gather(labels, indices))
-
-    channels = preprocessing.output_shape[-1]
-    spec = tf.TensorSpec(preprocessing.output_shape, tf.float32)
-
-    def read_one(path):
-        return preprocessing.spatial(decode(tf.io.read_file(path), channels)[None])[0]
-
-    def read(indices):
-        images_read = tf.map_fn(read_one, tf.gather(images, indices), fn_output_signature=spec)
-        return images_read, tf.gather(labels, indices)
-
-    return read
+def _in_order(split, preprocessing, batch_size, decoded, reading):
+    indices = tf.data.Dataset.range(len(split)).batch(batch_size)
+    without_draws = indices.map(lambda chosen: (chosen, tf.zeros([tf.size(chosen), 1])))
+    batches = read_batches(without_draws, split, preprocessing, None, decoded, batch_size, reading)
+    # Keras warns of running out of data where it cannot know how many batches there are
+    return batches.apply(tf.data.experimental.assert_cardinality(-(-len(split) // batch_size)))
 
 
-def _parallel(dataset, function, workers):
-    """Map in parallel without tf.data's autotuning, whose thread makes `fit` return seconds late."""
-    dataset = dataset.map(function, num_parallel_calls=workers, deterministic=True).prefetch(2)
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    options.threading.private_threadpool_size = workers
-    return dataset.with_options(options)
+def _finished(batches, finish, reading):
+    return with_options(parallel_map(batches, finish, reading).prefetch(reading.prefetch), reading)

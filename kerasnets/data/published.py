@@ -10,6 +10,7 @@ import numpy as np
 from kerasnets.arrays import read_arrays
 from kerasnets.data.dataset import Dataset
 from kerasnets.data.npz import npz_split
+from kerasnets.data.storage import cache_folder
 from kerasnets.errors import UserError
 
 DEBIAN = Path("/usr/share/datasets")
@@ -41,8 +42,7 @@ CLASSES = {
 def search_places():
     """Return the folders that published data sets are looked for in, in order."""
     own = os.environ.get("KERASNETS_DATA")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerasnets"
-    return [*([Path(own).expanduser()] if own else []), cache, DEBIAN]
+    return [*([Path(own).expanduser()] if own else []), cache_folder(), DEBIAN]
 
 
 def read_published(name):
