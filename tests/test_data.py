@@ -1,32 +1,15 @@
-"""Preprocessing, augmentation and batches: against NumPy, and the same whatever the threads."""
-
-import json
+"""Preprocessing and the statistics of the training images: against NumPy."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasnets.data.augmentation import augment, flip, pad_crop
 from kerasnets.data.dataset import Split
-from kerasnets.data.decoding import decode
-from kerasnets.data.pipeline import evaluation_batches, spatial_batches, training_batches
-from kerasnets.data.preprocessing import Preprocessing, moments
+from kerasnets.data.pipeline import spatial_batches
+from kerasnets.data.preprocessing import Preprocessing
 from kerasnets.data.sources import load_dataset
+from kerasnets.data.statistics import Moments, training_moments
 from kerasnets.errors import UserError
-
-OPERATIONS = [{"op": "pad_crop", "padding": 2, "fill": 7.0}, {"op": "flip", "mode": "horizontal"}]
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return load_dataset("digits").train
-
-
-@pytest.fixture
-def prepared(digits):
-    steps = [{"op": "pad", "size": [12, 12], "fill": 0.0}, {"op": "standardize"}]
-    preprocessing = Preprocessing(steps, (8, 8, 1))
-    return preprocessing.fit(lambda: spatial_batches(digits, preprocessing))
 
 
 def _colours(count=6, height=9, width=7):
@@ -36,7 +19,8 @@ def _colours(count=6, height=9, width=7):
 def _fitted(images, *steps):
     preprocessing = Preprocessing(list(steps), images.shape[1:])
     split = Split(images, np.zeros(len(images), int))
-    return preprocessing.fit(lambda: spatial_batches(split, preprocessing))
+    batches = spatial_batches(split, preprocessing)
+    return preprocessing.fit(Moments.of(batches, products=preprocessing.needs == "products"))
 
 
 @pytest.mark.parametrize("axes", [(0, 1, 2), 0], ids=["channel", "pixel"])
@@ -74,19 +58,22 @@ def test_lenet_1998_scaling_sends_white_and_black_where_the_paper_does():
 
 def test_pad_and_center_crop_are_centred():
     images = _colours(2, 5, 4)
-    padded = np.asarray(Preprocessing([{"op": "pad", "size": [8, 6], "fill": 3.0}], (5, 4, 3))(images))
+    padded = np.asarray(Preprocessing([{"op": "pad", "size": [8, 6], "fill": 3}], (5, 4, 3))(images))
     np.testing.assert_array_equal(padded, np.pad(images, [(0, 0), (1, 2), (1, 1), (0, 0)], constant_values=3))
     cropped = Preprocessing([{"op": "center_crop", "size": [3, 2]}], (5, 4, 3))(images)
     np.testing.assert_array_equal(cropped, images[:, 1:4, 1:3])
 
 
 def test_images_of_another_size_are_resized_to_the_training_size_first():
-    preprocessing = Preprocessing([{"op": "pad", "size": [12, 12], "fill": 0.0}], (8, 8, 3))
+    preprocessing = Preprocessing([{"op": "pad", "size": [12, 12], "fill": 0}], (8, 8, 3))
     images = _colours(2, 16, 20)
-    small = tf.image.resize(tf.cast(images, tf.float32), [8, 8], antialias=True)
+    small = tf.round(tf.image.resize(tf.cast(images, tf.float32), [8, 8], antialias=True))
     np.testing.assert_array_equal(preprocessing(images)[:, 2:10, 2:10], small)
     same = _colours(2, 8, 8)
     np.testing.assert_array_equal(preprocessing(same)[:, 2:10, 2:10], same)
+
+
+SHORT = {"op": "resize", "short_side": 12, "method": "bilinear"}
 
 
 @pytest.mark.parametrize(
@@ -96,6 +83,9 @@ def test_images_of_another_size_are_resized_to_the_training_size_first():
         ([{"op": "center_crop", "size": [9, 9]}], (8, 8, 1), "crop to 9x9: the image is only 8x8"),
         ([{"op": "center_crop", "size": [4, 4]}], (None, None, 3), "differ in size: resize first"),
         ([{"op": "scale", "to": [0, 1]}], (None, None, 3), "differ in size: add a resize step"),
+        ([SHORT], (None, None, 3), "differ in size: add a resize step, or a center_crop after this one"),
+        ([SHORT, {"op": "center_crop", "size": [9, 13]}], (None, None, 3), "the short side is only 12"),
+        ([SHORT, {"op": "pad", "size": [90, 90]}], (None, None, 3), "differ in size: resize first"),
     ],
 )
 def test_steps_that_lead_to_no_size_are_said(steps, shape, said):
@@ -103,115 +93,129 @@ def test_steps_that_lead_to_no_size_are_said(steps, shape, said):
         Preprocessing(steps, shape)
 
 
-def test_preprocessing_survives_json_exactly(prepared, digits):
-    again = Preprocessing.from_json(json.loads(json.dumps(prepared.to_json())))
-    images = digits.images[:20]
-    np.testing.assert_array_equal(again(images), prepared(images))
+def _resize(images, **options):
+    step = {"op": "resize", "method": "bilinear", "fit": "stretch", "fill": 0} | options
+    return np.asarray(Preprocessing([step], images.shape[1:]).spatial(images))
 
 
-def _draws(count, operations=1, seed=0):
-    return np.random.default_rng(seed).random((count, 2 * operations)).astype("float32")
+def test_resized_values_are_whole_numbers_as_files_hold_them():
+    images = _colours(3, 20, 30)
+    for method in ("bilinear", "bicubic", "area", "nearest"):
+        resized = _resize(images, size=[7, 9], method=method)
+        right = tf.image.resize(images, [7, 9], method=method, antialias=True)
+        np.testing.assert_array_equal(resized, np.clip(np.round(right), 0, 255))
 
 
-def test_flip_mirrors_about_half_and_twice_is_identity():
-    images, draws = _colours(200).astype("float32"), _draws(200)
-    for mode, axis in (("horizontal", 2), ("vertical", 1)):
-        flipped = np.asarray(flip(images, draws, mode))
-        mirrored = draws[:, 0] < 0.5
-        assert 60 < mirrored.sum() < 140
-        np.testing.assert_array_equal(flipped[mirrored], np.flip(images, axis)[mirrored])
-        np.testing.assert_array_equal(flipped[~mirrored], images[~mirrored])
-        np.testing.assert_array_equal(flip(flipped, draws, mode), images)
+def test_short_side_keeps_the_proportions_whichever_side_is_short():
+    for height, width, right in ((20, 33, (12, 19)), (33, 20, (19, 12)), (12, 12, (12, 12))):
+        images = _colours(2, height, width)
+        assert _resize(images, short_side=12).shape[1:3] == right
+        steps = [SHORT, {"op": "center_crop", "size": [8, 10]}]
+        fixed = Preprocessing(steps, images.shape[1:])(images)
+        variable = Preprocessing(steps, (None, None, 3))(images)
+        np.testing.assert_array_equal(fixed, variable)
 
 
-def test_pad_crop_cuts_a_window_of_the_padded_image_each_place_alike():
-    images, draws = np.repeat(_colours(1), 2000, axis=0).astype("float32"), _draws(2000)
-    cut = np.asarray(pad_crop(images, draws, padding=1, fill=[1.0, 2.0, 3.0]))
-    fill = np.array([1.0, 2.0, 3.0])
-    padded = np.pad(images[0] - fill, [(1, 1), (1, 1), (0, 0)]) + fill
-    windows = np.array([padded[row : row + 9, left : left + 7] for row in range(3) for left in range(3)])
-    found = [np.flatnonzero(np.isclose(windows, image, atol=1e-4).all((1, 2, 3))).item() for image in cut]
-    counts = np.bincount(found, minlength=9)
-    assert np.abs(counts - 2000 / 9).max() < 60
+def test_fit_crop_fills_the_size_and_fit_pad_shows_all():
+    image = np.zeros((1, 10, 20, 3), "uint8")
+    image[:, :, 5:15] = 200  # the middle square is bright
+    assert (_resize(image, size=[5, 5], fit="crop")[:, :, 1:4] == 200).all()
+    padded = _resize(image, size=[10, 10], fit="pad", fill=77)
+    assert (padded[:, [0, 1, 8, 9]] == 77).all()
+    np.testing.assert_array_equal(padded[:, 2:-3], _resize(image, size=[5, 10]))  # odd rest at the bottom
+    assert _resize(_colours(1, 9, 31), size=[8, 8], fit="crop").shape == (1, 8, 8, 3)
 
 
-def test_augmentation_is_the_same_eagerly_in_a_graph_and_in_any_batch():
-    images, draws = _colours(8).astype("float32"), _draws(8, 2)
-    eager = np.asarray(augment(tf.constant(images), tf.constant(draws), OPERATIONS))
-    mapped = tf.data.Dataset.from_tensors((images, draws)).map(lambda i, d: augment(i, d, OPERATIONS))
-    np.testing.assert_array_equal(next(iter(mapped)), eager)
-    for index in (3, 5):
-        alone = augment(images[index : index + 1], draws[index : index + 1], OPERATIONS)
-        np.testing.assert_array_equal(alone[0], eager[index])
+def test_a_preprocessing_is_read_as_it_was_written(tmp_path):
+    images = _colours(90)
+    scale, mean = {"op": "scale", "to": [-1.0, 1.0]}, {"op": "subtract_mean", "per": "pixel"}
+    written = _fitted(images, scale, {"op": "standardize"}, mean, {"op": "zca", "epsilon": 0.1})
+    written.save(tmp_path / "preprocessing.json")
+    assert (tmp_path / "preprocessing.json").stat().st_size < 2000, "large arrays lie beside it"
+    again = Preprocessing.load(tmp_path / "preprocessing.json")
+    np.testing.assert_array_equal(again(images), written(images))
 
 
-def _training(split, prepared, **changes):
-    arguments = {"classes": 10, "batch_size": 100, "seed": 5, "epochs": 3, "workers": 2} | changes
-    batches = training_batches(split, prepared, OPERATIONS, **arguments)
-    return [(images.numpy(), labels.numpy()) for images, labels in batches]
+def _scattered(count=4000):
+    mixing = np.array([[1.0, 0.8, 0.3], [0.0, 0.6, 0.5], [0.0, 0.0, 0.4]])
+    values = 128 + 25 * np.random.default_rng(1).standard_normal((count, 2, 2, 3)) @ mixing
+    return np.clip(values, 0, 255).astype("uint8")
 
 
-def _assert_same_batches(first, second):
-    assert len(first) == len(second)
-    for (images, labels), (others, other_labels) in zip(first, second, strict=True):
-        np.testing.assert_array_equal(images, others)
-        np.testing.assert_array_equal(labels, other_labels)
+def _rows(preprocessing, images):
+    return np.asarray(preprocessing(images), "float64").reshape(len(images), -1)
 
 
-@pytest.mark.parametrize("workers", [1, 8])
-def test_batches_do_not_depend_on_the_threads(digits, prepared, workers):
-    _assert_same_batches(_training(digits, prepared), _training(digits, prepared, workers=workers))
-
-
-def test_batches_of_a_later_epoch_need_no_earlier_one(digits, prepared):
-    steps = len(digits) // 100
-    whole = _training(digits, prepared)
-    assert len(whole) == 3 * steps
-    _assert_same_batches(whole[2 * steps :], _training(digits, prepared, first_epoch=2))
-
-
-def test_seed_and_epoch_change_order_and_augmentation(digits, prepared):
-    whole, other = _training(digits, prepared), _training(digits, prepared, seed=6)
-    steps = len(digits) // 100
-    assert not np.array_equal(whole[0][1], whole[steps][1])
-    assert not np.array_equal(whole[0][1], other[0][1])
-
-
-def test_an_epoch_shows_no_example_twice_with_its_own_label(digits, prepared):
-    plain = training_batches(digits, prepared, [], 10, 100, seed=1, epochs=1)
-    images = np.concatenate([batch for batch, _ in plain])
-    labels = np.concatenate([np.argmax(batch, axis=1) for _, batch in plain])
-    inputs = np.asarray(prepared(digits.images))
-    known = {bytes(image): label for image, label in zip(inputs, digits.labels, strict=True)}
-    seen = [bytes(image) for image in images]
-    assert len(seen) == 1200
-    assert len(set(seen)) >= len(set(known)) - (len(digits) - 1200)
-    assert [known[image] for image in seen] == labels.tolist()
-
-
-def test_evaluation_gives_every_image_once_in_order(digits, prepared):
-    batches = list(evaluation_batches(digits, prepared, 10, batch_size=500))
-    assert [len(images) for images, _ in batches] == [500, 500, 294]
-    np.testing.assert_array_equal(np.concatenate([b for b, _ in batches]), prepared(digits.images))
-    np.testing.assert_array_equal(np.argmax(np.concatenate([hot for _, hot in batches]), 1), digits.labels)
-
-
-def test_folder_batches_are_the_decoded_files(image_folder):
-    split = load_dataset("folder", str(image_folder)).train
-    preprocessing = Preprocessing([{"op": "resize", "size": [10, 10], "method": "bilinear"}], (None, None, 3))
-    ((images, labels),) = evaluation_batches(split, preprocessing, 3)
-    for path, image in zip(split.images, images, strict=True):
-        pixels = decode(tf.io.read_file(path), 3)
-        np.testing.assert_allclose(image, tf.image.resize(pixels, [10, 10], antialias=True), atol=1e-3)
-    np.testing.assert_array_equal(np.argmax(labels, 1), split.labels)
-    _assert_same_batches(
-        _training(split, preprocessing, classes=3, batch_size=8),
-        _training(split, preprocessing, classes=3, batch_size=8, workers=8),
+def test_pca_decorrelates_largest_first_and_whitening_makes_the_covariance_one():
+    images = _scattered()
+    plain = images.reshape(len(images), -1).astype("float64")
+    turned = np.cov(
+        _rows(_fitted(images, {"op": "pca", "whiten": False, "epsilon": 1e-5}), images).T, bias=True
     )
+    variances = np.linalg.eigvalsh(np.cov(plain.T, bias=True))[::-1]
+    np.testing.assert_allclose(turned, np.diag(variances), atol=1e-2)
+    white = _rows(_fitted(images, {"op": "pca", "whiten": True, "epsilon": 1e-5}), images)
+    np.testing.assert_allclose(np.cov(white.T, bias=True), np.eye(12), atol=1e-3)
 
 
-def test_moments_are_numpys_over_many_batches():
+def test_zca_whitens_and_stays_nearest_to_the_image():
+    images = _scattered()
+    scale = {"op": "scale", "to": [0.0, 1.0]}
+    rows = _rows(_fitted(images, scale, {"op": "zca", "epsilon": 1e-8}), images)
+    plain = images.reshape(len(images), -1) / 255
+    np.testing.assert_allclose(np.cov(rows.T, bias=True), np.eye(12), atol=1e-3)
+    cross = rows.T @ (plain - plain.mean(0)) / len(rows)  # symmetric, positive: no turn is left in it
+    np.testing.assert_allclose(cross, cross.T, atol=1e-4)
+    assert np.linalg.eigvalsh(cross).min() > 0
+
+
+def test_whitening_says_what_the_course_says_and_refuses_large_images(caplog):
+    _fitted(_scattered(50), {"op": "pca", "whiten": True, "epsilon": 1.0})
+    assert "the course advises against it with convolutional networks" in caplog.text
+    moments = Moments(1, np.zeros((80, 80, 3)), None, None)
+    with pytest.raises(UserError, match="images of 80x80x3 have 19,200 values, allowed: up to 12,288"):
+        Preprocessing([{"op": "zca", "epsilon": 1.0}], (80, 80, 3)).fit(moments)
+
+
+def test_moments_are_exact_whatever_the_batches():
     images = _colours(700)
-    mean, std = moments(np.array_split(images, 9))
-    np.testing.assert_allclose(mean, images.mean((0, 1, 2)), rtol=1e-12)
-    np.testing.assert_allclose(std, images.std((0, 1, 2)), rtol=1e-9)
+    one, many = Moments.of([images], True), Moments.of(np.array_split(images, 9), True)
+    for name, value in vars(one).items():
+        np.testing.assert_array_equal(value, getattr(many, name))
+    np.testing.assert_array_equal(one.total, images.sum(0, dtype="int64"))
+    np.testing.assert_array_equal(one.squares, np.square(images, dtype="int64").sum(0))
+
+
+def test_channel_axes_are_the_principal_components_of_colour():
+    images = _scattered()
+    pixels = images.reshape(-1, 3).astype("float64")
+    axes = Moments.of([images]).channel_axes()
+    np.testing.assert_allclose(axes.T @ axes, np.cov(pixels.T, bias=True), rtol=1e-9)
+    assert (np.diff(np.linalg.norm(axes, axis=1)) < 0).all(), "the longest first"
+
+
+def test_statistics_are_computed_once_for_the_same_images(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    passes = []
+
+    def moments(images, steps=()):
+        split = Split(images, np.zeros(len(images), int))
+        return training_moments(split, list(steps), lambda: passes.append(1) or [images])
+
+    images = _colours(40)
+    first, again = moments(images), moments(images.copy())
+    np.testing.assert_array_equal(first.squares, again.squares)
+    assert len(passes) == 1
+    moments(images + np.uint8(1))
+    moments(images, [SHORT])
+    assert len(passes) == 3
+    for kept in (tmp_path / "kerasnets/statistics").iterdir():
+        kept.write_bytes(kept.read_bytes()[:-30])
+    np.testing.assert_array_equal(moments(images).squares, first.squares)
+    assert len(passes) == 4, "a damaged file is made again"
+
+
+def test_statistics_are_the_training_images_alone():
+    train = load_dataset("digits").train
+    moments = training_moments(train, [], lambda: [train.images])
+    np.testing.assert_allclose(moments.mean(), train.images.mean(0, dtype="float64"), rtol=1e-12)

@@ -1,19 +1,24 @@
 """Preprocessing: what turns raw images into the network's input, in training and wherever it is served.
 
-Spatial steps (resize, pad, center_crop) decide the size; value steps (scale, subtract_mean, standardize)
-decide the numbers. Augmentation acts between the two, on raw pixel values. Statistics come from the
+Spatial steps (resize, pad, center_crop) decide the size; value steps (scale, subtract_mean, standardize, pca,
+zca) decide the numbers. Augmentation acts between the two, on raw pixel values. Statistics come from the
 training split only and travel with the model.
 """
 
 import json
-import math
 
 import numpy as np
 import tensorflow as tf
 
+from kerasnets.arrays import read_arrays
+from kerasnets.data.resizing import resize, resize_short_side
+from kerasnets.data.value_steps import apply_values, fit_values, needs_statistics
 from kerasnets.errors import UserError
+from kerasnets.files import whole_file, write_json
 
 SPATIAL = ("resize", "pad", "center_crop")
+INLINE = 64
+"""Statistics of up to so many numbers are written into preprocessing.json, larger ones beside it."""
 
 
 class Preprocessing:
@@ -29,97 +34,158 @@ class Preprocessing:
     """
 
     def __init__(self, steps, image_shape):
-        self.steps = [dict(step) for step in steps]
+        self.spatial_steps = [dict(step) for step in steps if step["op"] in SPATIAL]
+        self.value_steps = [dict(step) for step in steps if step["op"] not in SPATIAL]
         self.image_shape = tuple(image_shape)
-        self.output_shape = _output_shape(self.steps, self.image_shape)
+        self.output_shape = _output_shape(self.spatial_steps, self.image_shape)
+
+    @property
+    def steps(self):
+        """All steps, with the statistics they have."""
+        return [*self.spatial_steps, *self.value_steps]
+
+    @property
+    def keeps_images(self):
+        """Whether images of the training shape stay as they are until the value steps."""
+        return not self.spatial_steps and self.image_shape[0] is not None
 
     def spatial(self, images):
-        """Return images (N, height, width, C) of raw values as float32 of the network's input size."""
-        images = tf.cast(images, tf.float32)
+        """Return raw images (N, height, width, C) as float32 of the network's input size, raw values.
+
+        Resized values are rounded to whole numbers 0..255, as image files hold them.
+        """
         if self.image_shape[0] is not None:
             images = _resize_if_needed(images, self.image_shape[:2])
-        for step in self.steps:
-            if step["op"] in SPATIAL:
-                images = _SPATIAL_STEPS[step["op"]](images, step)
+        for step in self.spatial_steps:
+            images = _SPATIAL_STEPS[step["op"]](images, step)
+        images = tf.cast(images, tf.float32)
         images.set_shape([None, *self.output_shape])
         return images
 
     def values(self, images):
         """Return float32 images of the network's input size with their values preprocessed."""
-        for step in self.steps:
-            if step["op"] not in SPATIAL:
-                images = _apply_values(images, step)
-        return images
+        return apply_values(images, self.value_steps)
 
     def __call__(self, images):
         """Return raw images (N, any height, any width, C), uint8 or float, as the network's input."""
         return self.values(self.spatial(images))
 
-    def fit(self, batches):
-        """Take the statistics from spatially prepared training images, in float64.
+    @property
+    def needs(self):
+        """What statistics the steps need: None, "moments", or "products" for those of all pixel pairs."""
+        return needs_statistics(self.value_steps)
+
+    def fit(self, moments):
+        """Take the statistics from the training images.
 
         Args:
-            batches: a function without arguments that returns an iterable of float arrays
-                (N, height, width, C) as `spatial` gives them; one pass a step that needs statistics.
+            moments: their `kerasnets.data.statistics.Moments`, spatially prepared.
+
+        Raises:
+            UserError: the images are too large for pca or zca.
         """
-        values = [step for step in self.steps if step["op"] not in SPATIAL]
-        for position, step in enumerate(values):
-            if step["op"] in ("subtract_mean", "standardize"):
-                mean, std = moments(batches(), values[:position], per=step.get("per", "channel"))
-                step["mean"] = mean.tolist()
-                if step["op"] == "standardize":
-                    step["std"] = np.where(std > 0, std, 1.0).tolist()
+        self.value_steps = fit_values(self.value_steps, moments)
         return self
 
-    def to_json(self):
-        """Return a value that `json` can write and `from_json` reads back."""
-        return {"image_shape": self.image_shape, "steps": self.steps}
-
-    @classmethod
-    def from_json(cls, value):
-        """Return the preprocessing that `to_json` described."""
-        return cls(value["steps"], value["image_shape"])
+    def save(self, path):
+        """Write preprocessing.json, and arrays too large for it into preprocessing.npz beside it."""
+        arrays, steps = {}, []
+        for position, step in enumerate(self.steps):
+            kept = dict(step)
+            for name, value in step.items():
+                if isinstance(value, np.ndarray) and value.size > INLINE:
+                    kept[name] = f"{position}.{name}"
+                    arrays[kept[name]] = value
+                elif isinstance(value, np.ndarray):
+                    kept[name] = value.tolist()
+            steps.append(kept)
+        if arrays:
+            with whole_file(path.with_suffix(".npz")) as temporary:
+                np.savez(temporary, **arrays)
+        write_json(path, {"image_shape": self.image_shape, "steps": steps})
 
     @classmethod
     def load(cls, path):
-        """Read the preprocessing.json of a run."""
-        return cls.from_json(json.loads(path.read_text(encoding="utf-8")))
+        """Read what `save` wrote."""
+        written = json.loads(path.read_text(encoding="utf-8"))
+        kept = path.with_suffix(".npz")
+        arrays = read_arrays(kept) if kept.is_file() else {}
+        loaded = cls(written["steps"], written["image_shape"])
+        for step in loaded.value_steps:
+            for name in ("mean", "std", "matrix"):
+                if isinstance(step.get(name), str):
+                    step[name] = arrays[step[name]]
+                elif name in step:
+                    step[name] = np.array(step[name])
+        return loaded
 
 
 def _output_shape(steps, image_shape):
     height, width, channels = image_shape
+    shortest = 0 if height is None else min(height, width)
     for position, step in enumerate(steps):
-        if step["op"] not in SPATIAL:
+        where = f"preprocess.{position}"
+        if step["op"] == "resize" and step.get("short_side"):
+            shortest = step["short_side"]
+            if height is not None:
+                longest = int(shortest * max(height, width) / min(height, width))
+                height, width = (shortest, longest) if height <= width else (longest, shortest)
             continue
         size = tuple(step["size"])
-        if height is not None and step["op"] == "pad" and (height > size[0] or width > size[1]):
-            raise UserError(
-                f"preprocess.{position}: pad to {size[0]}x{size[1]}: the image is {height}x{width} already"
-            )
-        if height is not None and step["op"] == "center_crop" and (height < size[0] or width < size[1]):
-            raise UserError(
-                f"preprocess.{position}: crop to {size[0]}x{size[1]}: the image is only {height}x{width}"
-            )
         if height is None and step["op"] != "resize":
-            raise UserError(f"preprocess.{position}: images of this source differ in size: resize first")
+            _check_variable(where, step, size, shortest)
+        elif step["op"] == "pad" and (height > size[0] or width > size[1]):
+            raise UserError(f"{where}: pad to {size[0]}x{size[1]}: the image is {height}x{width} already")
+        elif step["op"] == "center_crop" and (height < size[0] or width < size[1]):
+            raise UserError(f"{where}: crop to {size[0]}x{size[1]}: the image is only {height}x{width}")
         height, width = size
     if height is None:
-        raise UserError("preprocess: images of this source differ in size: add a resize step")
+        raise UserError(
+            "preprocess: images of this source differ in size: add a resize step"
+            + (", or a center_crop after this one" if shortest else "")
+        )
     return (height, width, channels)
+
+
+def _check_variable(where, step, size, shortest):
+    """Check a step on images of which no more is known than the length of the short side, if that."""
+    if not shortest or step["op"] == "pad":
+        raise UserError(f"{where}: images of this source differ in size: resize first")
+    if max(size) > shortest:
+        raise UserError(f"{where}: crop to {size[0]}x{size[1]}: the short side is only {shortest}")
 
 
 def _resize_if_needed(images, size):
     same = tf.reduce_all(tf.shape(images)[1:3] == tf.constant(size))
-    resized = tf.cond(same, lambda: images, lambda: tf.image.resize(images, size, antialias=True))
+    resized = tf.cond(
+        same,
+        lambda: tf.cast(images, tf.float32),
+        lambda: tf.cast(resize(images, size, "bilinear"), tf.float32),
+    )
     resized.set_shape([None, *size, None])
     return resized
+
+
+def _resize(images, step):
+    if step.get("short_side"):
+        return resize_short_side(images, step["short_side"], step["method"])
+    size, fit = tf.constant(step["size"]), step.get("fit", "stretch")
+    if fit == "stretch":
+        return resize(images, step["size"], step["method"])
+    shape = tf.cast(tf.shape(images)[1:3], tf.float64)
+    scales = tf.cast(size, tf.float64) / shape
+    scale = tf.reduce_max(scales) if fit == "crop" else tf.reduce_min(scales)
+    inner = tf.cast(tf.round(shape * scale), tf.int32)
+    inner = tf.maximum(inner, size) if fit == "crop" else tf.clip_by_value(inner, 1, size)
+    images = resize(images, inner, step["method"])
+    return _center_crop(images, step) if fit == "crop" else _pad(images, step)
 
 
 def _pad(images, step):
     (height, width), shape = step["size"], tf.shape(images)
     top, left = (height - shape[1]) // 2, (width - shape[2]) // 2
     paddings = [[0, 0], [top, height - shape[1] - top], [left, width - shape[2] - left], [0, 0]]
-    return tf.pad(images, paddings, constant_values=step["fill"])
+    return tf.pad(images, paddings, constant_values=tf.cast(step["fill"], images.dtype))
 
 
 def _center_crop(images, step):
@@ -128,40 +194,4 @@ def _center_crop(images, step):
     return images[:, top : top + height, left : left + width, :]
 
 
-_SPATIAL_STEPS = {
-    "resize": lambda images, step: tf.image.resize(
-        images, step["size"], method=step["method"], antialias=True
-    ),
-    "pad": _pad,
-    "center_crop": _center_crop,
-}
-
-
-def _apply_values(images, step):
-    """Apply one value step; the statistics are plain lists, so this is the same for tensors and arrays."""
-    if step["op"] == "scale":
-        low, high = step["to"]
-        return images * ((high - low) / 255) + low
-    images = images - step["mean"]
-    return images / step["std"] if "std" in step else images
-
-
-def moments(batches, steps=(), per="channel"):
-    """Return mean and standard deviation of images in float64.
-
-    Args:
-        batches: iterable of arrays (N, height, width, C).
-        steps: value steps to apply first, their statistics filled in.
-        per: "channel" for arrays of shape (C,), "pixel" for (height, width, C).
-    """
-    count, total, squares = 0, 0.0, 0.0
-    axes = (0, 1, 2) if per == "channel" else 0
-    for batch in batches:
-        images = np.asarray(batch, "float64")
-        for step in steps:
-            images = _apply_values(images, step)
-        count += math.prod(images.shape[:-1]) if per == "channel" else len(images)
-        total = total + images.sum(axes)
-        squares = squares + np.square(images).sum(axes)
-    mean = total / count
-    return mean, np.sqrt(np.maximum(squares / count - mean**2, 0))
+_SPATIAL_STEPS = {"resize": _resize, "pad": _pad, "center_crop": _center_crop}
