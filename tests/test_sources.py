@@ -6,10 +6,13 @@ import struct
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
 
 from kerasnets.data import published
+from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.pipeline import raw_images
 from kerasnets.data.sources import load_dataset
+from kerasnets.data.splitting import hold_out
 from kerasnets.errors import UserError
 
 
@@ -177,9 +180,10 @@ def test_folder_of_classes_is_split_by_class(image_folder):
     }
     for split in dataset.splits.values():
         assert len(set(np.bincount(split.labels))) == 1
-        for path, label in zip(split.images, split.labels, strict=True):
-            assert f"digit{label}" in path
-    assert len({path for split in dataset.splits.values() for path in split.images}) == 60
+        for index, label in enumerate(split.labels):
+            assert f"/digit{label}/" in split.images.path(index)
+    paths = {split.images.path(i) for split in dataset.splits.values() for i in range(len(split))}
+    assert len(paths) == 60
     assert raw_images(dataset.train, 1, 3)[0].shape[1:] == (20, 3)
 
 
@@ -197,7 +201,7 @@ def test_folder_with_its_own_splits_keeps_them(image_folder, tmp_path):
         "test": 14,
     }
     (tmp_path / "own/val/digit2").mkdir()
-    with pytest.raises(UserError, match="own/val: class 'digit2' is not in every split"):
+    with pytest.raises(UserError, match="own/val/digit2: empty_class: no images"):
         load_dataset("folder", str(tmp_path / "own"))
 
 
@@ -211,30 +215,51 @@ def test_folder_mistakes_name_the_path(image_folder, tmp_path):
     bad = image_folder / "digit1" / "07.png"
     whole = bad.read_bytes()
     bad.write_bytes(whole[: len(whole) // 2])
-    assert f"{bad}: not a readable image" in refusal()
+    assert f"{bad}: truncated: " in refusal()
     bad.write_text("not an image")
-    assert f"{bad}: not a readable image" in refusal()
+    assert f"{bad}: unsupported_format: " in refusal()
     bad.write_bytes(b"")
-    assert f"{bad}: not a readable image" in refusal()
+    assert f"{bad}: empty_file: " in refusal()
     bad.write_bytes(whole)
     (image_folder / "digit9").mkdir()
-    assert f"{image_folder / 'digit9'}: the class has no images" in refusal()
+    assert f"{image_folder / 'digit9'}: empty_class: no images" in refusal()
     with pytest.raises(UserError, match="no such folder"):
         load_dataset("folder", str(tmp_path / "nowhere"))
-    with pytest.raises(UserError, match="found class folders: none; allowed: two or more"):
+    with pytest.raises(UserError, match="found class folders with images: none; allowed: two or more"):
         load_dataset("folder", str(image_folder / "digit0"))
 
 
-def test_files_that_are_no_images_are_left_out_and_said(image_folder, caplog):
+def test_files_that_are_no_images_are_left_out_and_said(image_folder):
     (image_folder / "digit0" / "notes.txt").write_text("hello")
     (image_folder / "digit0" / ".hidden.png").write_text("hello")
-    load_dataset("folder", str(image_folder))
-    assert "1 entries are no images and are left out" in caplog.text
-    assert "notes.txt" in caplog.text
+    said = []
+    dataset = load_dataset("folder", str(image_folder), test=0, validation=0, said=said.append)
+    assert len(dataset.train) == 60
+    assert "other_file: 1 left out: " in said[0].text()
+    assert "notes.txt" in said[0].text()
+    assert "hidden: 1 left out: " in said[0].text()
 
 
-def test_classes_too_small_to_split_are_said(image_folder):
+def test_a_class_of_one_image_stays_in_training_and_is_said(image_folder, caplog):
     for path in sorted((image_folder / "digit2").iterdir())[1:]:
         path.unlink()
-    with pytest.raises(UserError, match="class 'digit2' has 1"):
-        load_dataset("folder", str(image_folder))
+    dataset = load_dataset("folder", str(image_folder))
+    assert np.bincount(dataset.train.labels)[2] == 1
+    assert all(2 not in split.labels for split in (dataset.validation, dataset.test))
+    assert "1 classes have one image, which stays in training, first 'digit2'" in caplog.text
+
+
+def test_a_split_by_fraction_is_scikit_learns_and_weights_go_along():
+    images, labels = _digits(501)
+    weights = np.arange(501, dtype="float32")
+    names = tuple(str(digit) for digit in range(10))
+    dataset = Dataset(names, (8, 8, 1), Split(images[..., None], labels, weights))
+    held = hold_out(dataset, "digits", validation=0.1, test=0, seed=3)
+    kept, given = train_test_split(np.arange(501), test_size=50, random_state=3, stratify=labels)
+    np.testing.assert_array_equal(held.train.weights, np.sort(kept))
+    np.testing.assert_array_equal(held.validation.weights, np.sort(given))
+    np.testing.assert_array_equal(held.validation.labels, labels[np.sort(given)])
+    with pytest.raises(
+        UserError, match=r"digits: data\.validation = 0\.01 cannot split 501 images of 10 classes"
+    ):
+        hold_out(dataset, "digits", validation=0.01, test=0, seed=3)

@@ -1,41 +1,65 @@
 """Where images come from. `load_dataset` is the way in; each source is one function below it."""
 
-from kerasnets.data.dataset import Dataset, Split, hold_out
+from kerasnets.data.audit.auditing import audit
+from kerasnets.data.audit.kinds import MAX_PIXELS
+from kerasnets.data.csv_file import read_csv
+from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.folder import read_folder
 from kerasnets.data.npz import read_npz
 from kerasnets.data.published import read_published
+from kerasnets.data.splitting import hold_out
+from kerasnets.data.tfds import read_tfds
+from kerasnets.data.tfrecord import read_tfrecord
 
 PUBLISHED = ("mnist", "fashion_mnist", "cifar10", "cifar100")
-SOURCES = ("digits", *PUBLISHED, "npz", "folder")
+SOURCES = ("digits", *PUBLISHED, "npz", "folder", "csv", "tfrecord")
+"""Names of sources; tfds:NAME is one more, for every NAME that tensorflow-datasets knows."""
 
 
-def load_dataset(source, path=None, channels=None, validation=0.1, test=0.2, seed=0, workers=2):
-    """Load a source and split it.
+def load_dataset(source, path=None, channels=None, validation=0.1, test=0.2, seed=0, workers=2,
+                 policies=None, max_pixels=MAX_PIXELS, said=None):  # fmt: skip
+    """Load a source, audit it and split it.
 
     Args:
-        source: one of `SOURCES`.
-        path: the file of "npz", the folder of "folder".
-        channels: 1 or 3, what "folder" decodes to (default 3).
+        source: one of `SOURCES`, or "tfds:NAME".
+        path: the file of "npz" and "csv", the folder of "folder", "tfrecord" and perhaps tfds.
+        channels: 1 or 3, what encoded images are decoded to (default 3, or what the source says).
         validation: fraction of the training images held out where the source has no validation split.
         test: the same for test.
         seed: decides which images are validation.
-        workers: threads that check image files.
+        workers: threads that inspect image files.
+        policies, max_pixels: see `kerasnets.data.audit.auditing.audit`.
+        said: a function called with the `Audit`, before it is checked.
 
     Returns:
         A `Dataset`.
 
     Raises:
-        UserError: the data is missing, unreadable or not as the source needs it.
+        UserError: the data is missing, unreadable or not as the source needs it, or refused by a policy.
     """
-    if source == "digits":
-        dataset = _digits()
-    elif source == "npz":
-        dataset = read_npz(path)
-    elif source == "folder":
-        dataset = read_folder(path, channels or 3, workers)
-    else:
-        dataset = read_published(source)
+    dataset = read_source(source, path, channels, workers)
+    dataset, found = audit(dataset, policies, max_pixels, workers)
+    if said:
+        said(found)
+    found.check()
     return hold_out(dataset, path or source, validation, test, seed)
+
+
+def read_source(source, path=None, channels=None, workers=2):
+    """Read a source as it is, neither audited nor split; arguments as of `load_dataset`."""
+    if source == "digits":
+        return _digits()
+    if source == "npz":
+        return read_npz(path)
+    if source == "folder":
+        return read_folder(path, channels or 3)
+    if source == "csv":
+        return read_csv(path, channels or 3)
+    if source == "tfrecord":
+        return read_tfrecord(path, channels, workers)
+    if source.startswith("tfds:"):
+        return read_tfds(source.removeprefix("tfds:"), path, channels, workers)
+    return read_published(source)
 
 
 def _digits():

@@ -1,0 +1,22 @@
+"""Which way up a photo is."""
+
+import struct
+
+
+def exif_orientation(exif):
+    """Return the orientation (1 to 8) that EXIF data gives, 1 where it gives none that exists.
+
+    Args:
+        exif: a TIFF header and what follows (Exif 2.32, section 4.5).
+    """
+    try:
+        order = {b"II": "<", b"MM": ">"}[exif[:2]]
+        (start,) = struct.unpack_from(f"{order}I", exif, 4)
+        (entries,) = struct.unpack_from(f"{order}H", exif, start)
+        for entry in range(start + 2, start + 2 + 12 * entries, 12):
+            tag, kind, _, value = struct.unpack_from(f"{order}HHIH", exif, entry)
+            if tag == 0x0112:
+                return value if kind == 3 and 1 <= value <= 8 else 1
+    except (KeyError, struct.error):
+        pass
+    return 1

@@ -1,0 +1,116 @@
+"""The kinds of finding an audit makes, and what may be done about each. Light: no heavy imports."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+MAX_PIXELS = 89_478_485
+"""Declared pixels above which an image is not decoded; Pillow's limit (a quarter of a GiB of RGB)."""
+
+
+class Kind(NamedTuple):
+    """What may be done about a kind of finding, what is done by default, and what it is in one line."""
+
+    policies: tuple
+    default: str
+    meaning: str
+
+
+DONE = {"error": "refused", "skip": "left out", "fix": "fixed", "keep": "kept as it is"}
+"""The policies, and what each has done: refuse to train, leave the image out, put it right, use it."""
+
+_OUT = ("error", "skip")
+_KEPT = ("error", "skip", "keep")
+_FIXED = ("error", "skip", "fix")
+
+KINDS = {
+    "empty_file": Kind(_OUT, "error", "a file of zero bytes"),
+    "unreadable": Kind(_OUT, "error", "no permission, or a folder, FIFO, socket or device named as an image"),
+    "broken_link": Kind(_OUT, "error", "a symbolic link to nothing"),
+    "symlink_loop": Kind(_OUT, "error", "a symbolic link that leads back to itself or to a folder above it"),
+    "unsupported_format": Kind(
+        _FIXED,
+        "error",
+        "not a JPEG, PNG, BMP or GIF that the decoder reads; fix: a PNG copy if Pillow reads it",
+    ),
+    "truncated": Kind(_OUT, "error", "the file ends before its image does"),
+    "corrupt": Kind(_OUT, "error", "the decoder refuses the data"),
+    "damaged": Kind(
+        _KEPT, "error", "the decoder makes pixels of it, but the data is bad: part of them is garbage"
+    ),
+    "bomb": Kind(_OUT, "error", "declares more pixels than data.audit.max_pixels; never decoded"),
+    "wrong_extension": Kind(_KEPT, "keep", "the name says another format; decoded by content"),
+    "odd_format": Kind(_KEPT, "keep", "one of few images in a format that hardly any other image has"),
+    "animated": Kind(_FIXED, "fix", "several frames; fix: the first one"),
+    "cmyk": Kind(_FIXED, "fix", "printing colours; fix: converted to RGB"),
+    "sixteen_bit": Kind(_FIXED, "fix", "16 bits a channel; fix: the upper eight"),
+    "palette": Kind(_FIXED, "fix", "colours by index; fix: the colours themselves"),
+    "alpha": Kind(("error", "skip", "fix", "keep"), "fix", "transparency; fix: laid on white; keep: dropped"),
+    "exif_orientation": Kind(
+        ("error", "skip", "fix", "keep"), "fix", "stored turned or mirrored; fix: turned upright"
+    ),
+    "grey_among_colour": Kind(_FIXED, "fix", "no colour where most images have; fix: R = G = B"),
+    "tiny": Kind(_KEPT, "keep", "sides less than an eighth of the others'"),
+    "extreme_aspect": Kind(_KEPT, "keep", "one side more than eight times the other"),
+    "blank": Kind(_KEPT, "keep", "one colour from corner to corner"),
+    "odd_name": Kind(_KEPT, "keep", "a name that is not UTF-8, or with control characters or outer spaces"),
+    "hidden": Kind(_OUT, "skip", "a name that starts with a dot, or that a file manager left"),
+    "other_file": Kind(_OUT, "skip", "no image by its name"),
+    "other_folder": Kind(_OUT, "skip", "a folder where none belongs; nothing in it is used"),
+    "conflicting_labels": Kind(_KEPT, "keep", "the same bytes in two classes; skip: all of them"),
+    "duplicate": Kind(_KEPT, "keep", "the same bytes twice in a split; skip: all but the first"),
+    "duplicate_across_splits": Kind(
+        _KEPT, "keep", "the same bytes in two splits; skip: the copy in training, else in validation"
+    ),
+    "near_duplicate": Kind(
+        _KEPT, "keep", "looks as another does; skip: the copy in training, else validation, else the later"
+    ),
+    "empty_class": Kind(_KEPT, "error", "a class without images; skip: no such class"),
+    "one_image_class": Kind(_KEPT, "keep", "a class with one training image; skip: no such class"),
+    "unknown_class": Kind(_OUT, "error", "a class that training has no image of; skip: no such class"),
+    "class_missing_from_split": Kind(("error", "keep"), "keep", "a class that is never measured"),
+    "imbalance": Kind(
+        ("error", "keep"), "keep", "ten times as many training images in one class as in another"
+    ),
+    "label_without_file": Kind(_OUT, "error", "a table names an image that is not there"),
+    "file_without_label": Kind(
+        _OUT, "skip", "an image that belongs to no class, or that the table does not name"
+    ),
+}
+
+DEFAULTS = {name: kind.default for name, kind in KINDS.items()}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing found.
+
+    Attributes:
+        kind: one of `KINDS`.
+        path: the file or folder; empty where it is about a class or a split as a whole.
+        detail: what was found, in a few words.
+        split: "train", "validation", "test" or empty.
+        class_name: the class, or empty.
+    """
+
+    kind: str
+    path: str
+    detail: str
+    split: str = ""
+    class_name: str = ""
+
+
+def shown(text):
+    r"""Return `text` with what cannot be printed on one line escaped: `\n`, `\x1b`, and `\xff` for bytes.
+
+    Args:
+        text: any str; a byte of a file name that is no UTF-8 is a lone surrogate in it.
+    """
+    return "".join(_escaped(character) for character in text)
+
+
+def _escaped(character):
+    if character.isprintable():
+        return character
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")

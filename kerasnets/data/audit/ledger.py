@@ -1,0 +1,117 @@
+"""What was found and what is done about it, and the dataset that is left."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from kerasnets.data.audit.fixing import fixed_copy
+from kerasnets.data.audit.kinds import KINDS, Finding
+from kerasnets.data.audit.reading import LARGE, give_back_freed
+from kerasnets.data.audit.result import COLUMNS, Audit
+from kerasnets.data.audit.survey import uneven_classes
+from kerasnets.data.dataset import Split
+from kerasnets.data.encoded import EncodedImages
+
+
+class Ledger:
+    """Findings on a dataset, each with its policy; images and classes that are out; copies that replace."""
+
+    def __init__(self, dataset, policies, max_pixels):
+        """Begin with what the source itself has found."""
+        self.dataset, self.policies, self.max_pixels = dataset, policies, max_pixels
+        self._out, self._turned, self._copies = set(), {}, {}
+        self._rows = [(finding, policies[finding.kind], None) for finding in dataset.findings]
+
+    def note(self, found):
+        """Enter (kind, member, detail)s. They may look at what is left: it changes after the last of them."""
+        for kind, member, detail in list(found):
+            policy, place = self.policies[kind], member[:2]
+            if policy == "fix" and kind in member.found.copies:
+                policy, detail = self._copied(kind, member, detail)
+            if policy == "fix" and kind == "exif_orientation":
+                self._turned[place] = member.found.orientation
+            if policy == "skip":
+                self._out.add(place)
+            name = self.dataset.classes[member.label]
+            self._rows.append((Finding(kind, member.path, detail, member.split, name), policy, member))
+
+    def left(self, members):
+        """Return those of `members` that are not left out so far."""
+        return [member for member in members if member[:2] not in self._out]
+
+    def _copied(self, kind, member, detail):
+        contents = self.dataset.splits[member.split].images.read(member.index)
+        path = fixed_copy(contents, member.found.format, member.found.sha256, self.max_pixels)
+        if member.found.width * member.found.height > LARGE:
+            give_back_freed()
+        if path is None:
+            return "error", f"{detail}, and Pillow cannot read it either"
+        self._copies[member[:2]] = str(path)
+        return "fix", f"{detail}; used instead: {path}"
+
+    def settled(self):
+        """Enter what is wrong with the classes that are left; return the dataset that is left."""
+        dataset = self.dataset
+        splits = {name: self._mended(name, split) for name, split in dataset.splits.items()}
+        count = len(dataset.classes)
+        counts = {name: np.bincount(split.labels, minlength=count) for name, split in splits.items()}
+        known = {(finding.kind, finding.class_name): policy for finding, policy, _ in self._rows}
+        dropped = set()
+        for kind, split, label, detail in uneven_classes(counts, dataset.classes):
+            name = dataset.classes[label]
+            if (kind, name) not in known:
+                self._rows.append((Finding(kind, "", detail, split, name), self.policies[kind], None))
+            if self.policies[kind] == "skip":
+                dropped.add(label)
+        self._left = {name: len(split) for name, split in splits.items()}
+        kept = [label for label in range(count) if label not in dropped]
+        if dropped:
+            splits = {name: _of_classes(split, kept) for name, split in splits.items()}
+        return replace(dataset, classes=tuple(dataset.classes[label] for label in kept), **splits)
+
+    def _mended(self, name, split):
+        """Return a split without the images that are out, and with what replaces or turns the others."""
+        out = [index for split_name, index in self._out if split_name == name]
+        if isinstance(split.images, EncodedImages):
+            split = replace(split, images=self._replaced(name, split.images))
+        return split.at(np.setdiff1d(np.arange(len(split)), out)) if out else split
+
+    def _replaced(self, name, images):
+        files, places = list(images.files), [images.file, images.offset, images.length, images.orientation]
+        file, offset, length, orientation = (place.copy() for place in places)
+        for (split, index), path in self._copies.items():
+            if split == name:
+                file[index], offset[index], length[index] = len(files), 0, -1
+                files.append(path)
+        for (split, index), turned in self._turned.items():
+            if split == name:
+                orientation[index] = turned
+        return EncodedImages(tuple(files), file, offset, length, orientation)
+
+    def audit(self, images, inspected):
+        """Return the `Audit` of what was entered, by kind.
+
+        Args:
+            images: how many images there were.
+            inspected: how many encoded ones were inspected now, the others known from before.
+        """
+        order = list(KINDS)
+        rows = sorted(self._rows, key=lambda row: order.index(row[0].kind))
+        table = pd.DataFrame(
+            [(f.path, f.split, f.class_name, f.kind, policy, f.detail) for f, policy, _ in rows],
+            columns=COLUMNS, dtype="object",
+        )  # fmt: skip
+        pictures = tuple(
+            None if member is None else (self.dataset.splits[member.split].images, member.index)
+            for *_, member in rows
+        )
+        return Audit(table, images, inspected, self._left, pictures)
+
+
+def _of_classes(split, kept):
+    """Return the images of the classes `kept`, their labels counted anew."""
+    number = np.full(max(kept, default=0) + 1 + int(split.labels.max(initial=0)), -1, "int64")
+    number[kept] = np.arange(len(kept))
+    split = split.at(np.flatnonzero(number[split.labels] >= 0))
+    return Split(split.images, number[split.labels], split.weights)

@@ -1,0 +1,86 @@
+"""audit.csv and audit.html: every finding in a table, and the first ones on a page with their images."""
+
+import base64
+import io
+from importlib.resources import files
+from pathlib import Path
+
+import jinja2
+import simplejpeg
+from PIL import Image
+
+from kerasnets.data.audit.decoders import check_tensorflow
+from kerasnets.data.audit.formats import sniff
+from kerasnets.data.audit.headers import HeaderError, read_header
+from kerasnets.data.audit.kinds import DONE, KINDS, shown
+from kerasnets.data.audit.looks import SIDE
+from kerasnets.data.encoded import EncodedImages
+from kerasnets.files import write_text
+
+ON_PAGE = 500
+"""Findings that the page lists; the table has them all."""
+
+
+_UNSEEN = ("bomb", "unreadable", "empty_file", "unsupported_format")
+"""Kinds whose images are not even read for the page."""
+
+
+def write_audit(folder, audit):
+    """Write audit.csv and audit.html.
+
+    Characters of file names that cannot be printed are escaped in both.
+
+    Args:
+        folder: where to, created if need be.
+        audit: an `Audit`.
+
+    Returns:
+        The page's path.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    table = audit.table.map(shown)
+    write_text(folder / "audit.csv", table.to_csv(index=False))
+    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
+        files(__package__).joinpath("page.html").read_text(encoding="utf-8")
+    )
+    by_class = audit.counts_by_class()
+    rows = zip(table.to_dict("records"), audit.pictures, strict=True)
+    page = template.render(
+        summary=audit.text().splitlines()[0],
+        counts=audit.counts().to_dict("records"),
+        meanings={name: kind.meaning for name, kind in KINDS.items()},
+        done=DONE,
+        class_columns=list(by_class.columns),
+        class_rows=[(shown(name) or "-", row.tolist()) for name, row in by_class.iterrows()],
+        rows=[(row, _thumbnail(row["kind"], picture)) for row, picture in list(rows)[:ON_PAGE]],
+        total=len(table),
+    )
+    write_text(folder / "audit.html", page)
+    return folder / "audit.html"
+
+
+def _thumbnail(kind, picture):
+    """Return a small JPEG of an image as base64, or None where there is none to show."""
+    if picture is None or kind in _UNSEEN:
+        return None
+    images, index = picture
+    pixels = _pixels(images.read(index)) if isinstance(images, EncodedImages) else images[index]
+    if pixels is None:
+        return None
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
+    image.thumbnail((SIDE, SIDE))
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=80)
+    return base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _pixels(contents):
+    """Return an image's pixels, thinned out; of a truncated JPEG those there are; None if none."""
+    format = sniff(contents)
+    try:
+        if format == "JPEG":
+            return simplejpeg.decode_jpeg(contents, min_height=SIDE, min_width=SIDE, strict=False)
+        return check_tensorflow(contents, read_header(contents, format), 3)[0]
+    except (ValueError, HeaderError):
+        return None

@@ -1,0 +1,284 @@
+"""What the audit says of an image is so: against TensorFlow, Pillow and plain searches."""
+
+import io
+import itertools
+import os
+import random
+import struct
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from broken_images import FILES, encoded, exif, faded, palette, photos, png, with_size
+from PIL import Image
+
+from kerasnets.data.audit.auditing import audit
+from kerasnets.data.audit.exif import exif_orientation
+from kerasnets.data.audit.formats import odd_name
+from kerasnets.data.audit.inspection import inspect
+from kerasnets.data.audit.kinds import KINDS, MAX_PIXELS, shown
+from kerasnets.data.audit.looks import look
+from kerasnets.data.audit.similar import similar
+from kerasnets.data.dataset import Dataset, Split
+from kerasnets.data.decoding import decode
+from kerasnets.data.encoded import EncodedImages
+from kerasnets.errors import UserError
+
+UNUSABLE = {"truncated", "corrupt", "unsupported_format", "bomb", "empty_file"}
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return next(photos(0))
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+def _decoded(contents, channels=3):
+    try:
+        return decode(contents, channels).numpy()
+    except tf.errors.OpError:
+        return None
+
+
+def _spoilt(contents, draws):
+    """Return `contents` with a few bits turned, bytes changed, lost or put in, or its end cut off."""
+    spoilt = bytearray(contents)
+    for _ in range(draws.choice([1, 1, 3])):
+        place = draws.randrange(len(spoilt) if draws.random() < 0.6 else min(700, len(spoilt)))
+        how = draws.randrange(5)
+        if how == 0:
+            spoilt[place] ^= 1 << draws.randrange(8)
+        elif how == 1:
+            spoilt[place] = draws.choice([0, 255, draws.randrange(256)])
+        elif how == 2:
+            del spoilt[place : place + draws.randrange(1, 30)]
+        elif how == 3:
+            spoilt[place:place] = draws.randbytes(20)
+        else:
+            spoilt = spoilt[: place + 1]
+    return bytes(spoilt)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "make",
+    [
+        encoded,
+        lambda image: encoded(image, progressive=True),
+        lambda image: encoded(image, restart_marker_blocks=3),
+        lambda image: encoded(image.convert("CMYK")),
+        png,
+        lambda image: encoded(palette(image), "GIF"),
+        lambda image: encoded(image, "BMP"),
+    ],
+    ids=["jpeg", "progressive", "restarts", "cmyk", "png", "gif", "bmp"],
+)
+def test_what_it_accepts_tensorflow_decodes_and_the_rest_it_does_not(photo, make, channels):
+    contents, draws = make(photo), random.Random(channels)
+    accepted = 0
+    for _ in range(60):
+        spoilt = _spoilt(contents, draws)
+        found, pixels = inspect(spoilt, None, channels, 10**6), _decoded(spoilt, channels)
+        if "bomb" in found.problems:
+            continue
+        usable = not UNUSABLE & set(found.problems)
+        assert usable == (pixels is not None), found
+        if usable:
+            assert pixels.shape == (found.height, found.width, channels)
+            accepted += 1
+    assert accepted < 60
+
+
+def test_bytes_that_no_pixel_needs_are_no_damage(photo):
+    for contents in (encoded(photo), encoded(photo, progressive=True), png(photo)):
+        assert inspect(contents + b"and more", None, 3, MAX_PIXELS).problems == {}
+    padded = encoded(photo)[:-2] + bytes(40) + b"\xff\xff\xff\xd9"
+    assert inspect(padded, None, 3, MAX_PIXELS).problems == {}
+
+
+def test_the_size_is_read_from_the_header_and_a_bomb_is_never_decoded(photo, monkeypatch):
+    found = inspect(encoded(photo), "a.jpg", 3, 160 * 120)
+    assert (found.width, found.height, found.problems) == (160, 120, {})
+    monkeypatch.setattr("kerasnets.data.audit.inspection.CHECKS", {"JPEG": None, "PNG": None})
+    for contents in (encoded(photo), png(photo), with_size(encoded(photo), 9000, 9000)):
+        assert set(inspect(contents, "a", 3, 160 * 120 - 1).problems) == {"bomb"}
+
+
+def _fixed(tmp_path, contents, name="odd.png", policies=None, channels=3):
+    """Audit one image among three good ones; return its pixels as they will be trained on, and the audit."""
+    source = photos(1)
+    paths = [*(tmp_path / f"good{number}.png" for number in range(3)), tmp_path / name]
+    for path, data in zip(paths, (*(png(next(source)) for _ in range(3)), contents), strict=True):
+        path.write_bytes(data)
+    split = Split(EncodedImages.of_files(paths), np.array([0, 0, 1, 1]))
+    dataset, found = audit(Dataset(("a", "b"), (None, None, channels), split), policies)
+    found.check()
+    images = dataset.train.images
+    return _decoded(images.read(3), channels), images, found
+
+
+def _on_white(image):
+    transparent = image.convert("RGBA")
+    return np.asarray(
+        Image.alpha_composite(Image.new("RGBA", image.size, "white"), transparent).convert("RGB")
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["alpha.png", "grey_alpha.png", "transparent_index.png", "transparent_index.gif"]
+)
+def test_transparency_is_laid_on_white(tmp_path, photo, name):
+    contents = FILES[name][1](photo)
+    pixels, images, _ = _fixed(tmp_path, contents, name)
+    right = _on_white(Image.open(io.BytesIO(contents)))
+    assert np.abs(pixels.astype(int) - right).max() <= 1
+    assert os.path.dirname(images.path(3)) == str(tmp_path / "cache/kerasnets/fixed")
+    kept, images, _ = _fixed(tmp_path, contents, name, {"alpha": "keep"})
+    assert images.path(3) == str(tmp_path / name)
+    assert np.abs(kept.astype(int) - right).max() > 10
+
+
+def test_an_alpha_channel_that_hides_nothing_needs_no_copy(tmp_path, photo):
+    pixels, images, found = _fixed(tmp_path, png(photo.convert("RGBA")))
+    np.testing.assert_array_equal(pixels, np.asarray(photo))
+    assert images.path(3) == str(tmp_path / "odd.png")
+    assert list(found.table.kind) == ["alpha"]
+
+
+@pytest.mark.parametrize(
+    "name", ["palette.png", "palette.gif", "palette.bmp", "sixteen_bits.png", "animated.gif", "animated.png"]
+)
+def test_palettes_16_bits_and_animations_become_the_pixels_that_pillow_shows(tmp_path, photo, name):
+    contents = FILES[name][1](photo)
+    right = np.asarray(Image.open(io.BytesIO(contents)).convert("RGB"))
+    np.testing.assert_array_equal(_fixed(tmp_path, contents, name)[0], right)
+
+
+def test_grey_images_get_three_equal_channels(tmp_path, photo):
+    for contents in (png(photo.convert("L")), FILES["grey_of_sixteen_bits.png"][1](photo)):
+        pixels = _fixed(tmp_path, contents)[0]
+        np.testing.assert_array_equal(pixels, np.asarray(photo.convert("L"))[..., None].repeat(3, -1))
+
+
+def test_printing_colours_become_rgb(tmp_path, photo):
+    contents = encoded(photo.convert("CMYK"), quality=100)
+    pixels, _, found = _fixed(tmp_path, contents, "odd.jpg")
+    assert np.abs(pixels.astype(int) - np.asarray(photo)).mean() < 3
+    assert "cmyk" in set(found.table.kind)
+
+
+@pytest.mark.parametrize("format", ["WEBP", "TIFF", "AVIF", "JPEG2000"])
+def test_other_formats_can_be_fixed(tmp_path, photo, format):
+    contents = encoded(photo, format)
+    right = np.asarray(Image.open(io.BytesIO(contents)).convert("RGB"))
+    pixels, _, _ = _fixed(tmp_path, contents, "odd.jpg", {"unsupported_format": "fix"})
+    np.testing.assert_array_equal(pixels, right)
+
+
+def test_gif_bmp_and_cmyk_can_be_fixed_for_one_channel(tmp_path, photo):
+    for contents in (encoded(palette(photo), "GIF"), encoded(photo, "BMP"), encoded(photo.convert("CMYK"))):
+        with pytest.raises(
+            UserError, match=r"unsupported_format: .*; allowed with data\.audit\.unsupported_format"
+        ):
+            _fixed(tmp_path, contents, channels=1)
+        pixels, _, _ = _fixed(tmp_path, contents, "odd", {"unsupported_format": "fix"}, channels=1)
+        right = np.asarray(Image.open(io.BytesIO(contents)).convert("RGB").convert("L"))
+        assert np.abs(pixels[..., 0].astype(int) - right).max() <= 1
+
+
+def test_what_pillow_cannot_read_either_is_refused_with_fix(tmp_path, photo):
+    with pytest.raises(UserError, match=r"odd\.jpg: unsupported_format: .*Pillow cannot read it either"):
+        _fixed(tmp_path, FILES["photo.heic"][1](photo), "odd.jpg", {"unsupported_format": "fix"})
+
+
+def test_copies_that_cannot_be_written_are_an_error_of_one_line(tmp_path, photo, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(UserError, match=r"fixed.*\.png: no corrected copy can be written") as caught:
+        _fixed(tmp_path, png(faded(photo)))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_orientation_is_what_pillow_turns_by(tmp_path, photo, orientation):
+    contents = encoded(photo, exif=exif(orientation))
+    _, images, found = _fixed(tmp_path, contents, "odd.jpg")
+    assert images.orientation.tolist() == [1, 1, 1, orientation]
+    assert ("exif_orientation" in set(found.table.kind)) == (orientation != 1)
+    _, images, _ = _fixed(tmp_path, contents, "odd.jpg", {"exif_orientation": "keep"})
+    assert images.orientation.tolist() == [1, 1, 1, 1]
+
+
+def test_exif_of_either_byte_order_is_read_and_nonsense_is_upright():
+    for order, mark in (("<", b"II"), (">", b"MM")):
+        entry = struct.pack(f"{order}HHIHH", 0x0112, 3, 1, 6, 0)
+        assert exif_orientation(mark + struct.pack(f"{order}HIH", 42, 8, 1) + entry) == 6
+    for nonsense in (b"", b"II", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\0\x05", b"XX*\0" + bytes(40)):
+        assert exif_orientation(nonsense) == 1
+
+
+def _alike(one, other):
+    words = ((int(hash[:16], 16), int(hash[16:], 16)) for hash in (one, other))
+    return all((a ^ b).bit_count() <= 2 for a, b in zip(*words, strict=True))
+
+
+def test_copies_look_alike_and_other_photos_do_not():
+    looks = []
+    for image in itertools.islice(photos(0), 40):
+        half = image.resize((image.width // 2, image.height // 2))
+        again = Image.open(io.BytesIO(encoded(half, quality=75)))
+        looks.append((look(np.asarray(image))[0], look(np.asarray(again))[0]))
+    assert sum(_alike(*pair) for pair in looks) >= 32
+    assert not any(_alike(one[0], other[0]) for one, other in itertools.combinations(looks, 2))
+
+
+def test_similar_hashes_are_those_a_plain_search_finds():
+    draws = np.random.default_rng(0)
+    hashes = draws.integers(0, 2**64, (3000, 2), dtype="uint64")
+    for later, earlier in draws.permutation(3000)[:600].reshape(-1, 2):
+        flips = draws.integers(0, 64, 4).astype("uint64")
+        bits = np.uint64(1) << flips
+        hashes[later] = hashes[earlier] ^ np.array([bits[0] ^ bits[1], bits[2] ^ bits[3]])
+    right = []
+    for later in range(len(hashes)):
+        close = (np.bitwise_count(hashes[:later] ^ hashes[later]) <= 2).all(1)
+        right += [(later, int(close.argmax()))] if close.any() else []
+    assert similar(hashes) == right
+    assert len(right) >= 250
+    assert similar(hashes[:0]) == []
+    assert similar(np.zeros((3, 2), "uint64")) == [(1, 0), (2, 0)]
+
+
+def test_the_threads_have_no_effect(tmp_path, photo, monkeypatch):
+    paths = []
+    for number, (name, (_, make)) in enumerate(FILES.items()):
+        if "bomb" not in name:
+            paths.append(tmp_path / f"{number}.jpg")
+            paths[-1].write_bytes(make(photo))
+    split = Split(EncodedImages.of_files(paths), np.arange(len(paths)) % 2)
+    tables = []
+    for workers in (1, 3, 8):
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / str(workers)))
+        policies = {"alpha": "keep", "palette": "skip"}
+        dataset, found = audit(Dataset(("a", "b"), (None, None, 3), split), policies, workers=workers)
+        tables.append((found.table.to_csv(), dataset.train.images.orientation.tobytes()))
+    assert tables[0] == tables[1] == tables[2]
+
+
+def test_names_are_odd_only_where_they_are():
+    assert not any(map(odd_name, ("a.jpg", "Ünïcödé 日本.jpeg", "two words.png", "no ending", "a.b.c.gif")))
+    assert all(
+        map(odd_name, (" a.jpg", "a.jpg ", "a .jpg", "a\n.jpg", "a\x00b", "\udcff.jpg", "a\u200b.jpg"))
+    )
+    assert shown("é\n\x1b\udcff\u202e") == r"é\n\x1b\xff\u202e"
+
+
+def test_every_policy_that_a_kind_allows_has_its_default_among_them():
+    for name, kind in KINDS.items():
+        assert kind.default in kind.policies, name
+        assert "error" in kind.policies, name
+        assert kind.meaning, name
