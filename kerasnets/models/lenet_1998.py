@@ -71,11 +71,6 @@ class Subsampling(layers.Layer):
         total = 4 * ops.average_pool(x, 2, strides=2)
         return self.activation(self.coefficient * total + self.bias)
 
-    def compute_output_shape(self, input_shape):
-        """Return (N, H // 2, W // 2, C)."""
-        batch, height, width, maps = input_shape
-        return (batch, height // 2, width // 2, maps)
-
     def get_config(self):
         """Return the arguments of this layer."""
         return super().get_config() | {"activation": keras.activations.serialize(self.activation)}
@@ -113,11 +108,6 @@ class PartialConv2D(layers.Layer):
         dense = ops.reshape(dense, (5, 5, 6, len(CONNECTIONS)))
         return self.activation(ops.conv(x, dense, padding="valid") + self.bias)
 
-    def compute_output_shape(self, input_shape):
-        """Return (N, H - 4, W - 4, 16)."""
-        batch, height, width, _ = input_shape
-        return (batch, height - 4, width - 4, len(CONNECTIONS))
-
     def get_config(self):
         """Return the arguments of this layer."""
         return super().get_config() | {"activation": keras.activations.serialize(self.activation)}
@@ -150,10 +140,6 @@ class RadialBasis(layers.Layer):
         """Return the negated distances."""
         squares = ops.sum(ops.square(x), axis=-1, keepdims=True) + ops.sum(ops.square(self.codes), axis=0)
         return 2 * ops.matmul(x, self.codes) - squares
-
-    def compute_output_shape(self, input_shape):
-        """Return (N, classes)."""
-        return (input_shape[0], self.classes)
 
     def get_config(self):
         """Return the arguments of this layer."""
