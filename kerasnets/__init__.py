@@ -22,6 +22,9 @@ _PUBLIC = {
     "summary": "kerasnets.api",
     "size": "kerasnets.api",
     "complexity": "kerasnets.api",
+    "audit": "kerasnets.api",
+    "pack": "kerasnets.api",
+    "preview": "kerasnets.api",
 }
 
 __all__ = list(_PUBLIC)

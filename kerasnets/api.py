@@ -29,15 +29,19 @@ def train(recipe, run=None, resume=False):
     return start_training(recipe, run or Path("runs", recipe.name), resume)
 
 
-def evaluate(run, split="test"):
+def evaluate(run, split="test", views=None, short_sides=None):
     """Measure a finished run on one of its splits.
 
     Args:
         run: the run directory.
         split: "train", "validation" or "test".
+        views: "center", "ten_crop", "crops_144" or "dense", see `kerasnets.views`; by default the recipe's.
+        short_sides: lengths in pixels that each image's short side is resized to, several for multi-scale
+            views; by default the recipe's, or the paper's.
 
     Returns:
-        Table with `loss`, `accuracy`, `images`, and `classes`: a DataFrame of images and accuracy by class.
+        Table with `loss`, or `cross_entropy` of averaged views, `accuracy`, `top5` of more than five
+        classes, `images`, `views`, `short_sides`, and `classes`: a DataFrame of images and accuracy by class.
 
     Raises:
         UserError: no finished run lies there, or it has no such split.
@@ -45,7 +49,7 @@ def evaluate(run, split="test"):
     runtime.prepare()
     from kerasnets.evaluation import evaluate_run
 
-    return evaluate_run(run, split)
+    return evaluate_run(run, split, views, short_sides)
 
 
 def predict(run, images, top=3):
@@ -133,6 +137,70 @@ def write_report(run):
     from kerasnets.report import write_run_report
 
     return write_run_report(run)
+
+
+def audit(what, to=None, progress=None):
+    """Look at every image before training does, and say what is wrong or odd.
+
+    Args:
+        what: a `Recipe`, a shipped recipe's name, the path of a TOML file, a folder of images or of packed
+            shards, or a CSV file.
+        to: a folder for audit.csv and audit.html; by default nothing is written.
+        progress: a function called with (images done, images in all) now and then.
+
+    Returns:
+        A `kerasnets.data.audit.result.Audit`.
+
+    Raises:
+        UserError: there is no such data.
+    """
+    runtime.prepare()
+    from kerasnets.curation import audit_data
+
+    return audit_data(what, to, progress)
+
+
+def pack(what, to, shard_bytes=128 * 2**20, progress=None):
+    """Write images as sharded TFRecords with a manifest, after an audit; `source = "tfrecord"` reads them.
+
+    Args:
+        what: as of `audit`. The splits packed are those that the source has of its own.
+        to: the folder; an interrupted packing there goes on.
+        shard_bytes: about how many bytes of images a shard has at most.
+        progress: a function called with (images done, images in all, bytes done).
+
+    Returns:
+        The manifest, see `kerasnets.data.packing.pack`, and the `Audit`.
+
+    Raises:
+        UserError: there is no such data, the audit refuses it, or the folder holds something else.
+    """
+    runtime.prepare()
+    from kerasnets.curation import pack_data
+
+    return pack_data(what, to, shard_bytes, progress)
+
+
+def preview(recipe, to=None, rows=6, columns=6):
+    """Write a picture: training images as they are, and what the network will see of them.
+
+    Args:
+        recipe: a `Recipe`, a shipped recipe's name or the path of a TOML file.
+        to: the PNG; by default NAME-preview.png in the current folder.
+        rows: how many images.
+        columns: in how many epochs each.
+
+    Returns:
+        `pathlib.Path` of the picture.
+
+    Raises:
+        UserError: the recipe or its data cannot be used.
+    """
+    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    runtime.prepare()
+    from kerasnets import curation
+
+    return curation.preview(recipe, to or f"{recipe.name}-preview.png", rows, columns)
 
 
 def complexity(to=None, names=None):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kerasnets import api
-from kerasnets.errors import FailureError, UserError
+from kerasnets.errors import FailureError, UserError, graph_cause
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import load_recipe, recipe_names
 from kerasnets.sizing import reading, tables
@@ -25,6 +25,9 @@ app = typer.Typer(
 
 RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a TOML file.")]
 RunArgument = Annotated[Path, typer.Argument(help="The run directory.")]
+DataArgument = Annotated[
+    str, typer.Argument(metavar="RECIPE|FOLDER|CSV", help="A recipe, a folder of images or shards, a CSV.")
+]
 Overrides = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe's key; may be repeated.")
 ]
@@ -89,11 +92,15 @@ def tune(
 def evaluate(
     run: RunArgument,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    views: Annotated[str | None, typer.Option(help="center, ten_crop, crops_144 or dense.")] = None,
+    short_sides: Annotated[
+        list[int] | None, typer.Option("--short-side", help="Of the views; several for multi-scale.")
+    ] = None,
 ):
     """Measure a finished run on one of its splits."""
-    measured = api.evaluate(run, split)
-    print(measured["classes"].to_string(index=False, formatters={"accuracy": "{:.4f}".format}))
-    _say_measured(split, measured["accuracy"], measured["loss"], measured["images"])
+    measured = api.evaluate(run, split, views, short_sides)
+    print(measured.pop("classes").to_string(index=False, formatters={"accuracy": "{:.4f}".format}))
+    _say_measured(split, **measured)
 
 
 @app.command()
@@ -105,6 +112,46 @@ def predict(
     """Classify image files with a finished run."""
     table = api.predict(run, images, top)
     print(table.to_string(index=False, formatters={"probability": "{:.4f}".format}))
+
+
+@app.command()
+def audit(
+    what: DataArgument,
+    to: Annotated[Path, typer.Option(help="Folder of the table and the page.")] = Path("audit"),
+):
+    """Look at every image, and say what is wrong or odd. Exit code 2 where training would be refused."""
+    with _interruptible("what was inspected is remembered"):
+        found = api.audit(what, to, _counter("audited"))
+    print(f"{found.text()}\ntable: {to / 'audit.csv'}\npage: {to / 'audit.html'}")
+    found.check()
+
+
+@app.command()
+def pack(
+    what: DataArgument,
+    to: Annotated[Path, typer.Argument(help="The folder to pack into.")],
+    shard: Annotated[str, typer.Option(metavar="SIZE", help="Of a shard, at most.")] = "128MiB",
+):
+    """Write images as sharded TFRecords, for large sets and several hosts; goes on where it was stopped."""
+    with _interruptible("the shards done are kept: the same command goes on"):
+        manifest, found = api.pack(what, to, reading.parse_bytes(shard), _counter("packed"))
+    print(found.text())
+    for split, shards in manifest["splits"].items():
+        images, size = (sum(one[key] for one in shards) for key in ("count", "bytes"))
+        print(f"{split}: {images:,} images, {size / 2**20:,.1f} MiB, {len(shards)} shard(s)")
+    print(f"packed: {to}")
+
+
+@app.command()
+def preview(
+    recipe: RecipeArgument,
+    to: Annotated[Path | None, typer.Option(help="The PNG.", show_default="NAME-preview.png")] = None,
+    rows: Annotated[int, typer.Option(min=1, max=20, help="How many images.")] = 6,
+    columns: Annotated[int, typer.Option(min=1, max=20, help="In how many epochs each.")] = 6,
+    overrides: Overrides = (),
+):
+    """Write a picture of training images as they are and as the network will see them."""
+    print(f"preview: {api.preview(load_recipe(recipe, overrides), to, rows, columns)}")
 
 
 @app.command()
@@ -202,8 +249,23 @@ def _print_sizes(table, as_csv, as_json, **more):
         print(f"{tables.table_text(table)}\n\n{tables.volume_text(table)}")
 
 
-def _say_measured(split, accuracy, loss, images):
-    print(f"{split} accuracy {accuracy:.4f}, loss {loss:.4f}, {images:,} images")
+def _say_measured(split, accuracy, images, loss=None, cross_entropy=None, top5=None, views="center",
+                  short_sides=()):  # fmt: skip
+    five = f", top-5 {top5:.4f}" if top5 is not None else ""
+    measured = f"loss {loss:.4f}" if loss is not None else f"cross-entropy {cross_entropy:.4f}"
+    sides = f" at short side {', '.join(map(str, short_sides))}" if short_sides else ""
+    seen = f", {views}{sides}" if views != "center" or sides else ""
+    print(f"{split} accuracy {accuracy:.4f}{five}, {measured}, {images:,} images{seen}")
+
+
+def _counter(what):
+    """Return a function that shows how far a long command is, on a terminal alone."""
+
+    def show(done, total, *_):
+        if sys.stderr.isatty():
+            print(f"\r{what} {done:,} of {total:,}", end="\n" if done == total else "", file=sys.stderr)
+
+    return show
 
 
 def main():
@@ -218,14 +280,19 @@ def main():
         _stop(error, 2)
     except (FailureError, OSError) as error:
         _stop(error, 1)
+    except Exception as error:
+        # TensorFlow's, which is not loaded here: images that break while they are read
+        if not type(error).__module__.startswith("tensorflow."):
+            raise
+        _stop(graph_cause(error), 1)
 
 
 @contextmanager
-def _interruptible():
+def _interruptible(kept="the epochs done are kept: go on with --resume"):
     try:
         yield
     except KeyboardInterrupt:
-        _stop("interrupted; the epochs done are kept: go on with --resume", 130)
+        _stop(f"interrupted; {kept}", 130)
 
 
 def _stop(message, code):

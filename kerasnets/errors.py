@@ -1,6 +1,7 @@
 """The exceptions whose message is meant for a user: a single line each."""
 
 import difflib
+import re
 
 
 class UserError(Exception):
@@ -18,3 +19,12 @@ def nearest(word, allowed):
     """Return "; did you mean 'x'?" for the closest spelling among `allowed`, or an empty string."""
     close = difflib.get_close_matches(str(word), [str(name) for name in allowed], n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def graph_cause(error):
+    """Return the line of a TensorFlow error that says what happened, without where in the graph."""
+    lines = [re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", line).strip() for line in str(error.message).splitlines()]
+    said = [
+        line for line in lines if line and not line.startswith(("File ", "Detected at ", "[[", "Graph exec"))
+    ]
+    return said[0] if said else type(error).__name__

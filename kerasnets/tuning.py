@@ -12,6 +12,7 @@ import pandas as pd
 from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.errors import FatalError
 
+from kerasnets.data.published import CLASSES as PUBLISHED
 from kerasnets.errors import UserError
 from kerasnets.files import owned, whole_file, write_text
 from kerasnets.recipe import changed, load_recipe
@@ -49,7 +50,7 @@ def _check(recipe, folder, resume):
             f"{recipe.origin}: tune.parameters: found none, allowed: ranges to search, for instance "
             '[tune.parameters."optimizer.learning_rate"] with min, max and sampling'
         )
-    if not recipe.data.validation and recipe.data.source not in ("npz", "folder"):
+    if not recipe.data.validation and recipe.data.source in ("digits", *PUBLISHED):
         raise UserError(
             f"{recipe.origin}: data.validation: found 0, allowed: above 0, for the trials' objective"
         )

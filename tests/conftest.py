@@ -1,7 +1,9 @@
 """One TensorFlow for the whole session, with four logical devices, and one trained run that many read."""
 
+import os
 import shutil
 import sys
+import tempfile
 
 import pytest
 
@@ -19,6 +21,7 @@ QUICK = (
 
 def pytest_configure():
     """Before any test module loads TensorFlow."""
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="kerasnets-cache-")
     runtime.prepare()
     import tensorflow as tf
 

@@ -16,11 +16,11 @@ RANKS = [
     {"kerasnets.data"},
     {"kerasnets.layers"},
     {"kerasnets.models", "kerasnets.initialization", "kerasnets.losses"},
-    {"kerasnets.sizing", "kerasnets.weights"},
+    {"kerasnets.sizing", "kerasnets.weights", "kerasnets.fully_convolutional", "kerasnets.views"},
     {"kerasnets.optimization"},
     {"kerasnets.callbacks"},
     {"kerasnets.training"},
-    {"kerasnets.evaluation", "kerasnets.serving_check", "kerasnets.summarizing"},
+    {"kerasnets.curation", "kerasnets.evaluation", "kerasnets.serving_check", "kerasnets.summarizing"},
     {"kerasnets.onnx_export"},
     {"kerasnets.exporting", "kerasnets.report", "kerasnets.tuning"},
     {"kerasnets.api"},
@@ -28,7 +28,10 @@ RANKS = [
 ]
 """From left to right: a module imports from its own set or from those before it."""
 
-BACKEND_FREE = {"weights", "models", "callbacks", "losses", "sizing", "initialization", "optimization"}
+BACKEND_FREE = {
+    "weights", "models", "callbacks", "losses", "sizing", "initialization", "optimization",
+    "fully_convolutional",
+}  # fmt: skip
 """Run on every Keras backend: no tensorflow in them."""
 
 
@@ -81,7 +84,7 @@ def test_light_commands_load_nothing_heavy():
 def test_dependencies_have_bounds():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = [each for group in project["optional-dependencies"].values() for each in group]
-    for dependency in {*project["dependencies"], *extras} - {"kerasnets[onnx]"}:
+    for dependency in {*project["dependencies"], *extras} - {"kerasnets[onnx,tfds]"}:
         assert ">=" in dependency, dependency
         assert "<" in dependency, dependency
 

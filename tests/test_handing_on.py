@@ -55,7 +55,8 @@ def test_evaluate_repeats_the_result(default_run, command):
     code, output, _ = command("evaluate", default_run, "--split", "validation")
     last = read_history(default_run / "history.csv").iloc[-1]
     assert code == 0
-    assert f"validation accuracy {last.val_accuracy:.4f}, loss {last.val_loss:.4f}, 144 images" in output
+    assert f"validation accuracy {last.val_accuracy:.4f}, top-5 " in output
+    assert f", loss {last.val_loss:.4f}, 144 images\n" in output
 
 
 def test_evaluate_refuses_what_is_not_there(default_run, tmp_path, refused):
@@ -266,7 +267,7 @@ def test_tune_refuses_what_cannot_be_searched(tmp_path, refused, run_copy):
 def test_what_fails_in_a_trial_stops_the_search(tmp_path, image_folder):
     recipe = load_recipe("lenet5-digits", ["data.source=folder", f"data.path={image_folder}"])
     (image_folder / "digit0" / "00.png").write_text("broken")
-    with pytest.raises(UserError, match=r"00\.png: not a readable image"):
+    with pytest.raises(UserError, match=r"00\.png: unsupported_format: its contents are unknown"):
         kerasnets.tune(recipe, trials=2, to=tmp_path / "search")
     assert not (tmp_path / "search").exists()
 

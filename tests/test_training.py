@@ -14,15 +14,15 @@ import tensorflow as tf
 
 import kerasnets
 from kerasnets.callbacks.diagnostics_log import read_diagnostics
-from kerasnets.data import folder
 from kerasnets.data.pipeline import evaluation_batches, training_batches
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
+from kerasnets.training import run
 from kerasnets.training.prepared import make_model, prepare
 from kerasnets.training.progress import Progress
 from kerasnets.training.recording import read_history
 from kerasnets.training.run_directory import RunDirectory
-from kerasnets.training.strategy import make_strategy
+from kerasnets.training.strategy import ahead_on_device, make_strategy
 
 
 def _fingerprint(run):
@@ -224,10 +224,21 @@ def test_damaged_or_foreign_checkpoints_are_refused(run_copy):
     assert directory.result()["test"]["accuracy"] >= 0.97
 
 
+def test_batches_are_copied_to_the_device_ahead_of_their_step():
+    batches = tf.data.Dataset.range(6).batch(2)
+    ahead = ahead_on_device(batches, tf.distribute.get_strategy(), device="CPU:2")
+    assert [batch.numpy().tolist() for batch in ahead] == [[0, 1], [2, 3], [4, 5]]
+    assert next(iter(ahead)).device.endswith("CPU:2")
+    assert ahead_on_device(batches, make_strategy("mirrored", 2)) is batches
+
+
 def test_a_photo_that_breaks_after_the_check_is_one_line(image_folder, tmp_path, command, monkeypatch):
-    (image_folder / "digit1" / "03.png").write_bytes(b"broken meanwhile")
-    monkeypatch.setattr(folder, "check_images", lambda *arguments: None)
-    # the statistics' pass reads every photo first, so none are taken
+    def broken_meanwhile(*arguments):
+        (image_folder / "digit1" / "03.png").write_bytes(b"broken meanwhile")
+        for photo in (image_folder / "digit2").iterdir():
+            photo.unlink()
+
+    monkeypatch.setattr(run, "_describe", broken_meanwhile)
     overrides = [
         "data.source=folder",
         f"data.path={image_folder}",
@@ -237,7 +248,9 @@ def test_a_photo_that_breaks_after_the_check_is_one_line(image_folder, tmp_path,
     arguments = [part for override in [*overrides, "augment=[]"] for part in ("--set", override)]
     code, _, errors = command("train", "lenet5-digits", "--run", tmp_path / "run", *arguments)
     assert code == 1
-    assert errors.splitlines()[-1].startswith(f"kerasnets: {tmp_path / 'run'}: training stopped: ")
+    last = errors.splitlines()[-1]
+    assert last.startswith(f"kerasnets: {tmp_path / 'run'}: training stopped: ")
+    assert "No such file" in last or "Unknown image file format" in last
     assert "Traceback" not in errors
 
 

@@ -5,15 +5,22 @@ from dataclasses import dataclass
 import keras
 
 from kerasnets import models
+from kerasnets.data.augmentation import check_operations
+from kerasnets.data.crops import check_crop, split_crop
 from kerasnets.data.dataset import Dataset
-from kerasnets.data.pipeline import spatial_batches
-from kerasnets.data.preprocessing import Preprocessing, moments
+from kerasnets.data.decoded import keep_decoded
+from kerasnets.data.order import steps_per_epoch
+from kerasnets.data.pipeline import evaluation_batches, spatial_batches, training_batches
+from kerasnets.data.preprocessing import Preprocessing
+from kerasnets.data.reading import Reading
 from kerasnets.data.sources import load_dataset
+from kerasnets.data.statistics import training_moments
 from kerasnets.errors import UserError
 from kerasnets.initialization import initialize
 from kerasnets.losses import example_loss
 from kerasnets.optimization import decayed_variables, make_optimizer
 from kerasnets.training.replicated_model import ReplicatedModel
+from kerasnets.views import view_short_sides
 from kerasnets.weights.freezing import freeze
 from kerasnets.weights.loading import load_weights
 
@@ -26,47 +33,120 @@ class Prepared:
         recipe: the `Recipe`.
         dataset: its images.
         preprocessing: with statistics of the training split.
-        operations: augmentation tables with numbers for `fill`.
+        operations: augmentation tables with statistics in numbers.
+        reading: how batches are read.
     """
 
     recipe: object
     dataset: Dataset
     preprocessing: Preprocessing
     operations: list
+    reading: Reading
 
     @property
     def steps_per_epoch(self):
         """Optimizer steps in an epoch; the images that fill no whole batch wait for another epoch."""
-        return len(self.dataset.train) // self.recipe.train.batch_size
+        recipe = self.recipe
+        return steps_per_epoch(len(self.dataset.train), recipe.train.batch_size, recipe.data.streams)
+
+    def training_batches(self, first_epoch=0, first_step=0):
+        """Return the batches of the run from (first_epoch, first_step) on."""
+        train = self.recipe.train
+        crop, _ = split_crop(self.operations)
+        decoded = None if crop else self.decoded(self.dataset.train)
+        return training_batches(
+            self.dataset.train, self.preprocessing, self.operations, len(self.dataset.classes),
+            train.batch_size, train.seed, train.epochs, first_epoch, first_step,
+            self.recipe.data.streams, decoded, self.reading,
+        )  # fmt: skip
+
+    def evaluation_batches(self, split, repeated=False):
+        """Return a split's batches without augmentation; `repeated` says that they are read every epoch."""
+        return evaluation_batches(
+            split, self.preprocessing, len(self.dataset.classes),
+            decoded=self.decoded(split) if repeated else None, reading=self.reading,
+        )  # fmt: skip
+
+    def decoded(self, split):
+        """Return a split's images decoded, where the recipe keeps them so and they fit; else None."""
+        data = self.recipe.data
+        try:
+            return keep_decoded(split, self.preprocessing, data.cache, data.cache_gib * 2**30, self.reading)
+        except UserError as error:
+            raise UserError(f"{self.recipe.origin}: {error}") from None
 
 
-def recipe_dataset(recipe):
-    """Load the images a recipe names, split as it says."""
-    data = recipe.data
+def recipe_dataset(recipe, said=None):
+    """Load the images a recipe names, audited and split as it says; `said` is called with the `Audit`."""
+    data, policies = recipe.data, recipe.data.audit.model_dump()
+    max_pixels = policies.pop("max_pixels")
     return load_dataset(
-        data.source, data.path, data.channels, data.validation, data.test, recipe.train.seed, data.workers
-    )
+        data.source, data.path, data.channels, data.validation, data.test, recipe.train.seed, data.workers,
+        policies, max_pixels, said,
+    )  # fmt: skip
 
 
-def prepare(recipe):
-    """Load the data of a recipe and take the statistics its preprocessing needs."""
-    dataset = recipe_dataset(recipe)
-    if len(dataset.train) < recipe.train.batch_size:
-        raise UserError(
-            f"{recipe.origin}: train.batch_size: found {recipe.train.batch_size}, "
-            f"allowed: up to {len(dataset.train)}, the training images there are"
-        )
+def prepare(recipe, said=None):
+    """Load the data of a recipe and take the statistics its preprocessing and augmentation need."""
+    dataset = recipe_dataset(recipe, said)
+    _check_batches(recipe, len(dataset.train))
     preprocessing = Preprocessing([step.model_dump() for step in recipe.preprocess], dataset.image_shape)
-
-    def batches():
-        return spatial_batches(dataset.train, preprocessing, recipe.data.workers)
-
-    preprocessing.fit(batches)
+    reading = Reading(recipe.data.workers, recipe.data.prefetch)
     operations = [operation.model_dump() for operation in recipe.augment]
-    if any(operation.get("fill") == "mean" for operation in operations):
-        mean, _ = moments(batches())
-        operations = [{**o, "fill": mean.tolist()} if o.get("fill") == "mean" else o for o in operations]
-    return Prepared(recipe, dataset, preprocessing, operations)
+    _check_operations(recipe, operations, preprocessing)
+    _check_views(recipe, preprocessing)
+    in_words = [o for o in operations if o.get("fill") == "mean" or o.get("axes") == "training"]
+    if preprocessing.needs or in_words:
+        moments = training_moments(
+            dataset.train,
+            [preprocessing.spatial_steps, preprocessing.image_shape],
+            lambda: spatial_batches(dataset.train, preprocessing, reading),
+            preprocessing.needs == "products",
+        )
+        preprocessing.fit(moments)
+        operations = [_in_numbers(operation, moments) for operation in operations]
+    else:
+        preprocessing.fit(None)
+    return Prepared(recipe, dataset, preprocessing, operations, reading)
+
+
+def _check_batches(recipe, images):
+    if not steps_per_epoch(images, recipe.train.batch_size, recipe.data.streams):
+        raise UserError(
+            f"{recipe.origin}: train.batch_size: found {recipe.train.batch_size}, allowed: up to "
+            f"{images // recipe.data.streams * recipe.data.streams}, the training images there are"
+        )
+
+
+def _check_operations(recipe, operations, preprocessing):
+    crop, others = split_crop(operations)
+    try:
+        check_crop(crop, preprocessing.output_shape[:2])
+        check_operations(others, preprocessing.output_shape)
+    except UserError as error:
+        raise UserError(f"{recipe.origin}: {error}") from None
+    if crop and recipe.data.cache in ("memory", "disk"):
+        raise UserError(
+            f"{recipe.origin}: data.cache: found {recipe.data.cache!r}, allowed: 'auto' or 'none': "
+            f"{crop['op']} cuts from the stored images"
+        )
+
+
+def _check_views(recipe, preprocessing):
+    try:
+        view_short_sides(recipe.evaluation.views, recipe.evaluation.short_sides, preprocessing)
+    except UserError as error:
+        raise UserError(f"{recipe.origin}: {error}") from None
+
+
+def _in_numbers(operation, moments):
+    """Return an augmentation table with the statistics it names by a word."""
+    operation = dict(operation)
+    if operation.get("fill") == "mean":
+        operation["fill"] = moments.mean().mean((0, 1)).tolist()
+    if operation.get("axes") == "training":
+        operation["axes"] = moments.channel_axes().tolist()
+    return operation
 
 
 def make_model(prepared, strategy, from_start=True):

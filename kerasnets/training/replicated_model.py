@@ -37,12 +37,14 @@ class ReplicatedModel(keras.Model):
 
     def train_step(self, data):
         """Take one optimizer step on this replica's share of a global batch."""
-        images, labels = data
+        images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
         replicas = tf.distribute.get_replica_context()
         count = replicas.all_reduce("SUM", tf.cast(tf.shape(labels)[0], tf.float32))
         with tf.GradientTape() as tape:
             logits = self(images, training=True)
             losses = self._example_loss(labels, logits)
+            if weights is not None:
+                losses *= weights
             penalty = self._penalty()
             loss = tf.reduce_sum(losses) / count + penalty / replicas.num_replicas_in_sync
         gradients = tape.gradient(loss, self.trainable_weights)

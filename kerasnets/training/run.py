@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 import sys
 import time
 from importlib.metadata import version
@@ -13,14 +12,14 @@ import tensorflow as tf
 
 from kerasnets import models
 from kerasnets.callbacks import ActivationStats, DiagnosticsLog, UpdateRatio
-from kerasnets.data.pipeline import evaluation_batches, spatial_batches, training_batches
-from kerasnets.errors import FailureError, UserError
+from kerasnets.data.pipeline import evaluation_batches
+from kerasnets.errors import FailureError, UserError, graph_cause
 from kerasnets.files import whole_file, write_json, write_text
 from kerasnets.training.checkpoint import restore_checkpoint
 from kerasnets.training.prepared import make_model, prepare
 from kerasnets.training.progress import Progress
 from kerasnets.training.recording import EpochRecord, ScheduledRate
-from kerasnets.training.strategy import make_strategy
+from kerasnets.training.strategy import ahead_on_device, make_strategy
 
 PACKAGES = ("kerasnets", "tensorflow", "keras", "numpy", "pandas")
 
@@ -42,7 +41,7 @@ def run_training(recipe, directory, resume):
         raise UserError(f"{recipe.origin}: model.options: {error}") from None
     # before any data: logical devices can be made only until TensorFlow has run its first operation
     strategy = make_strategy(recipe.train.strategy, recipe.train.devices)
-    prepared = prepare(recipe)
+    prepared = prepare(recipe, _say_audit)
     replicas = strategy.num_replicas_in_sync
     if recipe.train.batch_size % replicas:
         raise UserError(
@@ -64,7 +63,12 @@ def run_training(recipe, directory, resume):
                 seconds = time.monotonic() - started
                 _finish(prepared, model, network, directory, first_epoch, seconds)
             except tf.errors.OpError as error:
-                raise FailureError(f"{directory}: training stopped: {_cause(error)}") from error
+                raise FailureError(f"{directory}: training stopped: {graph_cause(error)}") from error
+
+
+def _say_audit(audit):
+    if len(audit.table) or audit.inspected:
+        print(audit.text())
 
 
 def _begin(directory, prepared, strategy):
@@ -81,7 +85,7 @@ def _begin(directory, prepared, strategy):
             "images": {name: len(split) for name, split in dataset.splits.items()},
         },
     )
-    write_json(directory.preprocessing, prepared.preprocessing.to_json())
+    prepared.preprocessing.save(directory.preprocessing)
     if not directory.exists:
         write_text(directory.recipe_file, prepared.recipe.to_toml())
 
@@ -115,18 +119,13 @@ def _describe(prepared, network, replicas, directory, first_epoch):
 
 def _fit(prepared, model, directory, first_epoch):
     recipe, dataset = prepared.recipe, prepared.dataset
-    classes, workers = len(dataset.classes), recipe.data.workers
-    training = training_batches(
-        dataset.train, prepared.preprocessing, prepared.operations, classes,
-        recipe.train.batch_size, recipe.train.seed, recipe.train.epochs, first_epoch, workers,
-    )  # fmt: skip
-    validation = None
-    if dataset.validation is not None:
-        validation = evaluation_batches(dataset.validation, prepared.preprocessing, classes, workers=workers)
     if first_epoch == recipe.train.epochs:  # stopped between the last checkpoint and the result
         return
+    validation = None
+    if dataset.validation is not None:
+        validation = prepared.evaluation_batches(dataset.validation, repeated=True)
     model.fit(
-        training,
+        ahead_on_device(prepared.training_batches(first_epoch), tf.distribute.get_strategy()),
         epochs=recipe.train.epochs,
         initial_epoch=first_epoch,
         steps_per_epoch=prepared.steps_per_epoch,
@@ -135,15 +134,6 @@ def _fit(prepared, model, directory, first_epoch):
         callbacks=_callbacks(prepared, directory, first_epoch),
         verbose=0,
     )
-
-
-def _cause(error):
-    """Return the line of a TensorFlow error that says what happened, without where in the graph."""
-    lines = [re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", line).strip() for line in str(error.message).splitlines()]
-    said = [
-        line for line in lines if line and not line.startswith(("File ", "Detected at ", "[[", "Graph exec"))
-    ]
-    return said[0] if said else type(error).__name__
 
 
 def _callbacks(prepared, directory, first_epoch):
@@ -167,8 +157,8 @@ def _probe(prepared, count):
     """Return evenly spaced training images as the network takes them, without augmentation."""
     split = prepared.dataset.train
     chosen = split.at(np.linspace(0, len(split) - 1, min(count, len(split))).astype(int))
-    images = np.concatenate(list(spatial_batches(chosen, prepared.preprocessing)))
-    return prepared.preprocessing.values(images).astype("float32")
+    batches = evaluation_batches(chosen, prepared.preprocessing, len(prepared.dataset.classes))
+    return np.concatenate([batch[0] for batch in batches])
 
 
 def _finish(prepared, model, network, directory, first_epoch, seconds):
@@ -187,7 +177,7 @@ def _finish(prepared, model, network, directory, first_epoch, seconds):
     for name in ("validation", "test"):
         split = dataset.splits.get(name)
         if split is not None:
-            batches = evaluation_batches(split, prepared.preprocessing, len(dataset.classes))
+            batches = prepared.evaluation_batches(split)
             result[name] = model.evaluate(batches, verbose=0, return_dict=True) | {"images": len(split)}
     with whole_file(directory.model) as temporary:
         network.save(temporary)

@@ -10,7 +10,10 @@ from kerasnets.recipe import load_recipe
 
 KEPT_CHECKPOINTS = 2
 
-MAY_CHANGE = {("data", "workers"), ("train", "strategy"), ("train", "devices")}
+MAY_CHANGE = {
+    *(("data", key) for key in ("workers", "prefetch", "cache", "cache_gib")),
+    *(("train", key) for key in ("strategy", "devices")),
+}
 """Keys that do not change what is trained: a run may go on with others."""
 
 

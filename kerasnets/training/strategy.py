@@ -29,6 +29,23 @@ def make_strategy(kind="auto", devices=0):
     return tf.distribute.MirroredStrategy(_logical_cpus(count), tf.distribute.ReductionToOneDevice())
 
 
+def ahead_on_device(batches, strategy, device=None):
+    """Return batches that are copied to the device ahead of their step.
+
+    A mirrored strategy does so by itself; for a single GPU it is done here; a CPU needs nothing.
+
+    Args:
+        batches: a `tf.data.Dataset`.
+        strategy: that of the run.
+        device: its name; by default the GPU, where there is one.
+    """
+    if device is None and tf.config.list_physical_devices("GPU") and strategy.num_replicas_in_sync == 1:
+        device = "GPU:0"
+    if device is None or isinstance(strategy, tf.distribute.MirroredStrategy):
+        return batches
+    return batches.apply(tf.data.experimental.prefetch_to_device(device, 2))
+
+
 def _grow_memory(gpus):
     for gpu in gpus:
         try:

@@ -1,0 +1,75 @@
+"""What is done with data before any training: audited, packed, looked at."""
+
+from pathlib import Path
+
+import numpy as np
+
+from kerasnets.data.audit.auditing import audit
+from kerasnets.data.audit.kinds import DEFAULTS, MAX_PIXELS
+from kerasnets.data.audit.page import write_audit
+from kerasnets.data.dataset import Split
+from kerasnets.data.manifest import MANIFEST
+from kerasnets.data.packing import pack
+from kerasnets.data.pipeline import decoded_images, training_batches
+from kerasnets.data.preprocessing import Preprocessing
+from kerasnets.data.preview import preview_grid
+from kerasnets.data.sources import read_source
+from kerasnets.recipe import Recipe, load_recipe
+from kerasnets.training.prepared import prepare
+
+
+def audit_data(what, folder, progress):
+    """Audit what a recipe or a folder names, and write the findings; see `kerasnets.audit`."""
+    dataset, policies, max_pixels, workers = _read(what)
+    _, found = audit(dataset, policies, max_pixels, workers, progress)
+    if folder is not None:
+        write_audit(Path(folder), found)
+    return found
+
+
+def pack_data(what, folder, shard_bytes, progress):
+    """Audit and pack what a recipe or a folder names; see `kerasnets.pack`."""
+    dataset, policies, max_pixels, workers = _read(what)
+    dataset, found = audit(dataset, policies, max_pixels, workers)
+    found.check()
+    return pack(dataset, folder, shard_bytes, workers, progress), found
+
+
+def _read(what):
+    """Return the dataset with the splits it has of its own, and how it is audited."""
+    path = None if isinstance(what, Recipe) else Path(what)
+    if path is not None and path.is_dir():
+        source = "tfrecord" if (path / MANIFEST).is_file() else "folder"
+        return read_source(source, path), DEFAULTS, MAX_PIXELS, 2
+    if path is not None and path.suffix == ".csv":
+        return read_source("csv", path), DEFAULTS, MAX_PIXELS, 2
+    recipe = what if isinstance(what, Recipe) else load_recipe(what)
+    data, policies = recipe.data, recipe.data.audit.model_dump()
+    max_pixels = policies.pop("max_pixels")
+    return (
+        read_source(data.source, data.path, data.channels, data.workers),
+        policies,
+        max_pixels,
+        data.workers,
+    )
+
+
+def preview(recipe, path, rows, columns):
+    """Write a picture of training images as they are and as the network will see them; see `api.preview`."""
+    prepared = prepare(recipe)
+    train, classes = prepared.dataset.train, prepared.dataset.classes
+    rows = min(rows, len(train))
+    chosen = np.linspace(0, len(train) - 1, rows).astype(int)
+    # weights go with their images: they say which one each is
+    split = Split(train.images[chosen], train.labels[chosen], np.arange(rows, dtype="float32"))
+    plain = Preprocessing(prepared.preprocessing.spatial_steps, prepared.preprocessing.image_shape)
+    batches = training_batches(
+        split, plain, prepared.operations, len(classes), rows, recipe.train.seed, columns,
+        reading=prepared.reading,
+    )  # fmt: skip
+    seen = np.empty((rows, columns, *plain.output_shape), "uint8")
+    for column, (images, _, numbers) in enumerate(batches):
+        seen[numbers.numpy().astype(int), column] = np.clip(np.round(images), 0, 255)
+    originals = list(decoded_images(split, plain.output_shape[-1], recipe.data.workers))
+    preview_grid(originals, seen, path, rows=[classes[label] for label in split.labels])
+    return Path(path)
