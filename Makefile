@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TESTS  := $(VENV)/.tests
 
-.PHONY: help setup train tune export report test study lint format clean
+.PHONY: help setup train tune audit preview export report test study bench lint format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -40,6 +40,12 @@ train: $(READY)  ## train RECIPE in RUN; go on with it if it was stopped
 tune: $(READY)  ## search RECIPE's learning rate in TRIALS runs
 	@$(BIN)/kerasnets tune $(RECIPE) --trials $(TRIALS) --to $(RUN)-tune --resume
 
+audit: $(READY)  ## look at every image of RECIPE's data
+	@$(BIN)/kerasnets audit $(RECIPE) --to $(RUN)-audit
+
+preview: $(READY)  ## picture what the network will see of RECIPE's data
+	@mkdir -p $(dir $(RUN)) && $(BIN)/kerasnets preview $(RECIPE) --to $(RUN)-preview.png
+
 export: $(READY)  ## write RUN as a SavedModel
 	@$(BIN)/kerasnets export $(RUN)
 
@@ -55,6 +61,11 @@ test: $(TESTS)  ## run the tests
 
 study: $(READY)  ## run the long studies on real data
 	@$(BIN)/python -m pytest -m slow
+
+bench: $(READY)  ## measure input throughput on PHOTOS, a folder of JPEGs for each class
+	@test -d "$(PHOTOS)" || { echo "make: name a folder of JPEGs with PHOTOS=/path/to/folder" >&2; exit 2; }
+	@$(BIN)/python benchmarks/input.py $(PHOTOS)
+	@$(BIN)/python benchmarks/memory.py $(PHOTOS)
 
 lint: $(READY)  ## check format and style
 	@$(BIN)/ruff format --check .
