@@ -15,7 +15,7 @@ from kerasnets.data.preprocessing import Preprocessing
 from kerasnets.data.preview import preview_grid
 from kerasnets.data.sources import read_source
 from kerasnets.recipe import Recipe, load_recipe
-from kerasnets.training.prepared import prepare
+from kerasnets.training.prepared import audit_settings, prepare
 
 
 def audit_data(what, folder, progress):
@@ -44,14 +44,9 @@ def _read(what):
     if path is not None and path.suffix == ".csv":
         return read_source("csv", path), DEFAULTS, MAX_PIXELS, 2
     recipe = what if isinstance(what, Recipe) else load_recipe(what)
-    data, policies = recipe.data, recipe.data.audit.model_dump()
-    max_pixels = policies.pop("max_pixels")
-    return (
-        read_source(data.source, data.path, data.channels, data.workers),
-        policies,
-        max_pixels,
-        data.workers,
-    )
+    data = recipe.data
+    dataset = read_source(data.source, data.path, data.channels, data.workers)
+    return dataset, *audit_settings(recipe), data.workers
 
 
 def preview(recipe, path, rows, columns):

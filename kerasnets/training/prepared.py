@@ -78,12 +78,17 @@ class Prepared:
 
 def recipe_dataset(recipe, said=None):
     """Load the images a recipe names, audited and split as it says; `said` is called with the `Audit`."""
-    data, policies = recipe.data, recipe.data.audit.model_dump()
-    max_pixels = policies.pop("max_pixels")
+    data = recipe.data
     return load_dataset(
         data.source, data.path, data.channels, data.validation, data.test, recipe.train.seed, data.workers,
-        policies, max_pixels, said,
+        *audit_settings(recipe), said,
     )  # fmt: skip
+
+
+def audit_settings(recipe):
+    """Return the policies, by kind, and the limit on pixels that a recipe audits with."""
+    policies = recipe.data.audit.model_dump()
+    return policies, policies.pop("max_pixels")
 
 
 def prepare(recipe, said=None):
