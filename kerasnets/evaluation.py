@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from kerasnets.data.audit.formats import sniff
-from kerasnets.data.audit.headers import HeaderError, read_header
 from kerasnets.data.decoding import decode, upright
+from kerasnets.data.formats import sniff
+from kerasnets.data.headers import HeaderError, read_header
 from kerasnets.data.pipeline import decoded_images, evaluation_batches, raw_images
 from kerasnets.data.reading import Reading
 from kerasnets.errors import UserError, graph_cause

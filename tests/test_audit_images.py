@@ -13,8 +13,6 @@ from broken_images import FILES, encoded, exif, faded, palette, photos, png, wit
 from PIL import Image
 
 from kerasnets.data.audit.auditing import audit
-from kerasnets.data.audit.exif import exif_orientation
-from kerasnets.data.audit.formats import odd_name
 from kerasnets.data.audit.inspection import inspect
 from kerasnets.data.audit.kinds import KINDS, MAX_PIXELS, shown
 from kerasnets.data.audit.looks import look
@@ -22,6 +20,8 @@ from kerasnets.data.audit.similar import similar
 from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.decoding import decode
 from kerasnets.data.encoded import EncodedImages
+from kerasnets.data.exif import exif_orientation
+from kerasnets.data.formats import odd_name
 from kerasnets.errors import UserError
 
 UNUSABLE = {"truncated", "corrupt", "unsupported_format", "bomb", "empty_file"}

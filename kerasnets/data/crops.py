@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from kerasnets.data.audit.formats import sniff
-from kerasnets.data.audit.headers import read_header
 from kerasnets.data.decoding import MIRROR_OF, decode, raw_windows, turned, upright
+from kerasnets.data.formats import sniff
+from kerasnets.data.headers import read_header
 from kerasnets.data.resizing import resize, rounded
 from kerasnets.errors import UserError
 

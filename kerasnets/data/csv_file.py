@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 
 from kerasnets.data.audit.entries import listed, problem_of
-from kerasnets.data.audit.formats import is_image_name
 from kerasnets.data.audit.kinds import Finding, shown
 from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.encoded import EncodedImages
+from kerasnets.data.formats import is_image_name
 from kerasnets.errors import UserError, nearest
 
 SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}

@@ -11,9 +11,9 @@ import simplejpeg
 import tensorflow as tf
 
 from kerasnets.data.audit.fixing import opened
-from kerasnets.data.audit.headers import png_chunks
 from kerasnets.data.audit.looks import SIDE
 from kerasnets.data.decoding import decode
+from kerasnets.data.headers import png_chunks
 
 _ALL_THE_SAME = (
     "tjDecompressHeader3(): Could not determine subsampling level",

@@ -4,8 +4,8 @@ import errno
 import os
 import stat
 
-from kerasnets.data.audit.formats import is_image_name
 from kerasnets.data.audit.kinds import Finding
+from kerasnets.data.formats import is_image_name
 
 _LEFT_BEHIND = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx")
 """What file managers leave in folders."""

@@ -16,7 +16,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from kerasnets.data.audit.headers import READERS
+from kerasnets.data.headers import READERS
 from kerasnets.data.storage import cache_folder
 from kerasnets.errors import UserError
 from kerasnets.files import whole_file

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from kerasnets.data.audit.decoders import CHECKS
 from kerasnets.data.audit.fixing import transparent_share
-from kerasnets.data.audit.formats import named_format, odd_name, sniff
-from kerasnets.data.audit.headers import HeaderError, read_header
 from kerasnets.data.audit.looks import look
+from kerasnets.data.formats import named_format, odd_name, sniff
+from kerasnets.data.headers import HeaderError, read_header
 
 VERSION = f"1 {tf.__version__} {simplejpeg.__version__} {PIL.__version__} {np.__version__}"
 """What an inspection's result depends on besides the image: a cached one of another version is of no use."""

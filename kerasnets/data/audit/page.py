@@ -10,11 +10,11 @@ import simplejpeg
 from PIL import Image
 
 from kerasnets.data.audit.decoders import check_tensorflow
-from kerasnets.data.audit.formats import sniff
-from kerasnets.data.audit.headers import HeaderError, read_header
 from kerasnets.data.audit.kinds import DONE, KINDS, shown
 from kerasnets.data.audit.looks import SIDE
 from kerasnets.data.encoded import EncodedImages
+from kerasnets.data.formats import sniff
+from kerasnets.data.headers import HeaderError, read_header
 from kerasnets.files import write_text
 
 ON_PAGE = 500

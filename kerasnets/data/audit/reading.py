@@ -5,9 +5,9 @@ import os
 import stat
 
 from kerasnets.data.audit.entries import what_is
-from kerasnets.data.audit.formats import sniff
-from kerasnets.data.audit.headers import HeaderError, read_header
 from kerasnets.data.audit.inspection import Inspected, inspect
+from kerasnets.data.formats import sniff
+from kerasnets.data.headers import HeaderError, read_header
 
 FIRST_BYTES = 2**20
 """Bytes read to know how much memory an image takes."""

@@ -7,7 +7,7 @@ what to load, warns, and has limits of its own for the whole process.
 import struct
 from dataclasses import dataclass
 
-from kerasnets.data.audit.exif import exif_orientation
+from kerasnets.data.exif import exif_orientation
 
 
 class HeaderError(Exception):
