@@ -1,27 +1,51 @@
-"""Optimizers by Keras name, weight decay of both kinds, and the learning rate as a function of the step."""
+"""Optimizers by Keras name, and which weights decay."""
 
-import math
+from collections import Counter
 
 import keras
 
 from kerasnets.initialization import NORMALIZATION
+
+OPTIMIZERS = {
+    kind.__name__.lower(): kind
+    for kind in (
+        keras.optimizers.SGD, keras.optimizers.RMSprop, keras.optimizers.Adagrad, keras.optimizers.Adadelta,
+        keras.optimizers.Adam, keras.optimizers.AdamW, keras.optimizers.Adamax, keras.optimizers.Nadam,
+        keras.optimizers.Adafactor, keras.optimizers.Ftrl, keras.optimizers.Lion, keras.optimizers.Lamb,
+    )
+}  # fmt: skip
+"""Name to class; `keras.optimizers.get` does not know them all."""
 
 
 def make_optimizer(name, decoupled=0.0, spared=(), **options):
     """Return a Keras optimizer.
 
     Args:
-        name: Keras's name, such as "sgd" or "adam".
+        name: a key of `OPTIMIZERS`.
         decoupled: weight decay that shrinks the weights themselves by rate · decay each step; 0 for none.
         spared: variables that `decoupled` leaves alone.
         **options: arguments of that optimizer.
     """
+    decay = decoupled if decoupled or name == "adamw" else None  # that one takes no None
     # the name goes into the paths of the slots, by which a checkpoint knows them
-    config = options | {"weight_decay": decoupled or None, "name": name}
-    optimizer = keras.optimizers.get({"class_name": name, "config": config})
+    optimizer = OPTIMIZERS[name](**options, weight_decay=decay, name=name)
     if decoupled and spared:
         optimizer.exclude_from_weight_decay(var_list=list(spared))
     return optimizer
+
+
+def named_slots(optimizer):
+    """Return the variables of a built optimizer by names that are unique, and the same in every process.
+
+    Keras's paths, but where these are not: Adafactor's rows and columns of a kernel have one path, and
+    Nadam's product has a running number.
+    """
+    named, seen = {}, Counter()
+    for variable in optimizer.variables:
+        path = variable.path if "/" in variable.path else f"{optimizer.name}/own"
+        named[f"{path}#{seen[path]}" if seen[path] else path] = variable
+        seen[path] += 1
+    return named
 
 
 def decayed_variables(model, biases=False, normalization=False):
@@ -39,28 +63,3 @@ def decayed_variables(model, biases=False, normalization=False):
         else:
             chosen += [v for v in layer.trainable_variables if biases or v.name != "bias"]
     return chosen
-
-
-def rate_factor(step, steps_per_epoch, epochs, schedule):
-    """Return the factor on the base learning rate for one step.
-
-    Args:
-        step: optimizer steps done before it, from 0.
-        steps_per_epoch: steps in an epoch.
-        epochs: epochs in the run.
-        schedule: table with `name` ("constant", "step", "cosine"), `warmup_epochs` and that schedule's
-            own keys.
-
-    Returns:
-        A float in [0, 1]. During warm-up it rises linearly to 1; the schedule then runs over the rest.
-    """
-    warmup = round(schedule["warmup_epochs"] * steps_per_epoch)
-    if step < warmup:
-        return (step + 1) / warmup
-    if schedule["name"] == "step":
-        drops = sum(step >= epoch * steps_per_epoch for epoch in schedule["epochs"])
-        return schedule["factor"] ** drops
-    if schedule["name"] == "cosine":
-        progress = (step - warmup) / max(1, epochs * steps_per_epoch - warmup)
-        return schedule["final"] + (1 - schedule["final"]) * (1 + math.cos(math.pi * progress)) / 2
-    return 1.0

@@ -9,6 +9,9 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+import kerasnets
+from kerasnets.errors import UserError
+from kerasnets.initialization import residual_ends
 from kerasnets.layers.normalization import BatchNormalization, LocalResponseNormalization
 from kerasnets.layers.zero_padding_shortcut import ZeroPaddingShortcut
 
@@ -145,3 +148,89 @@ def test_zero_padding_shortcut_thins_and_widens(filters, stride):
 def test_zero_padding_shortcut_cannot_narrow():
     with pytest.raises(ValueError, match="a shortcut to 6 channels cannot start at 7"):
         ZeroPaddingShortcut(6)(MAPS)
+
+
+def _drops(model):
+    """Return the rates of a network's layers of stochastic depth, by name."""
+    return {layer.name: layer.rate for layer in model.layers if layer.name.endswith("_drop")}
+
+
+def test_stochastic_depth_rises_evenly_to_its_last_rate():
+    """Huang 2016, section 3: of 54 blocks 40 are expected, the last being kept half the time."""
+    drops = _drops(kerasnets.build("resnet110", stochastic_depth=0.5))
+    assert list(drops) == [f"stage{stage}_block{block}_drop" for stage in (1, 2, 3) for block in range(1, 19)]
+    np.testing.assert_allclose(list(drops.values()), 0.5 * np.arange(1, 55) / 54)
+    assert sum(1 - rate for rate in drops.values()) == pytest.approx((3 * 54 - 1) / 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("resnet20", {"shortcut": shortcut}) for shortcut in "ABC"]
+    + [("resnet18", {"stem": "small"}), ("resnet50", {"stem": "small", "version": 1.5})],
+)
+def test_stochastic_depth_leaves_inference_and_weights_as_they_are(name, options):
+    plain = kerasnets.build(name, (32, 32, 3), 10, **options)
+    dropping = kerasnets.build(name, (32, 32, 3), 10, **options, stochastic_depth=0.5)
+    added = {layer.name for layer in dropping.layers} ^ {layer.name for layer in plain.layers}
+    assert added == set(_drops(dropping))
+    assert len(added) == sum(layer.name.endswith("_add") for layer in plain.layers)
+    values = {variable.path: variable for variable in dropping.weights if "seed" not in variable.path}
+    assert set(values) == {variable.path for variable in plain.weights}
+    for variable in plain.weights:
+        variable.assign(values[variable.path])
+    images = RNG.normal(size=(2, 32, 32, 3)).astype("float32")
+    np.testing.assert_array_equal(dropping(images, training=False), plain(images, training=False))
+    assert not _drops(kerasnets.build(name, (32, 32, 3), 10, **options, stochastic_depth=0.0))
+
+
+def test_stochastic_depth_drops_whole_examples_and_keeps_their_mean():
+    model = kerasnets.build("resnet20", stochastic_depth=0.5)
+    drop = model.get_layer("stage3_block2_drop")
+    maps = tf.Variable(RNG.normal(1, 2, size=(4000, 2, 2, 3)).astype("float32"))
+    with tf.GradientTape() as tape:
+        output = drop(maps, training=True)
+    gradient = tape.gradient(output, maps).numpy()
+    kept = (output.numpy() != 0).reshape(4000, -1).all(axis=1)
+    scale = np.where(kept, 1 / (1 - drop.rate), 0)[:, None, None, None]
+    np.testing.assert_allclose(output, maps * scale, rtol=1e-6)
+    np.testing.assert_allclose(gradient, np.broadcast_to(scale, maps.shape), rtol=1e-6)
+    assert drop.rate == pytest.approx(0.5 * 8 / 9)
+    deviation = np.sqrt(drop.rate * (1 - drop.rate) / 4000)
+    assert abs(kept.mean() - (1 - drop.rate)) < 4 * deviation
+
+
+def test_a_dropped_branch_leaves_its_shortcut():
+    """Examples that lost the branch pass the block as if its weights were zero."""
+    model = kerasnets.build("resnet_cifar", (8, 8, 3), 4, depth=8, stochastic_depth=0.9)
+    add, drop = model.get_layer("stage3_block1_add"), model.get_layer("stage3_block1_drop")
+    parts = keras.Model(model.input, [add.input[0], drop.output, add.output])
+    shortcut, branch, total = parts(RNG.normal(size=(64, 8, 8, 3)).astype("float32"), training=True)
+    lost = ~np.asarray(branch).reshape(64, -1).any(axis=1)
+    assert 40 < lost.sum() < 64  # of 64, each with probability 0.9
+    np.testing.assert_array_equal(np.asarray(total)[lost], np.asarray(shortcut)[lost])
+
+
+def test_residual_branches_end_before_stochastic_depth():
+    options = {"shortcut": "B"}
+    ends = [layer.name for layer in residual_ends(kerasnets.build("resnet20", **options))]
+    dropping = kerasnets.build("resnet20", **options, stochastic_depth=0.2)
+    assert [layer.name for layer in residual_ends(dropping)] == ends
+    assert len(ends) == 9
+
+
+def test_a_saved_network_of_stochastic_depth_is_keras_own(tmp_path):
+    model = kerasnets.build("resnet18", (32, 32, 3), 5, stem="small", stochastic_depth=0.3)
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        assert "kerasnets" not in archive.read("config.json").decode()
+    again = keras.models.load_model(tmp_path / "model.keras")
+    assert _drops(again) == _drops(model)
+    images = RNG.normal(size=(2, 32, 32, 3)).astype("float32")
+    np.testing.assert_array_equal(again(images), model(images))
+
+
+@pytest.mark.parametrize("rate", [1.0, -0.1, "half", True])
+def test_stochastic_depth_is_a_probability_below_one(rate):
+    for name in ("resnet20", "resnet18"):
+        with pytest.raises(UserError, match="stochastic_depth is"):
+            kerasnets.build(name, stochastic_depth=rate)

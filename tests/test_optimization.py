@@ -3,10 +3,11 @@
 import keras
 import numpy as np
 import pytest
+import torch
 
 import kerasnets
 from kerasnets.initialization import alexnet_ones, initialize, residual_ends
-from kerasnets.optimization import decayed_variables, make_optimizer, rate_factor
+from kerasnets.optimization import OPTIMIZERS, decayed_variables, make_optimizer, named_slots
 from kerasnets.sizing.layers import shapes_only
 
 
@@ -135,27 +136,6 @@ def test_fixed_codes_and_subsampling_keep_their_start():
     assert np.abs(weights["c3/kernel"]).max() <= 2.4 / (25 * 60 / 16)
 
 
-CONSTANT = {"name": "constant", "warmup_epochs": 0.0}
-STEP = {"name": "step", "epochs": [2, 4], "factor": 0.1, "warmup_epochs": 0.0}
-COSINE = {"name": "cosine", "final": 0.2, "warmup_epochs": 0.0}
-WARM = {"name": "cosine", "final": 0.0, "warmup_epochs": 0.5}
-
-
-@pytest.mark.parametrize(
-    ("schedule", "expected"),
-    [
-        (CONSTANT, {0: 1.0, 59: 1.0}),
-        (STEP, {0: 1.0, 19: 1.0, 20: 0.1, 39: 0.1, 40: 0.01}),
-        (COSINE, {0: 1.0, 30: 0.6, 15: 0.2 + 0.8 * (1 + np.sqrt(0.5)) / 2}),
-        (WARM, {0: 0.2, 1: 0.4, 4: 1.0, 5: 1.0, 32: (1 + np.cos(np.pi * 27 / 55)) / 2}),
-    ],
-    ids=["constant", "step", "cosine", "warmup"],
-)
-def test_schedules(schedule, expected):
-    for step, factor in expected.items():
-        assert rate_factor(step, steps_per_epoch=10, epochs=6, schedule=schedule) == pytest.approx(factor)
-
-
 def test_decay_spares_biases_and_normalization_unless_told():
     inputs = keras.Input((4,))
     outputs = keras.layers.BatchNormalization(name="norm")(keras.layers.Dense(3, name="dense")(inputs))
@@ -175,3 +155,112 @@ def test_decoupled_decay_shrinks_weights_by_rate_times_decay_and_spares_the_rest
     optimizer.apply([keras.ops.zeros(1)] * 2, [kernel, bias])
     np.testing.assert_allclose(keras.ops.convert_to_numpy(kernel), [2.0 * (1 - 0.1 * 0.5)], rtol=1e-6)
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(bias), [2.0])
+
+
+START = np.array([[1.0, -2.0, 0.5], [0.3, 0.0, -0.1]], "float32")
+GRADIENTS = np.random.default_rng(5).normal(size=(6, 2, 3)).astype("float32")
+
+
+def _keras_weights(**options):
+    """Return the weights after each step of an optimizer, from START along GRADIENTS."""
+    variable = keras.Variable(START, name="kernel")
+    optimizer = make_optimizer(**options)
+    weights = []
+    for gradient in GRADIENTS:
+        optimizer.apply([keras.ops.array(gradient)], [variable])
+        weights.append(np.array(variable))
+    return np.array(weights)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_every_optimizer_is_keras_own_and_moves_weights(name):
+    optimizer = make_optimizer(name, learning_rate=0.25)
+    assert type(optimizer) is OPTIMIZERS[name]
+    assert (optimizer.name, float(optimizer.learning_rate)) == (name, 0.25)
+    assert type(optimizer).__name__.lower() == name
+    weights = _keras_weights(name=name, learning_rate=0.01)
+    assert np.isfinite(weights).all()
+    assert (weights[0] != START).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "make"),
+    [
+        ({"name": "sgd", "momentum": 0.9}, lambda w: torch.optim.SGD(w, 0.1, momentum=0.9)),
+        (
+            {"name": "sgd", "momentum": 0.9, "nesterov": True},
+            lambda w: torch.optim.SGD(w, 0.1, momentum=0.9, nesterov=True),
+        ),
+        ({"name": "adagrad"}, lambda w: torch.optim.Adagrad(w, 0.1, initial_accumulator_value=0.1)),
+        ({"name": "adadelta"}, lambda w: torch.optim.Adadelta(w, 0.1, rho=0.95, eps=1e-7)),
+        ({"name": "rmsprop", "rho": 0.8}, lambda w: torch.optim.RMSprop(w, 0.1, alpha=0.8)),
+        ({"name": "adam"}, lambda w: torch.optim.Adam(w, 0.1)),
+        ({"name": "adam", "amsgrad": True}, lambda w: torch.optim.Adam(w, 0.1, amsgrad=True)),
+        ({"name": "adamw", "decoupled": 0.5}, lambda w: torch.optim.AdamW(w, 0.1, weight_decay=0.5)),
+        ({"name": "adamax"}, lambda w: torch.optim.Adamax(w, 0.1)),
+        ({"name": "nadam"}, lambda w: torch.optim.NAdam(w, 0.1, momentum_decay=1.0)),
+    ],
+    ids=lambda value: str(value) if isinstance(value, dict) else "",
+)
+def test_optimizers_move_as_pytorchs(options, make):
+    weights = torch.nn.Parameter(torch.tensor(START))
+    optimizer = make([weights])
+    found = _keras_weights(**options, learning_rate=0.1)
+    for gradient, ours in zip(GRADIENTS, found, strict=True):
+        weights.grad = torch.tensor(gradient)
+        optimizer.step()
+        np.testing.assert_allclose(ours, weights.detach().numpy(), rtol=2e-4, atol=2e-5)
+
+
+def test_lion_goes_by_the_sign():
+    """Chen 2023, algorithm 2."""
+    found = _keras_weights(name="lion", learning_rate=0.1, decoupled=0.01)
+    weights, momentum = START.astype("float64"), np.zeros_like(START)
+    for gradient, ours in zip(GRADIENTS, found, strict=True):
+        weights = weights * (1 - 0.1 * 0.01) - 0.1 * np.sign(0.9 * momentum + 0.1 * gradient)
+        momentum = 0.99 * momentum + 0.01 * gradient
+        np.testing.assert_allclose(ours, weights, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["clipvalue", "clipnorm", "global_clipnorm"])
+def test_clipping(kind):
+    gradients = [np.array([3.0, -4.0], "float32"), np.array([0.6, 0.0], "float32")]
+    norm = np.sqrt(3**2 + 4**2 + 0.6**2)
+    right = {
+        "clipvalue": [[1, -1], [0.6, 0]],
+        "clipnorm": [[3 / 5, -4 / 5], [0.6, 0]],
+        "global_clipnorm": [gradients[0] / norm, gradients[1] / norm],
+    }[kind]
+    variables = [keras.Variable(np.zeros(2)) for _ in gradients]
+    optimizer = make_optimizer("sgd", learning_rate=1.0, **{kind: 1.0})
+    optimizer.apply([keras.ops.array(gradient) for gradient in gradients], variables)
+    np.testing.assert_allclose(np.array([-np.array(v) for v in variables]), right, rtol=1e-6)
+
+
+def test_the_moving_average_of_weights_starts_at_the_first():
+    variable = keras.Variable(START)
+    optimizer = make_optimizer("sgd", learning_rate=0.1, use_ema=True, ema_momentum=0.8)
+    weights, average = START.astype("float64"), None
+    for gradient in GRADIENTS:
+        optimizer.apply([keras.ops.array(gradient)], [variable])
+        weights = weights - 0.1 * gradient
+        average = weights if average is None else 0.8 * average + 0.2 * weights
+    optimizer.finalize_variable_values([variable])
+    np.testing.assert_allclose(np.array(variable), average, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_slots_have_names_that_are_unique_and_stay(name):
+    def named():
+        keras.Variable(0.0)  # what else is made before must not count
+        model = kerasnets.build("lenet5")
+        optimizer = make_optimizer(name, learning_rate=0.01, use_ema=True)
+        optimizer.build(model.trainable_variables)
+        return optimizer, named_slots(optimizer)
+
+    optimizer, slots = named()
+    assert len(slots) == len(optimizer.variables)
+    assert all(slot is variable for slot, variable in zip(slots.values(), optimizer.variables, strict=True))
+    assert list(named()[1]) == list(slots)
+    assert all(path.startswith(f"{name}/") for path in slots)
+    assert f"{name}/c1_kernel_average" in slots

@@ -15,6 +15,12 @@ Recognition", CVPR 2016, table 1 and section 3.
 Shortcuts (section 3.3 and table 3): "A" fills new channels with zeros, "B" projects where the channels
 change, "C" projects everywhere. Version 1 puts the stride of a bottleneck into its first 1x1 convolution, as
 the paper and keras.applications do; version 1.5 into the 3x3, as torchvision and timm do.
+
+`stochastic_depth` is the probability with which the last block loses its residual branch in training; towards
+the first it falls evenly (Huang et al., "Deep Networks with Stochastic Depth", ECCV 2016, eq. 4). Each
+example loses its own branches, and those that are kept are scaled up in training, so that inference is the
+network as it is, as in torchvision's StochasticDepth in mode "row"; the paper drops a branch for the whole
+batch, and scales it down in inference.
 """
 
 from functools import partial
@@ -31,7 +37,10 @@ BLOCKS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 
 STEMS = ("imagenet", "small")
 
 
-def _resnet(depth, input_shape=(224, 224, 3), classes=1000, shortcut="B", version=1, stem="imagenet"):
+def _resnet(
+    depth, input_shape=(224, 224, 3), classes=1000,
+    shortcut="B", version=1, stem="imagenet", stochastic_depth=0.0,
+):  # fmt: skip
     """Return a residual network.
 
     Args:
@@ -41,11 +50,13 @@ def _resnet(depth, input_shape=(224, 224, 3), classes=1000, shortcut="B", versio
         shortcut: "A", "B" or "C".
         version: 1 or 1.5, where a bottleneck has its stride; 18 and 34 have no bottlenecks.
         stem: "imagenet", or "small": one 3x3 convolution at stride 1 and no pooling, for images of 32x32.
+        stochastic_depth: probability of losing the last residual branch in training; from 0, below 1.
     """
     check_option("shortcut", shortcut, ("A", "B", "C"))
     check_option("version", version, (1, 1.5))
     block = partial(bottleneck, version=version) if depth >= 50 else basic_block
-    return _network(f"resnet{depth}", depth, partial(block, shortcut=shortcut), input_shape, classes, stem)
+    block = partial(block, shortcut=shortcut)
+    return _network(f"resnet{depth}", depth, block, input_shape, classes, stem, stochastic_depth)
 
 
 def _plain(depth, input_shape=(224, 224, 3), classes=1000, stem="imagenet"):
@@ -61,8 +72,9 @@ def _plain(depth, input_shape=(224, 224, 3), classes=1000, stem="imagenet"):
     return _network(f"plain{depth}", depth, block, input_shape, classes, stem)
 
 
-def _network(name, depth, block, input_shape, classes, stem):
+def _network(name, depth, block, input_shape, classes, stem, stochastic_depth=0.0):
     check_option("stem", stem, STEMS)
+    drops = drop_rates(stochastic_depth, sum(BLOCKS[depth]))
     x = images = keras.Input(input_shape, name="images")
     if stem == "small":
         x = conv_bn(x, 64, 3, "stem_conv")
@@ -73,36 +85,51 @@ def _network(name, depth, block, input_shape, classes, stem):
     for stage, count in enumerate(BLOCKS[depth], 2):
         for number in range(1, count + 1):
             stride = 2 if stage > 2 and number == 1 else 1
-            x = block(x, 2 ** (stage + 4), f"stage{stage}_block{number}", stride)
+            x = block(x, 2 ** (stage + 4), f"stage{stage}_block{number}", stride, drop=next(drops))
     x = layers.GlobalAveragePooling2D(name="average_pool")(x)
     return keras.Model(images, layers.Dense(classes, name="fc")(x), name=name)
 
 
-def basic_block(x, filters, name, stride, shortcut):
+def drop_rates(last, blocks):
+    """Return an iterator over the blocks' probabilities of losing their branch (Huang 2016, eq. 4).
+
+    Args:
+        last: that of the last block.
+        blocks: how many there are.
+    """
+    if not isinstance(last, int | float) or not 0 <= last < 1:
+        raise ValueError(f"stochastic_depth is {last!r}, allowed: from 0, below 1")
+    return iter([last * number / blocks for number in range(1, blocks + 1)])
+
+
+def basic_block(x, filters, name, stride, shortcut, drop=0.0):
     """Return two 3x3 convolutions, with a shortcut around them unless it is None (figure 5, left)."""
     residual = conv_bn(x, filters, 3, f"{name}_conv1", stride=stride)
     if shortcut is None:
         return conv_bn(residual, filters, 3, f"{name}_conv2")
     residual = conv_bn(residual, filters, 3, f"{name}_conv2", relu=False)
-    return _add(x, residual, name, stride, shortcut)
+    return _add(x, residual, name, stride, shortcut, drop)
 
 
-def bottleneck(x, filters, name, stride, shortcut, version):
+def bottleneck(x, filters, name, stride, shortcut, version, drop=0.0):
     """Return 1x1, 3x3 and 1x1 convolutions with a shortcut around them (figure 5, right)."""
     first, second = (stride, 1) if version == 1 else (1, stride)
     residual = conv_bn(x, filters, 1, f"{name}_conv1", stride=first)
     residual = conv_bn(residual, filters, 3, f"{name}_conv2", stride=second)
     residual = conv_bn(residual, 4 * filters, 1, f"{name}_conv3", relu=False)
-    return _add(x, residual, name, stride, shortcut)
+    return _add(x, residual, name, stride, shortcut, drop)
 
 
-def _add(x, residual, name, stride, shortcut):
+def _add(x, residual, name, stride, shortcut, drop):
     filters = residual.shape[-1]
     changes = stride != 1 or x.shape[-1] != filters
     if shortcut == "C" or (shortcut == "B" and changes):
         x = conv_bn(x, filters, 1, f"{name}_shortcut", stride=stride, relu=False)
     elif changes:
         x = ZeroPaddingShortcut(filters, stride, name=f"{name}_shortcut")(x)
+    if drop:
+        one_each = (None, 1, 1, 1)  # a draw an example
+        residual = layers.Dropout(drop, noise_shape=one_each, name=f"{name}_drop")(residual)
     x = layers.Add(name=f"{name}_add")([x, residual])
     return layers.Activation("relu", name=f"{name}_relu")(x)
 

@@ -8,7 +8,7 @@ Recognition", CVPR 2016, section 4.2.
     params    20 269,722, 32 464,154, 44 658,586, 56 853,018, 110 1,727,962, 1202 19,421,274
 
 `resnet20` to `resnet1202` and `plain20` to `plain56` are the paper's depths; `resnet_cifar` and `plain_cifar`
-take any.
+take any. For `stochastic_depth` see `kerasnets.models.resnet`.
 """
 
 import sys
@@ -18,10 +18,10 @@ import keras
 from keras import layers
 
 from kerasnets.models.blocks import conv_bn
-from kerasnets.models.resnet import basic_block, check_option
+from kerasnets.models.resnet import basic_block, check_option, drop_rates
 
 
-def resnet_cifar(input_shape=(32, 32, 3), classes=10, depth=20, shortcut="A"):
+def resnet_cifar(input_shape=(32, 32, 3), classes=10, depth=20, shortcut="A", stochastic_depth=0.0):
     """Return a residual network for small images.
 
     Args:
@@ -29,9 +29,10 @@ def resnet_cifar(input_shape=(32, 32, 3), classes=10, depth=20, shortcut="A"):
         classes: number of logits.
         depth: 6n + 2, at least 8.
         shortcut: "A" as in the paper, "B" or "C".
+        stochastic_depth: probability of losing the last residual branch in training; from 0, below 1.
     """
     check_option("shortcut", shortcut, ("A", "B", "C"))
-    return _network("resnet_cifar", depth, shortcut, input_shape, classes)
+    return _network("resnet_cifar", depth, shortcut, input_shape, classes, stochastic_depth)
 
 
 def plain_cifar(input_shape=(32, 32, 3), classes=10, depth=20):
@@ -45,26 +46,27 @@ def plain_cifar(input_shape=(32, 32, 3), classes=10, depth=20):
     return _network("plain_cifar", depth, None, input_shape, classes)
 
 
-def _resnet(depth, input_shape=(32, 32, 3), classes=10, shortcut="A"):
+def _resnet(depth, input_shape=(32, 32, 3), classes=10, shortcut="A", stochastic_depth=0.0):
     check_option("shortcut", shortcut, ("A", "B", "C"))
-    return _network(f"resnet{depth}", depth, shortcut, input_shape, classes)
+    return _network(f"resnet{depth}", depth, shortcut, input_shape, classes, stochastic_depth)
 
 
 def _plain(depth, input_shape=(32, 32, 3), classes=10):
     return _network(f"plain{depth}", depth, None, input_shape, classes)
 
 
-def _network(name, depth, shortcut, input_shape, classes):
+def _network(name, depth, shortcut, input_shape, classes, stochastic_depth=0.0):
     if not isinstance(depth, int) or depth < 8 or depth % 6 != 2:
         raise ValueError(f"depth is {depth!r}, allowed: 6n + 2 from 8 on: 8, 14, 20, 26, …")
     # Keras walks a graph by recursion, two calls a layer: here, and whenever the network is saved or trained
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 1000 + 10 * depth))
+    drops = drop_rates(stochastic_depth, depth // 6 * 3)
     x = images = keras.Input(input_shape, name="images")
     x = conv_bn(x, 16, 3, "stem_conv")
     for stage in (1, 2, 3):
         for number in range(1, depth // 6 + 1):
             stride = 2 if stage > 1 and number == 1 else 1
-            x = basic_block(x, 2 ** (stage + 3), f"stage{stage}_block{number}", stride, shortcut)
+            x = basic_block(x, 2 ** (stage + 3), f"stage{stage}_block{number}", stride, shortcut, next(drops))
     x = layers.GlobalAveragePooling2D(name="average_pool")(x)
     return keras.Model(images, layers.Dense(classes, name="fc")(x), name=name)
 

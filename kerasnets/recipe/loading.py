@@ -11,6 +11,9 @@ from kerasnets.errors import UserError, nearest
 from kerasnets.recipe.mistakes import one_line
 from kerasnets.recipe.schema import Recipe
 
+PATHS = (("data", "path"), ("model", "weights"), ("loss", "tree"), ("initialization", "from_run"))
+"""Table and key of what names a file or folder."""
+
 
 def recipe_names():
     """Return the names of the recipes that ship with the package, sorted."""
@@ -145,7 +148,7 @@ def _index(items, part, key, origin):
 
 def _resolve(tables, origin):
     tables = copy.deepcopy(tables)
-    for section, key in (("data", "path"), ("model", "weights")):
+    for section, key in PATHS:
         table = tables.get(section)
         value = table.get(key) if isinstance(table, dict) else None
         if isinstance(value, str) and value != "imagenet":

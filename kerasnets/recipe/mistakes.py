@@ -71,9 +71,10 @@ def _locate(loc):
         elif get_origin(annotation) is dict:
             key.append(parts.pop(0))
             annotation = get_args(annotation)[1]
+        elif len(members := _union_members(annotation)) == 1:  # X | None: pydantic names no alternative
+            annotation = members[0]
         else:
             chosen = parts.pop(0)
-            members = _union_members(annotation)
             annotation = next((m for m in members if chosen in _tags(m, tag)), None)
             if annotation is None:
                 break
@@ -85,7 +86,8 @@ def _locate(loc):
 
 
 def _union_members(annotation):
-    return get_args(annotation) if get_origin(annotation) in (Union, type(int | str)) else ()
+    members = get_args(annotation) if get_origin(annotation) in (Union, type(int | str)) else ()
+    return [member for member in members if member is not type(None)]
 
 
 def _tags(member, tag):

@@ -2,11 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Positive = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
+Above0 = Annotated[float, Field(gt=0)]
+Between0And1 = Annotated[float, Field(gt=0, lt=1)]
+Rate = Annotated[float, Field(gt=0, le=100)]
 Size = Annotated[list[Positive], Field(min_length=2, max_length=2)]
 
 
@@ -14,3 +19,12 @@ class Section(BaseModel):
     """A table of a recipe: no unknown keys, no silent conversions."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+def named(default):
+    """Return what gives a table without a `name` this one, so that single keys of it can be set."""
+
+    def with_name(table):
+        return {"name": default} | table if isinstance(table, dict) else table
+
+    return BeforeValidator(with_name)
