@@ -62,8 +62,7 @@ class ActivationStats(CadencedCallback):
 
     def on_train_batch_end(self, batch, logs=None):
         """Measure, when it is time."""
-        self.step += 1
-        if self.due():
+        if self.advance(batch):
             self._measure()
 
     def on_epoch_end(self, epoch, logs=None):
@@ -74,6 +73,15 @@ class ActivationStats(CadencedCallback):
         """Write the log and let the probing network go."""
         self.log.save()
         self._network = None
+
+    def get_state(self):
+        """Return what a resumed training needs, as JSON can say it."""
+        return super().get_state() | {"collapsed": self._collapsed}
+
+    def set_state(self, state):
+        """Go on from what `get_state` returned."""
+        super().set_state(state)
+        self._collapsed = state["collapsed"]
 
     def _measure(self):
         _ = self.model  # on JAX, asking for the model is what brings its variables up to date

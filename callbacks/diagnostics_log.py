@@ -20,17 +20,20 @@ class DiagnosticsLog:
     Callbacks of one `fit` share one log. It holds no open file, so a tuner may copy it.
 
     Args:
-        path: the CSV file.
-        keep_until_step: go on with the rows that the file already has up to this step; by default start anew.
+        path: the CSV file; it is written anew.
     """
 
-    def __init__(self, path, keep_until_step=None):
+    def __init__(self, path):
         self.path = Path(path)
         self._rows = []
         self._saved = 0
-        if keep_until_step is not None and self.path.is_file():
+
+    def resume(self, step):
+        """Go on after `step` optimizer steps, with the rows that the file has up to there."""
+        self._rows, self._saved = [], 0
+        if step and self.path.is_file():
             rows = read_diagnostics(self.path)
-            self._rows = list(rows[rows.step <= keep_until_step].itertuples(index=False, name=None))
+            self._rows = list(rows[rows.step <= step].itertuples(index=False, name=None))
 
     def record(self, step, epoch, layer, quantity, value):
         """Add one row.

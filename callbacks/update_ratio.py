@@ -79,12 +79,13 @@ class UpdateRatio(CadencedCallback):
 
     def on_train_batch_begin(self, batch, logs=None):
         """Keep the weights of a step that is to be measured."""
+        super().on_train_batch_begin(batch, logs)
         if self.due():
             self._before = {layer.name: _weights(layer) for layer in layers_with_weights(self.model)}
 
     def on_train_batch_end(self, batch, logs=None):
         """Record the ratios of the step."""
-        self.step += 1
+        self.advance(batch)
         if self._before is None:
             return
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
@@ -103,6 +104,19 @@ class UpdateRatio(CadencedCallback):
     def on_train_end(self, logs=None):
         """Write the log."""
         self.log.save()
+
+    def next_boundary(self, step):
+        """Return before which step an execution has to end: a step that is measured runs alone."""
+        return step + 1 if step % self.every == 0 else super().next_boundary(step)
+
+    def get_state(self):
+        """Return what a resumed training needs, as JSON can say it."""
+        return super().get_state() | {"outside": self._outside, "highest_rate": self._highest_rate}
+
+    def set_state(self, state):
+        """Go on from what `get_state` returned."""
+        super().set_state(state)
+        self._outside, self._highest_rate = dict(state["outside"]), state["highest_rate"]
 
     def _watch(self, layer, ratio, low, high):
         outside = "below" if ratio < low else "above" if not ratio <= high else None  # nan too

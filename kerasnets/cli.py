@@ -1,5 +1,6 @@
 """The `kerasnets` command: what is said to a person. Everything it does, the public functions do."""
 
+import json
 import logging
 import sys
 from contextlib import contextmanager
@@ -9,7 +10,8 @@ from typing import Annotated
 import typer
 
 from kerasnets import api
-from kerasnets.errors import FailureError, UserError, graph_cause
+from kerasnets.bench.report import bench_text
+from kerasnets.errors import FailureError, InterruptedRun, UserError, graph_cause
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import load_recipe, recipe_names
 from kerasnets.sizing import reading, tables
@@ -25,6 +27,9 @@ app = typer.Typer(
 
 RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe's name, or the path of a TOML file.")]
 RunArgument = Annotated[Path, typer.Argument(help="The run directory.")]
+RunsArgument = Annotated[
+    list[Path], typer.Argument(metavar="RUN...", help="The run directory; several make an ensemble.")
+]
 DataArgument = Annotated[
     str, typer.Argument(metavar="RECIPE|FOLDER|CSV", help="A recipe, a folder of images or shards, a CSV.")
 ]
@@ -62,7 +67,7 @@ def train(
     given += ["model.new_head=true"] if new_head else []
     with _interruptible():
         directory = api.train(load_recipe(recipe, [*overrides, *given]), run, resume)
-    result = RunDirectory(directory).result()
+    result = RunDirectory(directory).result() if RunDirectory(directory).finished else {}
     for split in ("validation", "test"):
         if split in result:
             _say_measured(split, **result[split])
@@ -90,17 +95,21 @@ def tune(
 
 @app.command()
 def evaluate(
-    run: RunArgument,
+    runs: RunsArgument,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
     views: Annotated[str | None, typer.Option(help="center, ten_crop, crops_144 or dense.")] = None,
     short_sides: Annotated[
         list[int] | None, typer.Option("--short-side", help="Of the views; several for multi-scale.")
     ] = None,
 ):
-    """Measure a finished run on one of its splits."""
-    measured = api.evaluate(run, split, views, short_sides)
-    print(measured.pop("classes").to_string(index=False, formatters={"accuracy": "{:.4f}".format}))
-    _say_measured(split, **measured)
+    """Measure a finished run on one of its splits; of several also the average of their predictions."""
+    measured = api.evaluate(runs, split, views, short_sides)
+    parts = measured.pop("targets") if "targets" in measured else measured.pop("classes")
+    print(parts.to_string(index=False, float_format="{:.4f}".format))
+    members = measured.pop("members", [])
+    for member in members:
+        _say_measured(f"{member['run']}: {split}", **member)
+    _say_measured(f"{len(members)} runs averaged: {split}" if members else split, **measured)
 
 
 @app.command()
@@ -109,9 +118,9 @@ def predict(
     images: Annotated[list[Path], typer.Argument(help="JPEG, PNG, BMP or GIF files.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each.")] = 3,
 ):
-    """Classify image files with a finished run."""
+    """Classify image files with a finished run, or predict their numbers."""
     table = api.predict(run, images, top)
-    print(table.to_string(index=False, formatters={"probability": "{:.4f}".format}))
+    print(table.to_string(index=False, float_format="{:.4f}".format))
 
 
 @app.command()
@@ -156,12 +165,12 @@ def preview(
 
 @app.command()
 def export(
-    run: RunArgument,
+    runs: RunsArgument,
     to: Annotated[Path | None, typer.Option(help="Folder of the exports.", show_default="RUN/export")] = None,
     kind: Annotated[str, typer.Option("--format", help="saved_model or onnx.")] = "saved_model",
 ):
-    """Write a finished run as a SavedModel that takes raw images, or as ONNX."""
-    print(f"exported: {api.export(run, to, kind)}")
+    """Write a finished run, or several as one, as a SavedModel that takes raw images, or as ONNX."""
+    print(f"exported: {api.export(runs, to, kind)}")
 
 
 @app.command()
@@ -208,6 +217,34 @@ def summary(
 
 
 @app.command()
+def bench(
+    what: Annotated[str, typer.Argument(metavar="NAME|RECIPE", help="Architecture or recipe.")],
+    batch: Annotated[
+        int | None, typer.Option(help="Images in a step.", show_default="the recipe's, or 32")
+    ] = None,
+    precision: Annotated[
+        str | None,
+        typer.Option(help="float32, mixed_bfloat16 or mixed_float16.", show_default="the recipe's"),
+    ] = None,
+    backend: Annotated[str, typer.Option(help="tensorflow, jax or torch.")] = "tensorflow",
+    volume: Annotated[str | None, typer.Option("--input", metavar="HxWxC", help="Of the images.")] = None,
+    classes: Annotated[int | None, typer.Option(min=1, help="Number of logits.")] = None,
+    options: Annotated[
+        list[str], typer.Option("--option", metavar="KEY=VALUE", help="Of the architecture; may be repeated.")
+    ] = (),
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="In each of five repeats.", show_default="a second's")
+    ] = None,
+    as_json: AsJSON = False,
+):
+    """Measure training and prediction: images a second, where the time goes, share of the machine, memory."""
+    given = reading.parse_volume(volume) if volume else None
+    named = dict(map(reading.parse_option, options))
+    numbers = api.bench(what, batch, precision, backend, given, classes, named, steps)
+    print(json.dumps(numbers, indent=2) if as_json else bench_text(numbers))
+
+
+@app.command()
 def size(
     volume: Annotated[str, typer.Argument(metavar="HxWxC", help="The input, for instance 32x32x3.")],
     layers: Annotated[list[str], typer.Argument(help="For instance conv10-3x3 relu pool2 fc10.")],
@@ -249,13 +286,21 @@ def _print_sizes(table, as_csv, as_json, **more):
         print(f"{tables.table_text(table)}\n\n{tables.volume_text(table)}")
 
 
-def _say_measured(split, accuracy, images, loss=None, cross_entropy=None, top5=None, views="center",
-                  short_sides=()):  # fmt: skip
-    five = f", top-5 {top5:.4f}" if top5 is not None else ""
-    measured = f"loss {loss:.4f}" if loss is not None else f"cross-entropy {cross_entropy:.4f}"
+SAID = {
+    "accuracy": "accuracy",
+    "top5": "top-5",
+    "mean_absolute_error": "mean absolute error",
+    "mean_squared_error": "mean squared error",
+    "loss": "loss",
+    "cross_entropy": "cross-entropy",
+}
+
+
+def _say_measured(split, images, views="center", short_sides=(), **measured):
+    numbers = ", ".join(f"{said} {measured[name]:.4f}" for name, said in SAID.items() if name in measured)
     sides = f" at short side {', '.join(map(str, short_sides))}" if short_sides else ""
     seen = f", {views}{sides}" if views != "center" or sides else ""
-    print(f"{split} accuracy {accuracy:.4f}{five}, {measured}, {images:,} images{seen}")
+    print(f"{split} {numbers}, {images:,} images{seen}")
 
 
 def _counter(what):
@@ -271,7 +316,8 @@ def _counter(what):
 def main():
     """Run the command.
 
-    Exit code 0; 2 for what the user must mend; 1 for what the machine refuses; 130 for Ctrl-C.
+    Exit code 0; 2 for what the user must mend; 1 for what the machine refuses; 130 for Ctrl-C, 143 for
+    SIGTERM.
     """
     logging.basicConfig(format="warning: %(message)s", level=logging.WARNING)
     try:
@@ -288,9 +334,11 @@ def main():
 
 
 @contextmanager
-def _interruptible(kept="the epochs done are kept: go on with --resume"):
+def _interruptible(kept="what is done is kept: go on with --resume"):
     try:
         yield
+    except InterruptedRun as stopped:
+        _stop(f"{stopped}; {kept}", stopped.code)
     except KeyboardInterrupt:
         _stop(f"interrupted; {kept}", 130)
 

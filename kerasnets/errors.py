@@ -15,6 +15,18 @@ class FailureError(Exception):
     """Something went wrong that is not the user's to mend: exit code 1, and one line that says all of it."""
 
 
+class InterruptedRun(Exception):
+    """A signal stopped a run, which has saved itself: exit code 128 + the signal's number, as shells have it.
+
+    Args:
+        signal: the `signal.Signals`, SIGINT or SIGTERM.
+    """
+
+    def __init__(self, signal):
+        super().__init__("interrupted" if signal.name == "SIGINT" else "terminated")
+        self.code = 128 + signal
+
+
 def nearest(word, allowed):
     """Return "; did you mean 'x'?" for the closest spelling among `allowed`, or an empty string."""
     close = difflib.get_close_matches(str(word), [str(name) for name in allowed], n=1, cutoff=0.6)

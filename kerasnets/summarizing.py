@@ -7,23 +7,14 @@ import keras
 import pandas as pd
 
 from kerasnets import models
-from kerasnets.data.preprocessing import Preprocessing
+from kerasnets.data.image_shapes import IMAGES, prepared_images
 from kerasnets.errors import UserError, nearest
 from kerasnets.recipe import Recipe, load_recipe, recipe_names
 from kerasnets.sizing.layers import layer_sizes, shapes_only
 from kerasnets.sizing.memory import largest_batch, training_memory
 from kerasnets.sizing.optimizer_memory import optimizer_kind, optimizer_memory
-from kerasnets.training.prepared import build_network
+from kerasnets.training.network import build_network
 from kerasnets.training.trained import open_run
-
-IMAGES = {
-    "digits": ((8, 8, 1), 10),
-    "mnist": ((28, 28, 1), 10),
-    "fashion_mnist": ((28, 28, 1), 10),
-    "cifar10": ((32, 32, 3), 10),
-    "cifar100": ((32, 32, 3), 100),
-}
-"""Image shape and number of classes of the sources that always have the same."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +85,8 @@ def _open(what, input_shape, classes, options):
         raise UserError(
             f"{recipe.origin}: a recipe has its own options; allowed: with an architecture's name"
         )
-    shape, count = _images(recipe)
+    steps = [step.model_dump() for step in recipe.preprocess]
+    shape, count = prepared_images(recipe.data.source, recipe.data.channels, steps)
     with shapes_only():
         return build_network(recipe, input_shape or shape, classes or count), recipe
 
@@ -111,12 +103,3 @@ def _recipe(name):
             + nearest(name, known)
         )
     return load_recipe(name)
-
-
-def _images(recipe):
-    """Return input shape and classes that a recipe's data will give, None where only the data can say."""
-    raw, classes = IMAGES.get(recipe.data.source, ((None, None, recipe.data.channels or 3), None))
-    if recipe.data.source == "npz" and not recipe.preprocess:
-        return None, None
-    steps = [step.model_dump() for step in recipe.preprocess]
-    return Preprocessing(steps, raw).output_shape, classes

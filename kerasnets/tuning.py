@@ -4,6 +4,7 @@ import contextlib
 import io
 import math
 import shutil
+import warnings
 from pathlib import Path
 
 import keras
@@ -16,6 +17,7 @@ from kerasnets.data.published import CLASSES as PUBLISHED
 from kerasnets.errors import UserError
 from kerasnets.files import owned, whole_file, write_text
 from kerasnets.recipe import changed, load_recipe
+from kerasnets.training.loop import DivergedError
 from kerasnets.training.recording import read_history
 from kerasnets.training.start import start_training
 
@@ -34,7 +36,11 @@ def tune_recipe(recipe, trials, folder, resume):
             write_text(folder / "recipe.toml", recipe.to_toml())
         search = RecipeSearch(recipe, trials, folder)
         try:
-            search.search()
+            with warnings.catch_warnings():
+                # NumPy's, of the objective of a trial that diverged
+                warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
+                warnings.filterwarnings("ignore", "(Mean of empty slice|Degrees of freedom)", RuntimeWarning)
+                search.search()
         except FatalError as error:  # Keras Tuner goes on after any other exception of a trial
             if isinstance(error.__cause__, UserError) and not search.oracle.end_order:
                 shutil.rmtree(
@@ -101,12 +107,19 @@ class RecipeSearch(BaseTuner):
             changes["train.epochs"] = self.recipe.tune.epochs
         try:
             # its own run, gone on with where a stopped search left it
-            run = start_training(changed(self.recipe, changes), self._run(trial), resume=True)
+            recipe = changed(self.recipe, changes)
+            run = start_training(recipe, self._run(trial), resume=True, rescue=False)
             history = read_history(run / "history.csv")
             if self.recipe.tune.objective not in history:
+                measured = [name for name in history if name.startswith("val_")]
+                allowed = ", ".join(measured) or "any with a validation split: set data.validation"
                 raise UserError(
-                    f"{self.recipe.origin}: tune.objective needs a validation split: set data.validation"
+                    f"{self.recipe.origin}: tune.objective: found {self.recipe.tune.objective!r}, "
+                    f"allowed: {allowed}"
                 )
+        except DivergedError as diverged:
+            print(diverged)
+            return {self.recipe.tune.objective: math.nan}
         except Exception as error:
             raise FatalError("the trial's training failed") from error
         finally:

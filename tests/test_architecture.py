@@ -17,12 +17,14 @@ RANKS = [
     {"kerasnets.layers"},
     {"kerasnets.models", "kerasnets.initialization", "kerasnets.losses"},
     {"kerasnets.sizing", "kerasnets.weights", "kerasnets.fully_convolutional", "kerasnets.views"},
-    {"kerasnets.optimization"},
+    {"kerasnets.scoring"},
+    {"kerasnets.optimization", "kerasnets.patience", "kerasnets.schedules"},
     {"kerasnets.callbacks"},
     {"kerasnets.training"},
     {"kerasnets.curation", "kerasnets.evaluation", "kerasnets.serving_check", "kerasnets.summarizing"},
+    {"kerasnets.prediction"},
     {"kerasnets.onnx_export"},
-    {"kerasnets.exporting", "kerasnets.report", "kerasnets.tuning"},
+    {"kerasnets.bench", "kerasnets.exporting", "kerasnets.report", "kerasnets.tuning"},
     {"kerasnets.api"},
     {"kerasnets.cli"},
 ]
@@ -30,7 +32,7 @@ RANKS = [
 
 BACKEND_FREE = {
     "weights", "models", "callbacks", "losses", "sizing", "initialization", "optimization",
-    "fully_convolutional",
+    "fully_convolutional", "patience", "schedules",
 }  # fmt: skip
 """Run on every Keras backend: no tensorflow in them."""
 

@@ -1,10 +1,7 @@
-"""All that a run needs before anything is written: images, preprocessing, and a network ready to fit."""
+"""All that a run knows before anything is written: images, preprocessing, augmentation."""
 
 from dataclasses import dataclass
 
-import keras
-
-from kerasnets import models
 from kerasnets.data.augmentation import check_operations
 from kerasnets.data.crops import check_crop, split_crop
 from kerasnets.data.dataset import Dataset
@@ -16,13 +13,10 @@ from kerasnets.data.reading import Reading
 from kerasnets.data.sources import load_dataset
 from kerasnets.data.statistics import training_moments
 from kerasnets.errors import UserError
-from kerasnets.initialization import initialize
-from kerasnets.losses import example_loss
-from kerasnets.optimization import decayed_variables, make_optimizer
-from kerasnets.training.replicated_model import ReplicatedModel
 from kerasnets.views import view_short_sides
-from kerasnets.weights.freezing import freeze
-from kerasnets.weights.loading import load_weights
+
+REGRESSION = ("mean_squared_error", "mean_absolute_error")
+"""Losses that numeric targets can be fitted by."""
 
 
 @dataclass(frozen=True)
@@ -91,12 +85,19 @@ def audit_settings(recipe):
     return policies, policies.pop("max_pixels")
 
 
-def prepare(recipe, said=None):
-    """Load the data of a recipe and take the statistics its preprocessing and augmentation need."""
+def prepare(recipe, said=None, host=0, hosts=1):
+    """Load the data of a recipe and take the statistics its preprocessing and augmentation need.
+
+    Args:
+        recipe: the `Recipe`.
+        said: called with the `Audit`.
+        host, hosts: whose share of every batch is read, and how many there are.
+    """
     dataset = recipe_dataset(recipe, said)
+    _check_loss(recipe, dataset)
     _check_batches(recipe, len(dataset.train))
     preprocessing = Preprocessing([step.model_dump() for step in recipe.preprocess], dataset.image_shape)
-    reading = Reading(recipe.data.workers, recipe.data.prefetch)
+    reading = Reading(recipe.data.workers, recipe.data.prefetch, host, hosts)
     operations = [operation.model_dump() for operation in recipe.augment]
     _check_operations(recipe, operations, preprocessing)
     _check_views(recipe, preprocessing)
@@ -113,6 +114,15 @@ def prepare(recipe, said=None):
     else:
         preprocessing.fit(None)
     return Prepared(recipe, dataset, preprocessing, operations, reading)
+
+
+def _check_loss(recipe, dataset):
+    """Refuse a loss of classes where numbers are to be predicted."""
+    if dataset.numeric and recipe.loss.name not in REGRESSION:
+        raise UserError(
+            f"{recipe.origin}: loss.name: found {recipe.loss.name!r}, allowed: {', '.join(REGRESSION)}: "
+            f"the labels are numeric targets ({', '.join(dataset.classes)})"
+        )
 
 
 def _check_batches(recipe, images):
@@ -152,63 +162,3 @@ def _in_numbers(operation, moments):
     if operation.get("axes") == "training":
         operation["axes"] = moments.channel_axes().tolist()
     return operation
-
-
-def make_model(prepared, strategy, from_start=True):
-    """Build, initialize and compile the network of a prepared run under `strategy`.
-
-    Args:
-        prepared: the `Prepared` run.
-        strategy: a `tf.distribute.Strategy`.
-        from_start: whether the run's first weights are wanted; a resumed run has its own.
-
-    Returns:
-        The `ReplicatedModel` to fit, and the plain functional network whose layers it trains.
-    """
-    recipe = prepared.recipe
-    keras.utils.set_random_seed(recipe.train.seed)
-    with strategy.scope():
-        network = build_network(recipe, prepared.preprocessing.output_shape, len(prepared.dataset.classes))
-        _start(network, recipe, from_start)
-        loss_metric = keras.metrics.Mean(name="loss")
-        accuracy_metric = keras.metrics.CategoricalAccuracy(name="accuracy")
-    decay = recipe.regularization
-    decayed = decayed_variables(network, decay.biases, decay.normalization)
-    loss = example_loss(**recipe.loss.model_dump())
-    model = ReplicatedModel(network, loss, loss_metric, accuracy_metric, decay.l2, decayed)
-    with strategy.scope():
-        chosen = {id(variable) for variable in decayed}
-        spared = [v for v in network.trainable_variables if id(v) not in chosen]
-        optimizer = make_optimizer(**recipe.optimizer.model_dump(), decoupled=decay.decoupled, spared=spared)
-        optimizer.build(network.trainable_variables)
-        model.compile(optimizer=optimizer, jit_compile=False)
-    return model, network
-
-
-def _start(network, recipe, from_start):
-    """Draw the weights, put published ones in their place, and freeze what is not to be trained."""
-    key = "initialization"
-    try:
-        initialize(network, **recipe.initialization.model_dump(), seed=recipe.train.seed)
-        if recipe.model.weights and from_start:
-            key = "model.weights"
-            load_weights(network, recipe.model.weights, recipe.model.new_head)
-        if recipe.model.freeze:
-            key = "model.freeze"
-            freeze(network, recipe.model.freeze)
-    except (UserError, ValueError) as error:
-        raise UserError(f"{recipe.origin}: {key}: {error}") from error
-
-
-def build_network(recipe, input_shape, classes):
-    """Build the architecture of a recipe for its data."""
-    try:
-        network = models.build(recipe.model.name, input_shape, classes, **recipe.model.options)
-    except UserError as error:
-        raise UserError(f"{recipe.origin}: model: {error}") from error
-    if len(network.outputs) > 1:
-        raise UserError(
-            f"{recipe.origin}: model.options.auxiliary: found true, allowed: false: "
-            "recipes train a network's main logits alone"
-        )
-    return network

@@ -6,7 +6,7 @@ import time
 import keras
 
 EVERY_SECONDS = 10.0
-SHOWN = ("loss", "accuracy", "val_loss", "val_accuracy")
+SHOWN = ("loss", "accuracy", "mean_absolute_error", "val_loss", "val_accuracy", "val_mean_absolute_error")
 
 
 class Progress(keras.callbacks.Callback):
@@ -32,21 +32,26 @@ class Progress(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         """Start the clock at the first step's end: the first step traces the graph."""
         self._clock_start = None
-        self._clock_steps = 0
+        self._clock_steps = self._epoch_steps = 0
         self._shown = time.monotonic()
 
     def on_epoch_begin(self, epoch, logs=None):
         """Remember the epoch."""
-        self._epoch = epoch
+        self._epoch, self._epoch_steps = epoch, 0
         self._epoch_start = time.monotonic()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Remember the step: an execution may take several."""
+        self._first = batch
 
     def on_train_batch_end(self, batch, logs=None):
         """Show where training stands, now and then."""
-        now = time.monotonic()
+        now, steps = time.monotonic(), batch - self._first + 1
+        self._epoch_steps += steps
         if self._clock_start is None:
             self._clock_start = now
             return
-        self._clock_steps += 1
+        self._clock_steps += steps
         if now - self._shown >= (0.2 if self._live else EVERY_SECONDS):
             self._shown = now
             self._show(batch + 1, now)
@@ -59,8 +64,9 @@ class Progress(keras.callbacks.Callback):
         self._clear()
         width = len(str(self.epochs))
         left = f"  {_clock(self._left(0, now))} left" if epoch + 1 < self.epochs and self._clock_steps else ""
-        rate = f"  {self.steps * self.batch_size / (now - self._epoch_start):,.0f} images/s"
-        self._print(f"epoch {epoch + 1:{width}}/{self.epochs}  {numbers}{rate}{left}\n")
+        rate = f"  {self._epoch_steps * self.batch_size / (now - self._epoch_start):,.0f} images/s"
+        skipped = f"  {logs['skipped']:.0f} steps skipped" if logs.get("skipped") else ""
+        self._print(f"epoch {epoch + 1:{width}}/{self.epochs}  {numbers}{skipped}{rate}{left}\n")
         self._shown = now
 
     def _show(self, step, now):

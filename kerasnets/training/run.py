@@ -1,39 +1,46 @@
 """One run, from a recipe to a finished run directory."""
 
-import os
-import platform
-import sys
+import logging
 import time
-from importlib.metadata import version
-from pathlib import Path
+from contextlib import nullcontext
 
-import numpy as np
 import tensorflow as tf
 
 from kerasnets import models
-from kerasnets.callbacks import ActivationStats, DiagnosticsLog, UpdateRatio
-from kerasnets.data.pipeline import evaluation_batches
-from kerasnets.errors import FailureError, UserError, graph_cause
-from kerasnets.files import whole_file, write_json, write_text
-from kerasnets.training.checkpoint import restore_checkpoint
-from kerasnets.training.prepared import make_model, prepare
-from kerasnets.training.progress import Progress
-from kerasnets.training.recording import EpochRecord, ScheduledRate
+from kerasnets.errors import FailureError, InterruptedRun, UserError, graph_cause
+from kerasnets.files import whole_file, write_json
+from kerasnets.training.building import make_model
+from kerasnets.training.checkpoint import capture, not_finite
+from kerasnets.training.description import describe, write_beginning
+from kerasnets.training.divergence import say_cause
+from kerasnets.training.hosts import Hosts
+from kerasnets.training.interruption import Interruption
+from kerasnets.training.listeners import Listeners, monitored
+from kerasnets.training.loop import DivergedError
+from kerasnets.training.prepared import prepare
+from kerasnets.training.restoring import take_up, take_up_best
+from kerasnets.training.saver import Saver
 from kerasnets.training.strategy import ahead_on_device, make_strategy
 
-PACKAGES = ("kerasnets", "tensorflow", "keras", "numpy", "pandas")
+log = logging.getLogger("kerasnets")
+
+RESCUE = 0.1
+"""Factor on the learning rate of a run that goes back because it diverged."""
 
 
-def run_training(recipe, directory, resume):
+def run_training(recipe, directory, resume, rescue=True):
     """Train `recipe` in `directory`, from its newest checkpoint if `resume`.
 
     Args:
         recipe: a `Recipe`.
         directory: a `RunDirectory`.
         resume: go on where an unfinished run stopped.
+        rescue: go back once, at a lower rate, where training diverges.
 
     Raises:
         UserError: the recipe does not fit its data, or the directory cannot be used.
+        InterruptedRun: Ctrl-C or SIGTERM; the run has been saved.
+        FailureError: training diverged twice, or something in TensorFlow failed.
     """
     try:
         models.check_options(recipe.model.name, recipe.model.options)
@@ -41,29 +48,47 @@ def run_training(recipe, directory, resume):
         raise UserError(f"{recipe.origin}: model.options: {error}") from None
     # before any data: logical devices can be made only until TensorFlow has run its first operation
     strategy = make_strategy(recipe.train.strategy, recipe.train.devices)
-    prepared = prepare(recipe, _say_audit)
-    replicas = strategy.num_replicas_in_sync
-    if recipe.train.batch_size % replicas:
+    hosts = Hosts(strategy)
+    _check_shares(recipe, strategy, hosts)
+    prepared = prepare(recipe, _say_audit if hosts.chief else None, hosts.index, hosts.count)
+    _check_monitors(recipe, prepared.dataset)
+    model, network = make_model(prepared, strategy, from_start=not (resume and directory.checkpointed()))
+    with directory.locked() if hosts.chief else nullcontext():
+        if hosts.chief:
+            directory.check_usable(recipe, resume)
+            write_beginning(directory, prepared, strategy)
+        try:
+            _Run(prepared, strategy, model, network, directory, rescue).complete()
+        except tf.errors.OpError as error:
+            raise FailureError(f"{directory}: training stopped: {graph_cause(error)}") from error
+
+
+def _check_shares(recipe, strategy, hosts):
+    """Refuse batches that the devices, their parts, or the hosts cannot share evenly."""
+    train, streams = recipe.train, recipe.data.streams
+    parts = strategy.num_replicas_in_sync * train.accumulation
+    if train.batch_size % parts:
         raise UserError(
-            f"{recipe.origin}: train.batch_size: found {recipe.train.batch_size}, "
-            f"allowed: a multiple of {replicas}, the devices that share it"
+            f"{recipe.origin}: train.batch_size: found {train.batch_size}, allowed: a multiple of {parts}, "
+            f"the {strategy.num_replicas_in_sync} devices that share it times train.accumulation"
         )
-    model, network = make_model(prepared, strategy, from_start=not (resume and directory.epochs_done()))
-    with directory.locked():
-        directory.check_usable(recipe, resume)
-        first_epoch = directory.epochs_done() if resume else 0
-        _begin(directory, prepared, strategy)
-        _describe(prepared, network, replicas, directory, first_epoch)
-        started = time.monotonic()
-        with strategy.scope():
-            if first_epoch:
-                restore_checkpoint(directory.checkpoint(first_epoch), model)
-            try:
-                _fit(prepared, model, directory, first_epoch)
-                seconds = time.monotonic() - started
-                _finish(prepared, model, network, directory, first_epoch, seconds)
-            except tf.errors.OpError as error:
-                raise FailureError(f"{directory}: training stopped: {graph_cause(error)}") from error
+    if streams % hosts.count:
+        raise UserError(
+            f"{recipe.origin}: data.streams: found {streams}, allowed: a multiple of the {hosts.count} hosts"
+        )
+
+
+def _check_monitors(recipe, dataset):
+    """Refuse to wait for something that no epoch will say."""
+    names = ["loss", "mean_absolute_error" if dataset.numeric else "accuracy"]
+    names += [f"val_{name}" for name in names] if dataset.validation is not None else []
+    asked = {"train.monitor": monitored(recipe, dataset)}
+    if recipe.schedule.name == "plateau":
+        asked["schedule.monitor"] = recipe.schedule.monitor
+    for key, name in asked.items():
+        if name not in names:
+            reason = "; data.validation sets images apart" if name.startswith("val_") else ""
+            raise UserError(f"{recipe.origin}: {key}: found {name!r}, allowed: {', '.join(names)}{reason}")
 
 
 def _say_audit(audit):
@@ -71,114 +96,105 @@ def _say_audit(audit):
         print(audit.text())
 
 
-def _begin(directory, prepared, strategy):
-    """Write what is known before the first step; the recipe last, because it makes the folder a run."""
-    directory.checkpoints.mkdir(exist_ok=True)
-    dataset = prepared.dataset
-    write_json(directory.environment, _environment(strategy))
-    write_json(
-        directory.dataset,
-        {
-            "source": prepared.recipe.data.source,
-            "classes": dataset.classes,
-            "image_shape": dataset.image_shape,
-            "images": {name: len(split) for name, split in dataset.splits.items()},
-        },
-    )
-    prepared.preprocessing.save(directory.preprocessing)
-    if not directory.exists:
-        write_text(directory.recipe_file, prepared.recipe.to_toml())
+class _Run:
+    """A run in progress.
 
+    Args:
+        prepared: the `Prepared` run.
+        strategy: the `tf.distribute.Strategy`.
+        model, network: as `make_model` gives them.
+        directory: the `RunDirectory`.
+        rescue: go back once, at a lower rate, where training diverges.
+    """
 
-def _environment(strategy):
-    return {
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "processors": os.cpu_count(),
-        "gpus": [device.name for device in tf.config.list_physical_devices("GPU")],
-        "strategy": type(strategy).__name__,
-        "replicas": strategy.num_replicas_in_sync,
-        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS"),
-        "packages": {name: version(name) for name in PACKAGES},
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
-    }
+    def __init__(self, prepared, strategy, model, network, directory, rescue):
+        self.prepared, self.recipe, self.strategy = prepared, prepared.recipe, strategy
+        self.model, self.network, self.directory = model, network, directory
+        self.rescue = rescue
+        self.saver = self.listeners = None
 
+    def complete(self):
+        """Train to the end, measure, and write what the run leaves."""
+        train, chief = self.recipe.train, self.model.hosts.chief
+        started = time.monotonic()
+        with (
+            self.strategy.scope(),
+            Saver(self.model, self.directory if chief else None, train.checkpoint_seconds) as self.saver,
+            Interruption() as interruption,
+        ):
+            self.listeners = Listeners(self.prepared, self.model, self.directory, self.saver, interruption)
+            position = take_up(self.model, self.directory, self.listeners)
+            if chief:
+                describe(self.prepared, self.model, self.directory, position)
+            try:
+                self._train(position)
+            except InterruptedRun:
+                self.listeners.record.save_now()
+                raise
+        self._finish(position, time.monotonic() - started)
 
-def _describe(prepared, network, replicas, directory, first_epoch):
-    counts = ", ".join(f"{len(split):,} {name}" for name, split in prepared.dataset.splits.items())
-    shape = "x".join(map(str, prepared.preprocessing.output_shape))
-    print(f"{prepared.recipe.name}: {network.name} on {shape}, {network.count_params():,} parameters")
-    print(f"images: {counts}; {len(prepared.dataset.classes)} classes")
-    print(f"run: {directory}; {prepared.steps_per_epoch} steps an epoch on {replicas} device(s)")
-    start = prepared.recipe.model
-    if first_epoch:
-        print(f"going on after epoch {first_epoch}")
-    elif start.weights:
-        print(f"weights: {start.weights}" + ("; the classifier starts anew" if start.new_head else ""))
+    def _train(self, position):
+        """Fit from `position`; go back once, at a lower rate, where training diverges."""
+        try:
+            self._fit(position)
+        except DivergedError as diverged:
+            self.saver.wait()
+            said = f"{self.directory}: {diverged}: {say_cause(self.prepared, self.model, diverged)}"
+            if not self.rescue:
+                raise
+            if self.listeners.record.rescued:
+                raise FailureError(f"{said}; at a lower rate too") from diverged
+            log.warning("%s; going back to the last checkpoint, at %g times the rate", said, RESCUE)
+            position = take_up(self.model, self.directory, self.listeners)
+            self.listeners.rescue(RESCUE)
+            self.listeners.record.save_now()
+            self._train(position)
 
+    def _fit(self, position):
+        train, prepared = self.recipe.train, self.prepared
+        epoch, step = position
+        if epoch == train.epochs or self.listeners.record.stopped_early:
+            return  # stopped between the last checkpoint and the result
+        validation = prepared.dataset.validation
+        self.model.fit(
+            ahead_on_device(prepared.training_batches(epoch, step), self.strategy),
+            train.epochs,
+            steps_per_epoch=prepared.steps_per_epoch,
+            initial_epoch=epoch,
+            initial_step=step,
+            validation_data=None if validation is None else prepared.evaluation_batches(validation, True),
+            callbacks=self.listeners.callbacks,
+            rate=self.listeners.rate.rate,
+            steps_per_execution=train.steps_per_execution,
+        )
 
-def _fit(prepared, model, directory, first_epoch):
-    recipe, dataset = prepared.recipe, prepared.dataset
-    if first_epoch == recipe.train.epochs:  # stopped between the last checkpoint and the result
-        return
-    validation = None
-    if dataset.validation is not None:
-        validation = prepared.evaluation_batches(dataset.validation, repeated=True)
-    model.fit(
-        ahead_on_device(prepared.training_batches(first_epoch), tf.distribute.get_strategy()),
-        epochs=recipe.train.epochs,
-        initial_epoch=first_epoch,
-        steps_per_epoch=prepared.steps_per_epoch,
-        shuffle=False,  # the batches come in their order
-        validation_data=validation,
-        callbacks=_callbacks(prepared, directory, first_epoch),
-        verbose=0,
-    )
-
-
-def _callbacks(prepared, directory, first_epoch):
-    recipe, steps = prepared.recipe, prepared.steps_per_epoch
-    epochs, watch = recipe.train.epochs, recipe.diagnostics
-    diagnostics = DiagnosticsLog(directory.diagnostics, keep_until_step=first_epoch * steps)
-    callbacks = [ScheduledRate(recipe.optimizer.learning_rate, recipe.schedule.model_dump(), steps, epochs)]
-    if watch.update_ratio_every:
-        callbacks.append(UpdateRatio(diagnostics, watch.update_ratio_every, tuple(watch.ratio_band)))
-    if watch.activation_stats_every:
-        probe = _probe(prepared, watch.probe_images)
-        callbacks.append(ActivationStats(diagnostics, probe, watch.activation_stats_every, watch.collapse))
-    return [
-        *callbacks,
-        EpochRecord(directory, first_epoch),
-        Progress(epochs, steps, recipe.train.batch_size),
-    ]
-
-
-def _probe(prepared, count):
-    """Return evenly spaced training images as the network takes them, without augmentation."""
-    split = prepared.dataset.train
-    chosen = split.at(np.linspace(0, len(split) - 1, min(count, len(split))).astype(int))
-    batches = evaluation_batches(chosen, prepared.preprocessing, len(prepared.dataset.classes))
-    return np.concatenate([batch[0] for batch in batches])
-
-
-def _finish(prepared, model, network, directory, first_epoch, seconds):
-    """Measure what was trained, and write the model and then the result, which makes the run finished."""
-    recipe, dataset = prepared.recipe, prepared.dataset
-    steps = prepared.steps_per_epoch * recipe.train.epochs
-    images = (recipe.train.epochs - first_epoch) * prepared.steps_per_epoch * recipe.train.batch_size
-    result = {
-        "name": recipe.name,
-        "parameters": network.count_params(),
-        "epochs": recipe.train.epochs,
-        "steps": steps,
-        "seconds": round(seconds, 1),
-        "images_per_second": round(images / seconds, 1),
-    }
-    for name in ("validation", "test"):
-        split = dataset.splits.get(name)
-        if split is not None:
-            batches = prepared.evaluation_batches(split)
-            result[name] = model.evaluate(batches, verbose=0, return_dict=True) | {"images": len(split)}
-    with whole_file(directory.model) as temporary:
-        network.save(temporary)
-    write_json(directory.result_file, result)
+    def _finish(self, position, seconds):
+        """Measure what was trained, and write the model and then the result, which makes the run finished."""
+        recipe, record = self.recipe, self.listeners.record
+        self.model.hosts.agree(0)  # wait until the chief has written all
+        if recipe.train.keep == "best":
+            take_up_best(self.model, self.directory)
+        broken = not_finite(capture(self.model))
+        if broken:
+            raise DivergedError(record.epochs_done - 1, self.prepared.steps_per_epoch - 1, broken)
+        steps = record.epochs_done * self.prepared.steps_per_epoch
+        taken = steps - position[0] * self.prepared.steps_per_epoch - position[1]
+        result = {
+            "name": recipe.name,
+            "parameters": self.network.count_params(),
+            "epochs": record.epochs_done,
+            "steps": steps,
+            "skipped_steps": record.skipped,
+            "seconds": round(seconds, 1),
+            "images_per_second": round(taken * recipe.train.batch_size / seconds, 1),
+        }
+        with self.model.averaged():
+            for name in ("validation", "test"):
+                split = self.prepared.dataset.splits.get(name)
+                if split is not None:
+                    measured = self.model.evaluate(self.prepared.evaluation_batches(split))
+                    result[name] = measured | {"images": len(split)}
+            if self.model.hosts.chief:
+                with whole_file(self.directory.model) as temporary:
+                    self.network.save(temporary)
+                write_json(self.directory.result_file, result)

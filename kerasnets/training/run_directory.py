@@ -9,10 +9,11 @@ from kerasnets.files import owned
 from kerasnets.recipe import load_recipe
 
 KEPT_CHECKPOINTS = 2
+CHECKPOINT_NAME = r"epoch-(\d+)(?:-step-(\d+))?\.npz"
 
 MAY_CHANGE = {
     *(("data", key) for key in ("workers", "prefetch", "cache", "cache_gib")),
-    *(("train", key) for key in ("strategy", "devices")),
+    *(("train", key) for key in ("strategy", "devices", "steps_per_execution", "checkpoint_seconds")),
 }
 """Keys that do not change what is trained: a run may go on with others."""
 
@@ -30,6 +31,7 @@ class RunDirectory:
         self.environment = self.path / "environment.json"
         self.dataset = self.path / "dataset.json"
         self.preprocessing = self.path / "preprocessing.json"
+        self.label_tree = self.path / "label_tree.csv"
         self.history = self.path / "history.csv"
         self.diagnostics = self.path / "diagnostics.csv"
         self.checkpoints = self.path / "checkpoints"
@@ -58,24 +60,29 @@ class RunDirectory:
         """Return the run's result table."""
         return json.loads(self.result_file.read_text(encoding="utf-8"))
 
-    def checkpoint(self, epoch):
-        """Return the file of the checkpoint taken after `epoch` epochs."""
-        return self.checkpoints / f"epoch-{epoch:05d}.npz"
+    @property
+    def best(self):
+        """The checkpoint of the best epoch so far."""
+        return self.checkpoints / "best.npz"
+
+    def checkpoint(self, epoch, step=0):
+        """Return the file of the checkpoint taken after `epoch` epochs and `step` steps of the next one."""
+        inside = f"-step-{step:07d}" if step else ""
+        return self.checkpoints / f"epoch-{epoch:05d}{inside}.npz"
 
     def epochs_done(self):
         """Return how many epochs the newest checkpoint has behind it, or 0."""
-        return max(self._checkpointed(), default=0)
+        return max(self.checkpointed(), default=(0, 0))[0]
+
+    def checkpointed(self):
+        """Return (epochs, steps of the next one) of the checkpoints there are, the oldest first."""
+        names = (re.fullmatch(CHECKPOINT_NAME, entry.name) for entry in self.checkpoints.glob("epoch-*.npz"))
+        return sorted((int(name[1]), int(name[2] or 0)) for name in names if name)
 
     def drop_old_checkpoints(self):
-        """Remove all checkpoints but the last two."""
-        for epoch in sorted(self._checkpointed())[:-KEPT_CHECKPOINTS]:
-            self.checkpoint(epoch).unlink()
-
-    def _checkpointed(self):
-        names = (
-            re.fullmatch(r"epoch-(\d+)\.npz", entry.name) for entry in self.checkpoints.glob("epoch-*.npz")
-        )
-        return [int(name[1]) for name in names if name]
+        """Remove all checkpoints but the last two and the best."""
+        for position in self.checkpointed()[:-KEPT_CHECKPOINTS]:
+            self.checkpoint(*position).unlink()
 
     def check_free(self):
         """Raise UserError if another process is writing a run here."""

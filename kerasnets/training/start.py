@@ -4,16 +4,21 @@ from pathlib import Path
 
 from kerasnets import models, runtime
 from kerasnets.errors import UserError
+from kerasnets.training.cluster import cluster
 from kerasnets.training.run_directory import RunDirectory
 
 
-def start_training(recipe, run, resume):
+def start_training(recipe, run, resume, rescue=True):
     """Train a recipe; see `kerasnets.train`.
 
     Args:
         recipe: a `Recipe`.
         run: path of the run directory.
         resume: go on with an unfinished run there, and leave a finished one as it is.
+        rescue: go back once, at a lower rate, where training diverges.
+
+    Returns:
+        The directory's `pathlib.Path`.
     """
     directory = RunDirectory(run)
     try:
@@ -23,13 +28,14 @@ def start_training(recipe, run, resume):
     weights = recipe.model.weights
     if weights and weights != "imagenet" and not directory.exists and not Path(weights).is_file():
         raise UserError(f"{recipe.origin}: model.weights: {weights}: no such file")
-    directory.check_free()
-    directory.check_usable(recipe, resume)
+    if cluster().chief:  # the other hosts go along with it
+        directory.check_free()
+        directory.check_usable(recipe, resume)
     if directory.finished:
         print(f"{directory}: finished already; give another --run to train anew")
         return directory.path
     runtime.prepare()
     from kerasnets.training.run import run_training
 
-    run_training(recipe, directory, resume)
+    run_training(recipe, directory, resume, rescue)
     return directory.path

@@ -3,23 +3,28 @@
 import tensorflow as tf
 
 from kerasnets.errors import UserError
+from kerasnets.training.cluster import cluster
 
 
 def make_strategy(kind="auto", devices=0):
     """Return a `tf.distribute.Strategy`.
 
     Args:
-        kind: "single"; "mirrored", on GPUs or else on logical devices of the CPU; "auto", which is
-            mirrored where there are several GPUs.
-        devices: how many; 0 for all there are.
+        kind: "single"; "mirrored", on GPUs or else on logical devices of the CPU; "multi_worker", on the
+            GPUs of the hosts that TF_CONFIG names, or their CPUs; "auto", multi_worker where TF_CONFIG names
+            several hosts, and mirrored where there are several GPUs.
+        devices: how many of this host; 0 for all there are.
 
     Raises:
-        UserError: there are fewer GPUs, or TensorFlow has been started with fewer logical CPU devices.
+        UserError: there are fewer GPUs, TensorFlow has been started with fewer logical CPU devices, or
+            TF_CONFIG names no hosts.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if gpus and devices > len(gpus):
         raise UserError(f"train.devices: found {devices}, allowed: up to {len(gpus)}, the GPUs there are")
     _grow_memory(gpus)
+    if kind == "multi_worker" or (kind == "auto" and cluster().count > 1):
+        return _multi_worker(gpus, devices)
     count = devices or len(gpus) or 1
     if kind == "single" or (kind == "auto" and count == 1):
         return tf.distribute.get_strategy()
@@ -27,6 +32,20 @@ def make_strategy(kind="auto", devices=0):
         return tf.distribute.MirroredStrategy([f"GPU:{index}" for index in range(count)])
     # collective kernels key their groups by process: a second strategy of another size would be refused
     return tf.distribute.MirroredStrategy(_logical_cpus(count), tf.distribute.ReductionToOneDevice())
+
+
+def _multi_worker(gpus, devices):
+    if cluster().count == 1:
+        raise UserError(
+            'train.strategy: found "multi_worker", allowed where TF_CONFIG names two hosts or more'
+        )
+    if devices and not gpus:
+        raise UserError(
+            f"train.devices: found {devices}, allowed: 0: hosts without GPUs take their CPU whole"
+        )
+    if devices:
+        tf.config.set_visible_devices(gpus[:devices], "GPU")
+    return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def ahead_on_device(batches, strategy, device=None):
@@ -41,7 +60,7 @@ def ahead_on_device(batches, strategy, device=None):
     """
     if device is None and tf.config.list_physical_devices("GPU") and strategy.num_replicas_in_sync == 1:
         device = "GPU:0"
-    if device is None or isinstance(strategy, tf.distribute.MirroredStrategy):
+    if device is None or strategy.num_replicas_in_sync > 1:
         return batches
     return batches.apply(tf.data.experimental.prefetch_to_device(device, 2))
 

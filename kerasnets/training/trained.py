@@ -1,15 +1,17 @@
-"""A finished run, opened: rebuilt from its recipe, with the weights it ended with."""
+"""Finished runs, opened: rebuilt from their recipes, with the weights they ended with."""
 
 import json
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 
 from kerasnets.arrays import DAMAGED
 from kerasnets.data.preprocessing import Preprocessing
 from kerasnets.errors import UserError
-from kerasnets.recipe import Recipe
-from kerasnets.training.prepared import build_network
+from kerasnets.recipe import Recipe, changed
+from kerasnets.training.network import build_network
 from kerasnets.training.run_directory import RunDirectory
 
 
@@ -20,9 +22,10 @@ class Trained:
     Attributes:
         directory: the `RunDirectory`.
         recipe: its resolved `Recipe`.
-        network: functional `keras.Model` from preprocessed images to logits.
+        network: functional `keras.Model` from preprocessed images to logits, or to values.
         preprocessing: what turns raw images into the network's input.
-        classes: class names.
+        classes: class names; of numeric targets, the targets' names.
+        numeric: whether the network predicts numbers in place of classes.
     """
 
     directory: RunDirectory
@@ -30,6 +33,21 @@ class Trained:
     network: keras.Model
     preprocessing: Preprocessing
     classes: tuple
+    numeric: bool = False
+
+    @property
+    def answers(self):
+        """What is predicted: "probabilities", or "values" of numeric targets."""
+        return "values" if self.numeric else "probabilities"
+
+    def activation(self, outputs, dtype="float32"):
+        """Return what is predicted by the network's outputs (N, classes)."""
+        outputs = keras.ops.cast(outputs, dtype)
+        return outputs if self.numeric else keras.ops.softmax(outputs, axis=-1)
+
+    def predict(self, inputs):
+        """Return class probabilities or values, float32 (N, classes), of preprocessed images."""
+        return self.activation(self.network(inputs, training=False))
 
 
 def open_run(run, purpose):
@@ -45,12 +63,86 @@ def open_run(run, purpose):
     directory = RunDirectory(run)
     directory.check_finished(purpose)
     recipe = directory.recipe()
+    if directory.label_tree.is_file():
+        recipe = changed(recipe, {"loss.tree": str(directory.label_tree)})
     try:
         preprocessing = Preprocessing.load(directory.preprocessing)
-        classes = tuple(json.loads(directory.dataset.read_text(encoding="utf-8"))["classes"])
-        network = build_network(recipe, preprocessing.output_shape, len(classes))
+        dataset = json.loads(directory.dataset.read_text(encoding="utf-8"))
+        classes, numeric = tuple(dataset["classes"]), dataset.get("numeric", False)
+        network = build_network(recipe, preprocessing.output_shape, classes)
         network.load_weights(directory.model)
     except (*DAMAGED, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
         raise UserError(f"{directory}: the run's files are damaged: {reason}") from error
-    return Trained(directory, recipe, network, preprocessing, classes)
+    return Trained(directory, recipe, network, preprocessing, classes, numeric)
+
+
+def open_runs(runs, purpose):
+    """Open the members of an ensemble; a single run is an ensemble of one.
+
+    Args:
+        runs: path of a run directory, or an iterable of them.
+        purpose: what needs them, for messages.
+
+    Returns:
+        List of `Trained`.
+
+    Raises:
+        UserError: as of `open_run`; no run at all, one twice, or one of other classes than the first.
+    """
+    paths = [runs] if isinstance(runs, str | os.PathLike) else list(runs)
+    places = [Path(path).resolve() for path in paths]
+    repeated = [path for path, place in zip(paths, places, strict=True) if places.count(place) > 1]
+    if not paths or repeated:
+        found = f"{repeated[0]} twice" if repeated else "no run"
+        raise UserError(f"{purpose}: found {found}, allowed: one run or more, each once")
+    first, *others = (open_run(path, purpose) for path in paths)
+    for other in others:
+        if (other.numeric, other.classes) != (first.numeric, first.classes):
+            raise UserError(f"{other.directory}: found {_difference(other, first)}, as {first.directory} has")
+    return [first, *others]
+
+
+def _difference(other, first):
+    kind, wanted = ("targets" if trained.numeric else "classes" for trained in (other, first))
+    if (kind, len(other.classes)) != (wanted, len(first.classes)):
+        return f"{len(other.classes)} {kind}, allowed: {len(first.classes)} {wanted}"
+    pairs = zip(other.classes, first.classes, strict=True)
+    found, wanted = next(pair for pair in pairs if pair[0] != pair[1])
+    return f"{found!r} among its {kind}, allowed: {wanted!r} in its place"
+
+
+def shared_channels(members):
+    """Return how many channels the raw images have that all runs take.
+
+    Args:
+        members: list of `Trained`.
+
+    Raises:
+        UserError: a run that takes others than the first.
+    """
+    first, *others = members
+    channels = first.preprocessing.image_shape[-1]
+    for other in others:
+        found = other.preprocessing.image_shape[-1]
+        if found != channels:
+            raise UserError(
+                f"{other.directory}: found images of {found} channels, allowed: {channels}, "
+                f"as {first.directory} takes"
+            )
+    return channels
+
+
+def predictions(members, images):
+    """Return class probabilities or values (N, classes) of raw images (N, any height, any width, C).
+
+    Args:
+        members: list of `Trained`, whose predictions are averaged; each prepares the images in its own way.
+        images: uint8 or float, 0..255.
+    """
+    return mean_of([trained.predict(trained.preprocessing(images)) for trained in members])
+
+
+def mean_of(predicted):
+    """Return the mean of the members' tensors."""
+    return sum(predicted) / len(predicted)

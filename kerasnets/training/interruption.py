@@ -1,0 +1,43 @@
+"""Ctrl-C and SIGTERM ask a run to stop; it saves within the current step and says how it ended."""
+
+import signal
+import threading
+
+from kerasnets.errors import InterruptedRun
+
+
+class Interruption:
+    """Hears Ctrl-C and SIGTERM while the block runs; a second Ctrl-C stops at once.
+
+    Example:
+        >>> with Interruption() as interruption:
+        ...     for step in steps:
+        ...         step()
+        ...         interruption.check()
+    """
+
+    def __init__(self):
+        self.heard = 0
+        self._before = {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                # a shell's background job ignores Ctrl-C, and goes on doing so
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    self._before[number] = signal.signal(number, self._hear)
+        return self
+
+    def __exit__(self, *_):
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _hear(self, number, _):
+        if self.heard == number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.heard = number
+
+    def check(self, elsewhere=False):
+        """Raise `InterruptedRun` if a signal was heard, here or by another host."""
+        if self.heard or elsewhere:
+            raise InterruptedRun(signal.Signals(self.heard or signal.SIGTERM))

@@ -1,0 +1,69 @@
+"""What training minimizes and what it measures, over the examples of a batch."""
+
+import tensorflow as tf
+
+
+class Objective:
+    """Loss, weight decay and one measure beside them.
+
+    Args:
+        loss: function (labels (N, C), logits (N, C)) -> losses (N,).
+        measure: "accuracy" of one-hot labels, or "mean_absolute_error" of numbers.
+        weighting: function from labels (N, C) to their classes' weights (N,) in the training loss, or None.
+        auxiliary_weight: of each further output's loss (Szegedy 2014, section 5: 0.3).
+        l2: adds l2/2 · ‖w‖² to the loss, as the papers do.
+        decayed: the variables w that `l2` acts on.
+    """
+
+    def __init__(self, loss, measure="accuracy", weighting=None, auxiliary_weight=0.3, l2=0.0, decayed=()):
+        self._loss, self.measure = loss, measure
+        self._weighting = weighting
+        self._auxiliary_weight = auxiliary_weight
+        self._l2, self._decayed = l2, tuple(decayed)
+        self._chosen = {id(variable) for variable in self._decayed}
+
+    def losses(self, labels, outputs, weights=None):
+        """Return the losses (N,) of a network's outputs, weighted; the first output counts as one.
+
+        In training all outputs are given, with the examples' weights; in evaluation the first output alone.
+        """
+        main, *heads = (self._loss(labels, tf.cast(logits, tf.float32)) for logits in outputs)
+        losses = main + self._auxiliary_weight * sum(heads) if heads else main
+        if weights is not None:
+            losses *= weights
+        return losses
+
+    def class_weighted(self, labels, weights):
+        """Return the examples' weights (N,), their classes' weights included; None where all count alike."""
+        if self._weighting is None:
+            return weights
+        of_class = self._weighting(labels)
+        return of_class if weights is None else of_class * weights
+
+    def sums(self, labels, logits, losses):
+        """Return sums over the examples, float32 (3,): losses with penalty, measure, number."""
+        count = tf.cast(tf.shape(labels)[0], tf.float32)
+        if self.measure == "accuracy":
+            right = tf.equal(tf.argmax(labels, -1), tf.argmax(logits, -1))
+            measured = tf.reduce_sum(tf.cast(right, tf.float32))
+        else:
+            errors = tf.abs(labels - tf.cast(logits, tf.float32))
+            measured = tf.reduce_sum(tf.reduce_mean(errors, axis=-1))
+        return tf.stack([tf.reduce_sum(losses) + count * self._penalty(), measured, count])
+
+    def results(self, totals):
+        """Return mean loss and measure of sums (3,) by name."""
+        loss, measured, count = map(float, totals)
+        return {"loss": loss / count, self.measure: measured / count} if count else {}
+
+    def decayed(self, gradients, variables):
+        """Return the gradients with that of the penalty, l2 · w."""
+        if not self._l2:
+            return gradients
+        pairs = zip(gradients, variables, strict=True)
+        return [g + self._l2 * v.value if id(v) in self._chosen else g for g, v in pairs]
+
+    def _penalty(self):
+        if not self._l2:
+            return 0.0
+        return self._l2 * tf.add_n([tf.nn.l2_loss(variable.value) for variable in self._decayed])
