@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from kerasnets import runtime
+from kerasnets.bench.case import make_case
 from kerasnets.errors import UserError, nearest
 from kerasnets.recipe import Recipe, load_recipe
 from kerasnets.training.start import start_training
@@ -29,47 +30,54 @@ def train(recipe, run=None, resume=False):
     return start_training(recipe, run or Path("runs", recipe.name), resume)
 
 
-def evaluate(run, split="test", views=None, short_sides=None):
-    """Measure a finished run on one of its splits.
+def evaluate(runs, split="test", views=None, short_sides=None):
+    """Measure a finished run, or an ensemble of several, on one of its splits.
+
+    An ensemble predicts the mean of its members' class probabilities (Krizhevsky 2012, section 6: seven
+    networks), or of their values.
 
     Args:
-        run: the run directory.
+        runs: the run directory; or a list of them, which have the same classes and hold out the same images.
         split: "train", "validation" or "test".
-        views: "center", "ten_crop", "crops_144" or "dense", see `kerasnets.views`; by default the recipe's.
+        views: "center", "ten_crop", "crops_144" or "dense", see `kerasnets.views`; by default each recipe's.
         short_sides: lengths in pixels that each image's short side is resized to, several for multi-scale
-            views; by default the recipe's, or the paper's.
+            views; by default each recipe's, or the paper's.
 
     Returns:
-        Table with `loss`, or `cross_entropy` of averaged views, `accuracy`, `top5` of more than five
+        Table with `loss`, or `cross_entropy` of averaged views or runs, `accuracy`, `top5` of more than five
         classes, `images`, `views`, `short_sides`, and `classes`: a DataFrame of images and accuracy by class.
+        Of numeric targets, in place of accuracies and classes, `mean_absolute_error`, `mean_squared_error`
+        and `targets`: a DataFrame of both errors by target.
+        Of a run, `run`, its directory; of an ensemble, `members`: a list of each run's own table.
 
     Raises:
-        UserError: no finished run lies there, or it has no such split.
+        UserError: no finished run lies there, it has no such split, or the runs differ in classes or images.
     """
     runtime.prepare()
-    from kerasnets.evaluation import evaluate_run
+    from kerasnets.evaluation import evaluate_runs
 
-    return evaluate_run(run, split, views, short_sides)
+    return evaluate_runs(runs, split, views, short_sides)
 
 
-def predict(run, images, top=3):
-    """Classify image files with a finished run.
+def predict(runs, images, top=3):
+    """Predict the classes of image files, or numbers, with a finished run or an ensemble of several.
 
     Args:
-        run: the run directory.
+        runs: the run directory, or a list of them, whose predictions are averaged.
         images: paths of JPEG, PNG, BMP or GIF files.
         top: how many classes to name for each.
 
     Returns:
-        DataFrame with `image`, `rank` (from 1), `label` and `probability`.
+        DataFrame with `image`, `rank` (from 1), `label` and `probability`; of numeric targets with `image`,
+        `target` and `value`.
 
     Raises:
         UserError: no finished run lies there, or a file is not a readable image.
     """
     runtime.prepare()
-    from kerasnets.evaluation import predict_files
+    from kerasnets.prediction import predict_files
 
-    return predict_files(run, images, top)
+    return predict_files(runs, images, top)
 
 
 def tune(recipe, trials=8, to=None, resume=False):
@@ -95,20 +103,21 @@ def tune(recipe, trials=8, to=None, resume=False):
     return tune_recipe(recipe, trials, Path(to or Path("runs", f"{recipe.name}-tune")), resume)
 
 
-def export(run, to=None, kind="saved_model"):
+def export(runs, to=None, kind="saved_model"):
     """Write a finished run for others to use, and check what was written against the network in memory.
 
     Args:
-        run: the run directory.
-        to: folder of the exports; by default `export` in the run directory.
+        runs: the run directory; or a list of them, which become one model that averages their predictions.
+        to: folder of the exports; by default `export` in the run directory. Several runs need one.
         kind: "saved_model", which takes raw images and gets the next integer as its name, or "onnx", which
-            takes images of the network's size and gets the recipe's name.
+            takes images of the network's size and gets the recipe's name, of several runs "ensemble".
 
     Returns:
         `pathlib.Path` of the SavedModel or the file.
 
     Raises:
-        UserError: no finished run lies there, the folder cannot be used, or the extra `onnx` is missing.
+        UserError: no finished run lies there, the runs differ in classes, test images or channels, the folder
+            cannot be used, or the extra `onnx` is missing.
         FailureError: what was written does not agree; it is not kept.
     """
     if kind not in EXPORT_KINDS:
@@ -116,9 +125,9 @@ def export(run, to=None, kind="saved_model"):
             f"export to {kind!r}, allowed: {', '.join(EXPORT_KINDS)}{nearest(kind, EXPORT_KINDS)}"
         )
     runtime.prepare()
-    from kerasnets.exporting import export_run
+    from kerasnets.exporting import export_runs
 
-    return export_run(run, to, kind)
+    return export_runs(runs, to, kind)
 
 
 def write_report(run):
@@ -248,6 +257,45 @@ def summary(what, input_shape=None, classes=None, options=None, batch=None, opti
     from kerasnets.summarizing import summarize
 
     return summarize(what, input_shape, classes, options, batch, optimizer, precision, memory)
+
+
+def bench(what, batch=None, precision=None, backend="tensorflow", input_shape=None, classes=None,
+          options=None, steps=None):  # fmt: skip
+    """Measure how fast a network trains and predicts on this machine.
+
+    A training step has parts: `compute`, with a batch that lies on the device; `input`, what it takes longer
+    with batches that have to come; and `callbacks`, update ratios and activation statistics at the recipe's
+    cadence, and on TensorFlow checkpoints. The learning rate is zero meanwhile.
+
+    Args:
+        what: an architecture's or a recipe's name, the path of a TOML file or a `Recipe`. A recipe gives
+            network, loss, optimizer, batch and precision, and on TensorFlow its own images, where they are on
+            this machine. Otherwise images are generated.
+        batch: images in an optimizer step; by default the recipe's, or 32.
+        precision: "float32", "mixed_bfloat16" or "mixed_float16"; by default the recipe's.
+        backend: "tensorflow", "jax" or "torch"; without the first, TensorFlow is not loaded.
+        input_shape: (height, width, channels); by default what the recipe's data will be, or the paper's.
+        classes: number of logits, likewise.
+        options: further arguments of an architecture's builder, by name.
+        steps: training steps in each of five repeats; by default about a second's.
+
+    Returns:
+        Table with what was measured, on what and with which versions; `training` and `inference`: medians of
+        `images_per_second`, `seconds` a step, `flops_per_second` (two for each multiply-accumulate, training
+        three times the forward pass), their `share_of_matrix_product`, all `repeats`; `step_seconds` by part;
+        `matrix_product` in the same precision; `memory`: `peak_bytes` of training.
+
+    Raises:
+        UserError: an unknown name, backend or precision, a backend that is not installed, a batch that does
+            not fit into memory.
+    """
+    if steps is not None and steps < 1:
+        raise UserError(f"--steps: found {steps}, allowed: 1 or more")
+    case = make_case(what, batch, precision, backend, input_shape, classes, options)
+    runtime.prepare_backend(backend)
+    from kerasnets.bench.run import run_bench
+
+    return run_bench(case, steps)
 
 
 def size(volume, layers):

@@ -52,19 +52,19 @@ def _read(what):
 def preview(recipe, path, rows, columns):
     """Write a picture of training images as they are and as the network will see them; see `api.preview`."""
     prepared = prepare(recipe)
-    train, classes = prepared.dataset.train, prepared.dataset.classes
+    train, dataset = prepared.dataset.train, prepared.dataset
     rows = min(rows, len(train))
     chosen = np.linspace(0, len(train) - 1, rows).astype(int)
     # weights go with their images: they say which one each is
     split = Split(train.images[chosen], train.labels[chosen], np.arange(rows, dtype="float32"))
     plain = Preprocessing(prepared.preprocessing.spatial_steps, prepared.preprocessing.image_shape)
     batches = training_batches(
-        split, plain, prepared.operations, len(classes), rows, recipe.train.seed, columns,
+        split, plain, prepared.operations, len(dataset.classes), rows, recipe.train.seed, columns,
         reading=prepared.reading,
     )  # fmt: skip
     seen = np.empty((rows, columns, *plain.output_shape), "uint8")
     for column, (images, _, numbers) in enumerate(batches):
         seen[numbers.numpy().astype(int), column] = np.clip(np.round(images), 0, 255)
     originals = list(decoded_images(split, plain.output_shape[-1], recipe.data.workers))
-    preview_grid(originals, seen, path, rows=[classes[label] for label in split.labels])
+    preview_grid(originals, seen, path, rows=[dataset.label_text(label) for label in split.labels])
     return Path(path)

@@ -1,69 +1,109 @@
-"""What a finished run is worth, and what it says of new images."""
+"""What finished runs are worth, alone or as an ensemble."""
 
-from pathlib import Path
-
-import keras
 import numpy as np
-import pandas as pd
 import tensorflow as tf
 
-from kerasnets.data.decoding import decode, upright
-from kerasnets.data.formats import sniff
-from kerasnets.data.headers import HeaderError, read_header
 from kerasnets.data.pipeline import decoded_images, evaluation_batches, raw_images
 from kerasnets.data.reading import Reading
-from kerasnets.errors import UserError, graph_cause
+from kerasnets.data.statistics import fingerprint
+from kerasnets.errors import UserError
 from kerasnets.losses import example_loss
 from kerasnets.recipe import changed
+from kerasnets.scoring import class_scores, cross_entropy, value_scores
 from kerasnets.training.prepared import recipe_dataset
-from kerasnets.training.trained import open_run
+from kerasnets.training.trained import open_runs, shared_channels
 from kerasnets.views import averaged_probabilities, view_short_sides
 
 
-def load_run_dataset(trained):
-    """Return the `Dataset` a run was trained on, split as it was then."""
+def load_run_splits(trained):
+    """Return the `Split`s a run was trained and measured on, by name, as they were then."""
     dataset = recipe_dataset(trained.recipe)
-    if dataset.classes != trained.classes:
+    if (dataset.numeric, dataset.classes) != (trained.numeric, trained.classes):
         raise UserError(f"{trained.directory}: its data has changed: the classes are others now")
-    return dataset
+    return dataset.splits
 
 
-def real_images(trained, count=100):
-    """Return up to `count` raw images that a run was not fitted to: uint8 arrays (height, width, C)."""
-    splits = load_run_dataset(trained).splits
+def shared_splits(members, name="test"):
+    """Return the first run's splits, after a look at whether all runs hold out the same images.
+
+    Args:
+        members: list of `Trained`.
+        name: the split that must be the same; it may be absent from all.
+
+    Raises:
+        UserError: a run whose split of that name has other images or labels; the data has changed.
+    """
+    first, *others = members
+    splits = load_run_splits(first)
+    for other in others:
+        if not _same(load_run_splits(other).get(name), splits.get(name)):
+            raise UserError(
+                f"{other.directory}: found other images in its {name} split, allowed: those of "
+                f"{first.directory} (the same data; data.validation is held out by train.seed)"
+            )
+    return splits
+
+
+def _same(split, other):
+    if split is None or other is None:
+        return split is other
+    return np.array_equal(split.labels, other.labels) and fingerprint(split) == fingerprint(other)
+
+
+def real_images(members, count=100):
+    """Return up to `count` raw images that the runs were not fitted to: uint8 arrays (height, width, C)."""
+    splits = shared_splits(members)
     split = splits.get("test") or splits.get("validation") or splits["train"]
-    return raw_images(split, count, trained.preprocessing.image_shape[-1])
+    return raw_images(split, count, shared_channels(members))
 
 
-def evaluate_run(run, split, views=None, short_sides=None):
-    """Measure a finished run; see `kerasnets.evaluate`."""
-    trained = open_run(run, "evaluate")
-    views, short_sides = _chosen_views(trained, views, short_sides)
-    splits = load_run_dataset(trained).splits
+def evaluate_runs(runs, split, views=None, short_sides=None):
+    """Measure a finished run, or an ensemble of several; see `kerasnets.evaluate`."""
+    members = open_runs(runs, "evaluate")
+    splits = shared_splits(members, split)
     if split not in splits:
-        raise UserError(f"{run}: split {split!r}, allowed: {', '.join(splits)}")
-    truth = splits[split].labels
-    if short_sides:
-        scores = averaged_probabilities(
-            trained.network,
-            trained.preprocessing,
-            lambda: decoded_images(
-                splits[split], trained.preprocessing.output_shape[-1], trained.recipe.data.workers
-            ),
-            views,
-            short_sides,
-        )
-        right = np.maximum(scores[np.arange(len(truth)), truth], np.finfo("float32").tiny)
-        measured = {"cross_entropy": float(-np.log(right).mean())}
-    else:
-        scores, losses = _logits_and_losses(trained, splits[split])
-        measured = {"loss": float(losses.mean())}
+        raise UserError(f"{members[0].directory}: split {split!r}, allowed: {', '.join(splits)}")
+    tables, together = [], 0.0
+    for trained in members:
+        answers, measured = _predicted(trained, splits[split], views, short_sides)
+        scores = _scores(trained, answers, splits[split].labels, "loss" not in measured)
+        tables.append({"run": str(trained.directory)} | measured | scores)
+        together = together + answers / len(members)
+    if len(members) == 1:
+        return tables[0]
     return {
-        "views": views,
-        "short_sides": short_sides,
-        **measured,
-        **_accuracies(scores, truth, trained.classes),
+        "views": ", ".join(dict.fromkeys(table["views"] for table in tables)),
+        "short_sides": sorted({side for table in tables for side in table["short_sides"]}),
+        **_scores(members[0], together, splits[split].labels, True),
+        "members": tables,
     }
+
+
+def _predicted(trained, split, views, short_sides):
+    """Return a run's predictions for a split's images, float64 (N, classes), and how it saw them."""
+    views, short_sides = _chosen_views(trained, views, short_sides)
+    seen = {"views": views, "short_sides": short_sides}
+    if not short_sides:
+        outputs, losses = _outputs_and_losses(trained, split)
+        # in float32 the least probable classes of a sure network would all have 0
+        return trained.activation(outputs, "float64").numpy(), seen | {"loss": float(losses.mean())}
+    channels, workers = trained.preprocessing.output_shape[-1], trained.recipe.data.workers
+    averaged = averaged_probabilities(
+        trained.network,
+        trained.preprocessing,
+        lambda: decoded_images(split, channels, workers),
+        views,
+        short_sides,
+        trained.activation,
+    )
+    return averaged.astype("float64"), seen
+
+
+def _scores(trained, answers, labels, averaged):
+    if trained.numeric:
+        return value_scores(answers, labels, trained.classes)
+    entropy = {"cross_entropy": cross_entropy(answers, labels)} if averaged else {}
+    return entropy | class_scores(answers, labels, trained.classes)
 
 
 def _chosen_views(trained, views, short_sides):
@@ -79,61 +119,14 @@ def _chosen_views(trained, views, short_sides):
         raise UserError(f"{recipe.origin}: {error}") from None
 
 
-def _logits_and_losses(trained, split):
-    """Return the logits (N, classes) of a split's images as the recipe prepares them, and the losses (N,)."""
-    loss = example_loss(**trained.recipe.loss.model_dump())
+def _outputs_and_losses(trained, split):
+    """Return the network's outputs (N, classes) for a split's images, and the losses (N,)."""
+    loss = example_loss(**trained.recipe.loss.options())
     reading = Reading(trained.recipe.data.workers)
-    logits, losses = [], []
+    outputs, losses = [], []
     for images, labels in evaluation_batches(
         split, trained.preprocessing, len(trained.classes), reading=reading
     ):
-        logits.append(trained.network(images, training=False))
-        losses.append(loss(labels, logits[-1]))
-    return tf.concat(logits, 0).numpy(), tf.concat(losses, 0).numpy()
-
-
-def _accuracies(scores, truth, classes):
-    """Return how often the highest score is the true class's (and, of many classes, the highest five)."""
-    ranked = np.argsort(-scores, axis=1, kind="stable")[:, :5] == truth[:, None]
-    right = ranked[:, 0]
-    by_class = pd.DataFrame({"class": np.array(classes)[truth], "accuracy": right})
-    by_class = by_class.groupby("class", sort=False).accuracy.agg(images="size", accuracy="mean")
-    return {
-        "accuracy": float(right.mean()),
-        **({"top5": float(ranked.any(1).mean())} if len(classes) > 5 else {}),
-        "images": len(right),
-        "classes": by_class.loc[[name for name in classes if name in by_class.index]].reset_index(),
-    }
-
-
-def predict_files(run, images, top):
-    """Classify image files; see `kerasnets.predict`."""
-    trained = open_run(run, "predict")
-    channels = trained.preprocessing.image_shape[-1]
-    rows = []
-    for path in images:
-        pixels = _read_upright(path, channels)
-        probabilities = np.asarray(predict_probabilities(trained, pixels[None]))[0]
-        for rank, label in enumerate(np.argsort(-probabilities, kind="stable")[:top]):
-            rows.append((str(path), rank + 1, trained.classes[label], float(probabilities[label])))
-    return pd.DataFrame(rows, columns=["image", "rank", "label", "probability"])
-
-
-def _read_upright(path, channels):
-    """Return an image file's pixels, turned upright as training images are: uint8 (height, width, C)."""
-    try:
-        contents = Path(path).read_bytes()
-        orientation = read_header(contents, sniff(contents)).orientation
-        return upright(decode(tf.constant(contents), channels), orientation)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (HeaderError, KeyError):
-        raise UserError(f"{path}: not a readable image: not a JPEG, PNG, BMP or GIF") from None
-    except tf.errors.OpError as error:
-        raise UserError(f"{path}: not a readable image: {graph_cause(error)}") from None
-
-
-def predict_probabilities(trained, images):
-    """Return class probabilities (N, classes) of raw images (N, any height, any width, C)."""
-    logits = trained.network(trained.preprocessing(images), training=False)
-    return keras.ops.softmax(keras.ops.cast(logits, "float32"), axis=-1)
+        outputs.append(trained.network(images, training=False))
+        losses.append(loss(labels, outputs[-1]))
+    return tf.concat(outputs, 0), tf.concat(losses, 0).numpy()

@@ -1,7 +1,7 @@
 """Load a SavedModel with TensorFlow alone and compare it with what the network said in memory.
 
 Run as a script in a fresh process: serving_check.py MODEL IMAGES, where IMAGES is a NumPy archive of the
-expected probabilities followed by raw uint8 images, one array each. Also an example of how to use the model.
+expected predictions followed by raw uint8 images, one array each. Also an example of how to use the model.
 """
 
 import sys
@@ -9,11 +9,12 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-TOLERANCE = 1e-6
+TOLERANCE = {"probabilities": 1e-6, "values": 1e-5}
+"""Largest difference allowed; of numbers above 1, relative to them."""
 
 
 def main(model_path, images_path):
-    """Exit with a message unless every signature gives the expected probabilities, twice."""
+    """Exit with a message unless every signature gives the expected predictions, twice."""
     with np.load(images_path) as archive:
         expected, *images = [archive[f"arr_{index}"] for index in range(len(archive.files))]
     signatures = tf.saved_model.load(model_path).signatures
@@ -28,13 +29,15 @@ def main(model_path, images_path):
             continue
         for image, right in zip(images, expected, strict=True):
             first, second = (signatures[name](**arguments(image)) for _ in range(2))
-            if not np.array_equal(first["probabilities"], second["probabilities"]):
+            answers = "values" if "values" in first else "probabilities"
+            if not np.array_equal(first[answers], second[answers]):
                 sys.exit(f"{name} gave two answers for one image")
-            if np.argmax(first["probabilities"][0]) != first["classes"][0]:
+            if "classes" in first and np.argmax(first[answers][0]) != first["classes"][0]:
                 sys.exit(f"{name}: classes is not the most probable class")
-            worst = max(worst, float(np.abs(first["probabilities"][0] - right).max()))
-    if not worst <= TOLERANCE:
-        sys.exit(f"probabilities differ by {worst:.1e}, allowed: {TOLERANCE:.0e}")
+            difference = np.abs(first[answers][0] - right) / np.maximum(np.abs(right), 1)
+            worst = max(worst, float(difference.max()))
+    if not worst <= TOLERANCE[answers]:
+        sys.exit(f"{answers} differ by {worst:.1e}, allowed: {TOLERANCE[answers]:.0e}")
     if "kerasnets" in sys.modules:
         sys.exit("kerasnets was imported: the model does not stand alone")
     print(f"checked on {len(images)} images in a fresh process: largest difference {worst:.1e}")

@@ -102,7 +102,7 @@ def _cut(image, size, row, column):
     return image[top : top + height, left : left + width]
 
 
-def averaged_probabilities(network, preprocessing, decoded, views, short_sides):
+def averaged_probabilities(network, preprocessing, decoded, views, short_sides, activation=tf.nn.softmax):
     """Return the class probabilities of images, averaged over their views.
 
     Args:
@@ -112,6 +112,7 @@ def averaged_probabilities(network, preprocessing, decoded, views, short_sides):
             called once for each short side.
         views: a key of `SHORT_SIDES`.
         short_sides: pixels, as `view_short_sides` gives them.
+        activation: from the network's outputs to what is averaged; `tf.identity` for numeric targets.
 
     Returns:
         float32 array (N, classes).
@@ -119,7 +120,8 @@ def averaged_probabilities(network, preprocessing, decoded, views, short_sides):
     Raises:
         UserError: dense views of a network that has no fully convolutional form.
     """
-    predict = _predictor(fully_convolutional(network) if views == "dense" else network, preprocessing)
+    seen_by = fully_convolutional(network) if views == "dense" else network
+    predict = _predictor(seen_by, preprocessing, activation)
     *size, channels = preprocessing.output_shape
     methods = (step["method"] for step in preprocessing.spatial_steps if "method" in step)
     method = next(methods, "bilinear")
@@ -149,17 +151,17 @@ def _grouped(views, pixels):
         yield group
 
 
-def _predictor(network, preprocessing):
+def _predictor(network, preprocessing, activation):
     """Return a function from n images' views, each (V, h, w, C), to their probabilities (n, classes)."""
 
     @tf.function(input_signature=[tf.TensorSpec(network.input_shape, tf.uint8)])
-    def softmax(views):
+    def activated(views):
         inputs = preprocessing.values(tf.cast(views, tf.float32))
         scores = tf.cast(network(inputs, training=False), tf.float32)
-        return tf.nn.softmax(tf.reduce_mean(scores, (1, 2)) if len(scores.shape) == 4 else scores)
+        return activation(tf.reduce_mean(scores, (1, 2)) if len(scores.shape) == 4 else scores)
 
     def predict(group):
-        probabilities = softmax(tf.concat(group, 0)).numpy()
+        probabilities = activated(tf.concat(group, 0)).numpy()
         return probabilities.reshape(len(group), -1, probabilities.shape[-1]).mean(1)
 
     return predict

@@ -65,8 +65,8 @@ def test_labels_without_files_and_files_without_labels_are_findings(table, image
 @pytest.mark.parametrize(
     ("lines", "said"),
     [
-        (["path,name", "a.png,x"], "row 1: found columns path, name, allowed: path, label, split, weight"),
-        (["path,target", "a.png,0.5"], "numeric targets .* are not supported"),
+        (["path,name", "a.png,x"], "row 1: found columns path, name, allowed: path, label .*, split, weight"),
+        (["path,label,target_x", "a.png,x,1"], "row 1: found columns label and target_x, allowed: cl"),
         (["path,label,label", "a.png,x,y"], "row 1: found column label twice"),
         (["path,label", "digit0/00.png,"], "row 2, label: found '', allowed: a class name"),
         (["path,label", ",x"], "row 2, path: found '', allowed: a path"),

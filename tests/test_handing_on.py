@@ -15,12 +15,11 @@ import kerasnets
 from kerasnets import exporting
 from kerasnets.data.sources import load_dataset
 from kerasnets.errors import UserError
-from kerasnets.evaluation import predict_probabilities
 from kerasnets.exporting import write_saved_model
 from kerasnets.recipe import load_recipe
 from kerasnets.training.recording import read_history
 from kerasnets.training.run_directory import RunDirectory
-from kerasnets.training.trained import open_run
+from kerasnets.training.trained import open_runs, predictions
 
 SERVE = """
 import sys, numpy as np, tensorflow as tf
@@ -102,7 +101,7 @@ def test_a_process_with_tensorflow_alone_predicts_the_same(default_run, exported
     arguments = [str(exported), str(tmp_path / "images.npy"), str(tmp_path / "answers.npz")]
     subprocess.run([sys.executable, "-I", "-c", SERVE, *arguments], check=True, capture_output=True)
     answers = np.load(tmp_path / "answers.npz")
-    right = np.asarray(predict_probabilities(open_run(default_run, "test"), images))
+    right = np.asarray(predictions(open_runs(default_run, "test"), images))
     np.testing.assert_allclose(answers["probabilities"], right, atol=1e-6)
     np.testing.assert_array_equal(answers["probabilities"], answers["again"])
     np.testing.assert_array_equal(answers["classes"], right.argmax(axis=1))
@@ -129,9 +128,10 @@ def test_exports_are_numbered_and_leave_nothing_half_written(default_run, export
 
 
 def test_an_export_that_fails_its_check_is_not_kept(default_run, monkeypatch, tmp_path, command):
-    def write_and_spoil(trained, path):
-        write_saved_model(trained, path)
-        trained.network.trainable_weights[0].assign(trained.network.trainable_weights[0] * 1.01)
+    def write_and_spoil(members, path):
+        write_saved_model(members, path)
+        kernel = members[0].network.trainable_weights[0]
+        kernel.assign(kernel * 1.01)
 
     monkeypatch.setattr(exporting, "write_saved_model", write_and_spoil)
     code, _, errors = command("export", default_run, "--to", tmp_path / "exports")
@@ -148,11 +148,11 @@ def test_onnxruntime_predicts_the_same(default_run, digits_to_test, tmp_path, co
     assert code == 0, errors
     (file,) = (tmp_path / "exports").iterdir()
     assert str(file) in output
-    trained = open_run(default_run, "test")
+    (trained,) = open_runs(default_run, "test")
     raw = digits_to_test.images[:100]
     session = onnxruntime.InferenceSession(file)
     found = session.run(None, {"images": trained.preprocessing.spatial(raw).numpy()})[0]
-    np.testing.assert_allclose(found, predict_probabilities(trained, raw), atol=1e-5)
+    np.testing.assert_allclose(found, predictions([trained], raw), atol=1e-5)
     assert "did you mean 'onnx'" in refused("export", default_run, "--format", "onxx")
 
 

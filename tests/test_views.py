@@ -18,7 +18,7 @@ from kerasnets.data.preprocessing import Preprocessing
 from kerasnets.data.resizing import resize, resize_short_side
 from kerasnets.data.sources import load_dataset
 from kerasnets.errors import UserError
-from kerasnets.evaluation import evaluate_run
+from kerasnets.evaluation import evaluate_runs
 from kerasnets.fully_convolutional import fully_convolutional
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import load_recipe
@@ -323,7 +323,7 @@ def ten_crop_run(tmp_path_factory):
 
 
 def test_a_run_is_measured_by_the_views_of_its_recipe(ten_crop_run):
-    measured = evaluate_run(ten_crop_run, "test")
+    measured = evaluate_runs(ten_crop_run, "test")
     assert (measured["views"], measured["short_sides"]) == ("ten_crop", [36])
     trained, test = open_run(ten_crop_run, "test"), load_dataset("digits").test
     probabilities = averaged_probabilities(
@@ -341,7 +341,7 @@ def test_a_run_is_measured_by_the_views_of_its_recipe(ten_crop_run):
 
 
 def test_the_center_view_is_what_training_measured(ten_crop_run):
-    measured = evaluate_run(ten_crop_run, "test", views="center")
+    measured = evaluate_runs(ten_crop_run, "test", views="center")
     result = json.loads((ten_crop_run / "result.json").read_text())["test"]
     assert measured["accuracy"] == pytest.approx(result["accuracy"])
     assert measured["loss"] == pytest.approx(result["loss"], rel=1e-5)
@@ -351,10 +351,10 @@ def test_the_center_view_is_what_training_measured(ten_crop_run):
 
 
 def test_asked_views_bring_their_own_short_sides(ten_crop_run):
-    dense = evaluate_run(ten_crop_run, "validation", views="dense")
+    dense = evaluate_runs(ten_crop_run, "validation", views="dense")
     assert dense["short_sides"] == [37]
     assert dense["accuracy"] > 0.5
-    assert evaluate_run(ten_crop_run, "validation", short_sides=[32, 40])["short_sides"] == [32, 40]
+    assert evaluate_runs(ten_crop_run, "validation", short_sides=[32, 40])["short_sides"] == [32, 40]
 
 
 @pytest.mark.parametrize(
@@ -371,7 +371,7 @@ def test_asked_views_bring_their_own_short_sides(ten_crop_run):
 )
 def test_views_that_cannot_be_are_refused_by_key(ten_crop_run, asked, said):
     with pytest.raises(UserError, match=f"recipe.toml: {said}"):
-        evaluate_run(ten_crop_run, "test", **asked)
+        evaluate_runs(ten_crop_run, "test", **asked)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""What a source gives: images, labels and class names, split into train, validation and test."""
+"""What a source gives: images with classes or numeric targets, split into train, validation and test."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,8 @@ class Split:
 
     Attributes:
         images: uint8 array (N, height, width, channels), or `EncodedImages`.
-        labels: int64 array (N,), indices into the class names.
+        labels: int64 array (N,), indices into the class names; or float32 array (N, targets), numbers to be
+            predicted.
         weights: float32 array (N,), how much each image counts in the training loss; None where all count
             alike.
     """
@@ -24,6 +25,11 @@ class Split:
 
     def __len__(self):
         return len(self.labels)
+
+    @property
+    def numeric(self):
+        """Whether the labels are numbers to be predicted."""
+        return self.labels.ndim == 2
 
     def at(self, indices):
         """Return the split of the given examples only."""
@@ -36,7 +42,7 @@ class Dataset:
     """A source's images.
 
     Attributes:
-        classes: class names, in the order of the labels.
+        classes: class names, in the order of the labels; of numeric targets, the targets' names.
         image_shape: (height, width, channels); height and width are None where images differ in size.
         train, validation, test: `Split`s; the last two may be None.
         findings: `kerasnets.data.audit.kinds.Finding`s of the source itself: what it met while it listed its
@@ -55,3 +61,12 @@ class Dataset:
         """The splits there are, by name."""
         named = {"train": self.train, "validation": self.validation, "test": self.test}
         return {name: split for name, split in named.items() if split is not None}
+
+    @property
+    def numeric(self):
+        """Whether numbers are to be predicted, in place of classes."""
+        return self.train.numeric
+
+    def label_text(self, label):
+        """Return a label for people: the class's name, or the numbers."""
+        return ", ".join(f"{number:g}" for number in label) if self.numeric else self.classes[label]

@@ -45,9 +45,14 @@ def pack(dataset, folder, shard_bytes=SHARD_BYTES, workers=2, progress=None):
         each with "file", "count", "bytes" and "sha256".
 
     Raises:
-        UserError: the folder holds something else or is being written; a source file changed or is gone.
+        UserError: the folder holds something else or is being written; a source file changed or is gone; the
+            labels are numeric targets.
         OSError: the disk is full.
     """
+    if dataset.numeric:
+        raise UserError(
+            f"{folder}: found numeric targets ({', '.join(dataset.classes)}), allowed to pack: classes"
+        )
     folder = Path(folder)
     orders = {name: storage_order(len(split)) for name, split in dataset.splits.items()}
     dataset = replace(dataset, **{name: dataset.splits[name].at(order) for name, order in orders.items()})

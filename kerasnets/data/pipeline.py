@@ -30,7 +30,7 @@ def training_batches(split, preprocessing, operations, classes, batch_size, seed
         split: the training `Split`.
         preprocessing: a fitted `Preprocessing`.
         operations: augmentation tables, statistics in numbers.
-        classes: number of classes.
+        classes: number of classes; without effect on numeric targets.
         batch_size: images in a batch over all hosts.
         seed: non-negative integer.
         epochs: epochs in the whole run.
@@ -40,8 +40,9 @@ def training_batches(split, preprocessing, operations, classes, batch_size, seed
         reading: a `Reading`.
 
     Returns:
-        `tf.data.Dataset` of images (B, height, width, C) float32 and labels (B, classes) float32, and of
-        weights (B,) float32 where the split has them.
+        `tf.data.Dataset` of images (B, height, width, C) float32 and labels (B, classes) float32, one-hot
+        until they are mixed, or numeric targets (B, targets) as they are; and of weights (B,) float32 where
+        the split has them.
     """
     crop, others = split_crop(operations)
     first_draws = crop_draws(crop)
@@ -55,7 +56,7 @@ def training_batches(split, preprocessing, operations, classes, batch_size, seed
         return indices, draws(seed, epoch, step, batch_size, count, reading.host, reading.hosts)
 
     def finish(images, indices, drawn):
-        labels = tf.one_hot(tf.gather(split.labels, indices), classes)
+        labels = _labels(split, indices, classes)
         images = tf.cast(images, tf.float32)
         images, labels = augment(images, labels, drawn[:, first_draws:], others, mates)
         return preprocessing.values(images), labels
@@ -77,7 +78,7 @@ def evaluation_batches(
     """Return the images of a split once, in order, without augmentation; the last batch may be smaller."""
 
     def finish(images, indices, _):
-        labels = tf.one_hot(tf.gather(split.labels, indices), classes)
+        labels = _labels(split, indices, classes)
         return preprocessing.values(tf.cast(images, tf.float32)), labels
 
     return _finished(_in_order(split, preprocessing, batch_size, decoded, reading), finish, reading)
@@ -121,6 +122,11 @@ def _in_order(split, preprocessing, batch_size, decoded, reading):
     batches = read_batches(without_draws, split, preprocessing, None, decoded, batch_size, reading)
     # Keras warns of running out of data where it cannot know how many batches there are
     return batches.apply(tf.data.experimental.assert_cardinality(-(-len(split) // batch_size)))
+
+
+def _labels(split, indices, classes):
+    labels = tf.gather(split.labels, indices)
+    return labels if split.numeric else tf.one_hot(labels, classes)
 
 
 def _finished(batches, finish, reading):

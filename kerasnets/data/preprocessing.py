@@ -11,12 +11,11 @@ import numpy as np
 import tensorflow as tf
 
 from kerasnets.arrays import read_arrays
+from kerasnets.data.image_shapes import SPATIAL, output_shape
 from kerasnets.data.resizing import resize, resize_short_side
 from kerasnets.data.value_steps import apply_values, fit_values, needs_statistics
-from kerasnets.errors import UserError
 from kerasnets.files import whole_file, write_json
 
-SPATIAL = ("resize", "pad", "center_crop")
 INLINE = 64
 """Statistics of up to so many numbers are written into preprocessing.json, larger ones beside it."""
 
@@ -37,7 +36,7 @@ class Preprocessing:
         self.spatial_steps = [dict(step) for step in steps if step["op"] in SPATIAL]
         self.value_steps = [dict(step) for step in steps if step["op"] not in SPATIAL]
         self.image_shape = tuple(image_shape)
-        self.output_shape = _output_shape(self.spatial_steps, self.image_shape)
+        self.output_shape = output_shape(self.spatial_steps, self.image_shape)
 
     @property
     def steps(self):
@@ -118,41 +117,6 @@ class Preprocessing:
                 elif name in step:
                     step[name] = np.array(step[name])
         return loaded
-
-
-def _output_shape(steps, image_shape):
-    height, width, channels = image_shape
-    shortest = 0 if height is None else min(height, width)
-    for position, step in enumerate(steps):
-        where = f"preprocess.{position}"
-        if step["op"] == "resize" and step.get("short_side"):
-            shortest = step["short_side"]
-            if height is not None:
-                longest = int(shortest * max(height, width) / min(height, width))
-                height, width = (shortest, longest) if height <= width else (longest, shortest)
-            continue
-        size = tuple(step["size"])
-        if height is None and step["op"] != "resize":
-            _check_variable(where, step, size, shortest)
-        elif step["op"] == "pad" and (height > size[0] or width > size[1]):
-            raise UserError(f"{where}: pad to {size[0]}x{size[1]}: the image is {height}x{width} already")
-        elif step["op"] == "center_crop" and (height < size[0] or width < size[1]):
-            raise UserError(f"{where}: crop to {size[0]}x{size[1]}: the image is only {height}x{width}")
-        height, width = size
-    if height is None:
-        raise UserError(
-            "preprocess: images of this source differ in size: add a resize step"
-            + (", or a center_crop after this one" if shortest else "")
-        )
-    return (height, width, channels)
-
-
-def _check_variable(where, step, size, shortest):
-    """Check a step on images of which no more is known than the length of the short side, if that."""
-    if not shortest or step["op"] == "pad":
-        raise UserError(f"{where}: images of this source differ in size: resize first")
-    if max(size) > shortest:
-        raise UserError(f"{where}: crop to {size[0]}x{size[1]}: the short side is only {shortest}")
 
 
 def _resize_if_needed(images, size):

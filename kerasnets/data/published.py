@@ -55,6 +55,8 @@ def read_published(name):
     path, arrays = found or (name, _download(name))
     classes = CLASSES[name]
     train, test = npz_split(arrays, "train", path), npz_split(arrays, "test", path)
+    if train.numeric or test.numeric:
+        raise UserError(f"{path}: found labels that are floats, allowed: integers, the classes of {name}")
     highest = max(train.labels.max(), test.labels.max())
     if highest >= len(classes):
         raise UserError(

@@ -1,4 +1,4 @@
-"""Splits by fraction: stratified by class, out of the training images."""
+"""Splits by fraction, out of the training images: stratified by class, where there are classes."""
 
 import logging
 from collections import Counter
@@ -16,7 +16,9 @@ log = logging.getLogger("kerasnets")
 
 
 def hold_out(dataset, origin, validation, test, seed):
-    """Split off what the source does not bring: stratified by class, out of the training images.
+    """Split off what the source does not bring, out of the training images: stratified by class.
+
+    Images with numeric targets have no classes, and are drawn evenly.
 
     The image of a class that has only one stays in training; this is logged, and a finding of the dataset.
 
@@ -30,11 +32,12 @@ def hold_out(dataset, origin, validation, test, seed):
     Raises:
         UserError: fewer images are to be held out, or kept, than there are classes.
     """
+    held_out = _drawn if dataset.numeric else _stratified
     if dataset.test is None and test:
-        dataset, held = _stratified(dataset, origin, "data.test", test, TEST_SEED)
+        dataset, held = held_out(dataset, origin, "data.test", test, TEST_SEED)
         dataset = replace(dataset, test=held)
     if dataset.validation is None and validation:
-        dataset, held = _stratified(dataset, origin, "data.validation", validation, seed)
+        dataset, held = held_out(dataset, origin, "data.validation", validation, seed)
         dataset = replace(dataset, validation=held)
     return dataset
 
@@ -60,6 +63,20 @@ def _stratified(dataset, origin, key, fraction, seed):
     findings = _singles(dataset, origin, single)
     left = replace(dataset, train=split.at(train), findings=(*dataset.findings, *findings))
     return left, split.at(divisible[np.sort(given)])
+
+
+def _drawn(dataset, origin, key, fraction, seed):
+    """Return what `_stratified` does, of images without classes."""
+    split = dataset.train
+    held = round(fraction * len(split))
+    if not 0 < held < len(split):
+        raise UserError(
+            f"{origin}: {key} = {fraction} cannot split {len(split)} images: either side needs one "
+            f"(or set {key} = 0)"
+        )
+    order = np.random.default_rng(seed).permutation(len(split))
+    left = replace(dataset, train=split.at(np.sort(order[held:])))
+    return left, split.at(np.sort(order[:held]))
 
 
 def _singles(dataset, origin, labels):

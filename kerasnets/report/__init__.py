@@ -12,6 +12,9 @@ from kerasnets.training.recording import read_history
 from kerasnets.training.run_directory import RunDirectory
 from kerasnets.training.trained import open_run
 
+MEASURES = {"accuracy": "accuracy", "mean_absolute_error": "mean absolute error"}
+"""What is measured beside the loss: of classes, of numeric targets."""
+
 
 def write_run_report(run):
     """Write a run's report; see `kerasnets.write_report`."""
@@ -24,6 +27,7 @@ def write_run_report(run):
         files(__name__).joinpath("template.html").read_text(encoding="utf-8")
     )
     history, recipe = read_history(directory.history), directory.recipe()
+    measure = next(name for name in MEASURES if name in history)
     write_text(
         directory.report,
         template.render(
@@ -31,7 +35,9 @@ def write_run_report(run):
             run=str(directory),
             epochs=f"{len(history)} of {recipe.train.epochs}",
             result=directory.result() if directory.finished else None,
-            sections=_sections(directory, history, recipe),
+            measure=measure,
+            measured=MEASURES[measure],
+            sections=_sections(directory, history, recipe, measure),
             history=history.to_html(index=False, border=0, float_format=lambda value: f"{value:.4g}"),
             recipe=recipe.to_toml(),
         ),
@@ -39,10 +45,14 @@ def write_run_report(run):
     return directory.report
 
 
-def _sections(directory, history, recipe):
+def _sections(directory, history, recipe, measure):
     """Return (title, what to see in it, PNG as base64) of every figure there is data for."""
     sections = [
-        ("Loss and accuracy", "Training and validation, by epoch.", figures.curves(history)),
+        (
+            f"Loss and {MEASURES[measure]}",
+            "Training and validation, by epoch.",
+            figures.curves(history, ("loss", measure)),
+        ),
     ]
     if directory.diagnostics.is_file():
         diagnostics = read_diagnostics(directory.diagnostics)

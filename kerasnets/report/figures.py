@@ -11,14 +11,14 @@ from matplotlib.ticker import MaxNLocator
 MOST_FILTERS = 64
 
 
-def curves(history):
-    """Draw loss and accuracy of training and validation over epochs."""
+def curves(history, names):
+    """Draw two columns of the history over epochs, of training and validation."""
     figure = Figure(figsize=(9, 3.2), layout="constrained")
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    for axes, name in zip(figure.subplots(1, 2), names, strict=True):
         for column, label in ((name, "training"), (f"val_{name}", "validation")):
             if column in history:
                 axes.plot(history.epoch, history[column], marker=".", label=label)
-        axes.set(xlabel="epoch", ylabel=name)
+        axes.set(xlabel="epoch", ylabel=name.replace("_", " "))
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend()

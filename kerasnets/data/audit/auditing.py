@@ -56,9 +56,9 @@ def audit(dataset, policies=None, max_pixels=MAX_PIXELS, workers=2, progress=Non
         )
         ledger.note(odd_ones(ledger.left(decoded), dataset.image_shape[-1]))
     by_rank = sorted(members, key=lambda member: FIRST.index(member.split))
-    ledger.note(conflicts(ledger.left(by_rank), dataset.classes))
+    ledger.note(conflicts(ledger.left(by_rank), dataset.label_text))
     ledger.note(copies(ledger.left(by_rank)))
-    ledger.note(near_copies(ledger.left(by_rank), dataset.classes))
+    ledger.note(near_copies(ledger.left(by_rank), dataset.label_text))
     return ledger.settled(), ledger.audit(len(members), inspected)
 
 
@@ -80,7 +80,7 @@ def _members(dataset, max_pixels, workers, progress):
                 indices = range(start, min(start + AT_ONCE, len(split)))
                 found, missing = _inspected(indices, split.images, inspect, pool, cache)
                 inspected += missing
-                labels = split.labels[start : start + AT_ONCE].tolist()
+                labels = _values(split.labels[start : start + AT_ONCE])
                 places = (_name(split.images, index) for index in indices)
                 members += map(Member, itertools.repeat(name), indices, labels, places, found)
                 if progress:
@@ -105,8 +105,13 @@ def _inspected(indices, images, inspect, pool, cache):
 
 def _array_members(name, split):
     digests = (hashlib.sha256(np.ascontiguousarray(image)).hexdigest() for image in split.images)
-    for index, (label, digest) in enumerate(zip(split.labels.tolist(), digests, strict=True)):
+    for index, (label, digest) in enumerate(zip(_values(split.labels), digests, strict=True)):
         yield Member(name, index, label, f"{name} image {index}", Inspected(sha256=digest))
+
+
+def _values(labels):
+    """Return labels as Python has them: integers, or tuples of numbers."""
+    return labels.tolist() if labels.ndim == 1 else [tuple(row) for row in labels.tolist()]
 
 
 def _name(images, index):

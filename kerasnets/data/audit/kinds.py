@@ -56,7 +56,7 @@ KINDS = {
     "hidden": Kind(_OUT, "skip", "a name that starts with a dot, or that a file manager left"),
     "other_file": Kind(_OUT, "skip", "no image by its name"),
     "other_folder": Kind(_OUT, "skip", "a folder where none belongs; nothing in it is used"),
-    "conflicting_labels": Kind(_KEPT, "keep", "the same bytes in two classes; skip: all of them"),
+    "conflicting_labels": Kind(_KEPT, "keep", "the same bytes with two labels; skip: all of them"),
     "duplicate": Kind(_KEPT, "keep", "the same bytes twice in a split; skip: all but the first"),
     "duplicate_across_splits": Kind(
         _KEPT, "keep", "the same bytes in two splits; skip: the copy in training, else in validation"

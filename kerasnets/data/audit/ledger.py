@@ -33,7 +33,7 @@ class Ledger:
                 self._turned[place] = member.found.orientation
             if policy == "skip":
                 self._out.add(place)
-            name = self.dataset.classes[member.label]
+            name = "" if self.dataset.numeric else self.dataset.classes[member.label]
             self._rows.append((Finding(kind, member.path, detail, member.split, name), policy, member))
 
     def left(self, members):
@@ -54,6 +54,13 @@ class Ledger:
         """Enter what is wrong with the classes that are left; return the dataset that is left."""
         dataset = self.dataset
         splits = {name: self._mended(name, split) for name, split in dataset.splits.items()}
+        if not dataset.numeric:
+            dataset, splits = self._of_enough(dataset, splits)
+        self._left = {name: len(split) for name, split in splits.items()}
+        return replace(dataset, **splits)
+
+    def _of_enough(self, dataset, splits):
+        """Enter what is wrong with the classes; return dataset and splits without those to leave out."""
         count = len(dataset.classes)
         counts = {name: np.bincount(split.labels, minlength=count) for name, split in splits.items()}
         known = {(finding.kind, finding.class_name): policy for finding, policy, _ in self._rows}
@@ -64,11 +71,10 @@ class Ledger:
                 self._rows.append((Finding(kind, "", detail, split, name), self.policies[kind], None))
             if self.policies[kind] == "skip":
                 dropped.add(label)
-        self._left = {name: len(split) for name, split in splits.items()}
         kept = [label for label in range(count) if label not in dropped]
         if dropped:
             splits = {name: _of_classes(split, kept) for name, split in splits.items()}
-        return replace(dataset, classes=tuple(dataset.classes[label] for label in kept), **splits)
+        return replace(dataset, classes=tuple(dataset.classes[label] for label in kept)), splits
 
     def _mended(self, name, split):
         """Return a split without the images that are out, and with what replaces or turns the others."""

@@ -13,11 +13,14 @@ UNEVEN = 10
 
 
 class Member(NamedTuple):
-    """One image of a dataset: where it stands, its class, its name and what its inspection found."""
+    """One image of a dataset: where it stands, its label, its name and what its inspection found.
+
+    The label is the class's number, or the tuple of numeric targets.
+    """
 
     split: str
     index: int
-    label: int
+    label: int | tuple
     path: str
     found: Inspected
 
@@ -53,17 +56,22 @@ def _short_side(member):
     return min(member.found.width, member.found.height)
 
 
-def conflicts(members, classes):
-    """Yield (kind, member, detail) of images whose very bytes lie in another class too: all of them."""
+def conflicts(members, label_text):
+    """Yield (kind, member, detail) of images whose very bytes have another label too: all of them.
+
+    Args:
+        members: the `Member`s.
+        label_text: function that says a label.
+    """
     for group in _groups(members, lambda member: member.found.sha256):
         for member in group:
             other = next((other for other in group if other.label != member.label), None)
             if other:
-                yield "conflicting_labels", member, f"same bytes as {classes[other.label]}: {other.path}"
+                yield "conflicting_labels", member, f"same bytes as {label_text(other.label)}: {other.path}"
 
 
 def copies(members):
-    """Yield (kind, member, detail) of images whose very bytes lie earlier in their class among `members`."""
+    """Yield (kind, member, detail) of images whose very bytes and label an earlier one of `members` has."""
     for first, *others in _groups(members, lambda member: (member.found.sha256, member.label)):
         for member in others:
             kind = "duplicate" if member.split == first.split else "duplicate_across_splits"
@@ -79,14 +87,19 @@ def _groups(members, key):
     return [group for group in groups.values() if len(group) > 1]
 
 
-def near_copies(members, classes):
-    """Yield (kind, member, detail) of images that look as one earlier among `members` with other bytes."""
+def near_copies(members, label_text):
+    """Yield (kind, member, detail) of images that look as one earlier among `members` with other bytes.
+
+    Args:
+        members: the `Member`s.
+        label_text: function that says a label.
+    """
     seen = {member.found.sha256: member for member in reversed(members) if member.found.look}
     looking = [m for m in members if m.found.look and not m.found.blank and seen[m.found.sha256] is m]
     hashes = np.array([_words(member.found.look) for member in looking], "uint64").reshape(-1, 2)
     for later, earlier in similar(hashes):
         first = looking[earlier]
-        detail = f"looks as {first.path} ({first.split}, {classes[first.label]})"
+        detail = f"looks as {first.path} ({first.split}, {label_text(first.label)})"
         yield "near_duplicate", looking[later], detail
 
 

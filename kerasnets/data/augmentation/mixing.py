@@ -11,7 +11,7 @@ def mixup(images, labels, draws, partners, alpha):
 
     Args:
         images: float32 (N, height, width, C).
-        labels: float32 (N, classes).
+        labels: float32 (N, classes), or numeric targets (N, targets).
         draws: (N, 1).
         partners: int32 (N,), the example that each is mixed with.
         alpha: both parameters of the Beta distribution; the paper has 0.2 on ImageNet, 1 on CIFAR.
@@ -29,7 +29,7 @@ def cutmix(images, labels, draws, partners, alpha):
 
     Args:
         images: float32 (N, height, width, C).
-        labels: float32 (N, classes).
+        labels: float32 (N, classes), or numeric targets (N, targets).
         draws: (N, 3).
         partners: int32 (N,), the example that each is mixed with.
         alpha: both parameters of the Beta distribution of the area kept; the paper has 1.

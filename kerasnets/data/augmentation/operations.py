@@ -68,7 +68,7 @@ def augment(images, labels, draws, operations, partners=None):
 
     Args:
         images: float32 (N, height, width, C), raw values 0..255.
-        labels: float32 (N, classes), one-hot.
+        labels: float32 (N, classes), one-hot, or numeric targets (N, targets).
         draws: float32 (N, draws_needed(operations)), uniform in [0, 1).
         operations: list of tables with `op` and that operation's keys.
         partners: int32 (N,), the example that each is mixed with, for operations that mix.

@@ -1,0 +1,63 @@
+"""How good predictions are, against the labels."""
+
+import numpy as np
+import pandas as pd
+
+
+def cross_entropy(probabilities, labels):
+    """Return the mean of -log p over the examples, p the probability of the right class.
+
+    Args:
+        probabilities: float64 (N, classes); what float32 cannot hold counts as its smallest number.
+        labels: int64 (N,).
+    """
+    right = probabilities[np.arange(len(labels)), labels]
+    return -float(np.log(np.maximum(right, np.finfo("float32").tiny)).mean())
+
+
+def class_scores(probabilities, labels, classes):
+    """Return how often the most probable class is the right one (and, of many classes, the first five).
+
+    Args:
+        probabilities: (N, classes).
+        labels: int64 (N,).
+        classes: class names.
+
+    Returns:
+        Table with `accuracy`, `top5` of more than five classes, `images`, and `classes`: a DataFrame of
+        images and accuracy by class.
+    """
+    ranked = np.argsort(-probabilities, axis=1, kind="stable")[:, :5] == labels[:, None]
+    right = ranked[:, 0]
+    by_class = pd.DataFrame({"class": np.array(classes)[labels], "accuracy": right})
+    by_class = by_class.groupby("class", sort=False).accuracy.agg(images="size", accuracy="mean")
+    return {
+        "accuracy": float(right.mean()),
+        **({"top5": float(ranked.any(1).mean())} if len(classes) > 5 else {}),
+        "images": len(right),
+        "classes": by_class.loc[[name for name in classes if name in by_class.index]].reset_index(),
+    }
+
+
+def value_scores(values, labels, targets):
+    """Return how far numbers are from those wanted.
+
+    Args:
+        values: (N, targets).
+        labels: float32 (N, targets).
+        targets: their names.
+
+    Returns:
+        Table with `mean_absolute_error`, `mean_squared_error`, `images`, and `targets`: a DataFrame of both
+        errors by target.
+    """
+    errors = values - labels.astype("float64")
+    by_target = {
+        "mean_absolute_error": np.abs(errors).mean(0),
+        "mean_squared_error": np.square(errors).mean(0),
+    }
+    return {
+        **{name: float(error.mean()) for name, error in by_target.items()},
+        "images": len(errors),
+        "targets": pd.DataFrame({"target": targets, **by_target}),
+    }
