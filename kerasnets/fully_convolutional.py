@@ -9,13 +9,14 @@ import keras
 from keras import layers
 
 from kerasnets.errors import UserError
+from kerasnets.layers.label_tree import LabelTree
 from kerasnets.models.lenet_1998 import RadialBasis
 
 POOLS = {
     layers.GlobalAveragePooling2D: layers.AveragePooling2D,
     layers.GlobalMaxPooling2D: layers.MaxPooling2D,
 }
-HEAD = (layers.Dense, layers.Dropout, layers.Activation, layers.ReLU, layers.Flatten, RadialBasis)
+HEAD = (layers.Dense, layers.Dropout, layers.Activation, layers.ReLU, layers.Flatten, RadialBasis, LabelTree)
 """What may follow once the last map has become a vector."""
 
 

@@ -114,6 +114,8 @@ def residual_ends(model):
         inputs = [producers[id(tensor)] for tensor in addition.input]
         lengths = [_length_to_fork(layer, producers, uses) for layer in inputs]
         branch = inputs[lengths.index(max(lengths))]
+        if isinstance(branch, keras.layers.Dropout):  # stochastic depth
+            branch = producers[id(branch.input)]
         if isinstance(branch, keras.layers.BatchNormalization) and max(lengths) > min(lengths):
             ends.append(branch)
     return ends

@@ -17,20 +17,19 @@ def measure(name, side, batch, optimizer):
     The least, because the allocator counts whole chunks: a step's tensors may lie in larger ones that
     earlier steps left.
     """
-    import keras
     import tensorflow as tf
 
     import kerasnets
     from kerasnets.losses import example_loss
     from kerasnets.optimization import make_optimizer
+    from kerasnets.training.objective import Objective
     from kerasnets.training.replicated_model import ReplicatedModel
 
     # one large region from the start: grown piece by piece, its pieces do not fit and count for more
     tf.raw_ops.Empty(shape=[2**30], dtype=tf.float64, init=False)
     before = tf.config.experimental.get_memory_info("CPU:0")["current"]
     network = kerasnets.build(name, (side, side, 3))
-    loss, accuracy = keras.metrics.Mean(name="loss"), keras.metrics.CategoricalAccuracy(name="accuracy")
-    model = ReplicatedModel(network, example_loss("categorical_crossentropy"), loss, accuracy)
+    model = ReplicatedModel(network, Objective(example_loss("categorical_crossentropy")))
     options = {"sgd_momentum": {"name": "sgd", "momentum": 0.9}}.get(optimizer, {"name": optimizer})
     made = make_optimizer(**options, learning_rate=1e-4)
     made.build(network.trainable_variables)
@@ -39,11 +38,12 @@ def measure(name, side, batch, optimizer):
     images = tf.random.normal((batch, *network.input_shape[1:]))
     labels = tf.one_hot(tf.zeros(batch, tf.int32), network.output_shape[-1])
     batches = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
-    model.train_function(batches)
+    first, one, rates = tf.constant(0, tf.int64), tf.constant(1), tf.constant([1e-4])
+    model.train_function(batches, first, one, rates)
     peaks = []
     for _ in range(STEPS):
         tf.config.experimental.reset_memory_stats("CPU:0")
-        model.train_function(batches)
+        model.train_function(batches, first, one, rates)
         peaks.append(tf.config.experimental.get_memory_info("CPU:0")["peak"] - before)
     return min(peaks)
 

@@ -15,6 +15,7 @@ import torch
 from kerasnets.errors import UserError
 from kerasnets.layers.label_tree import LabelTree
 from kerasnets.losses import LOSSES, class_weighting, example_loss
+from kerasnets.training.objective import Objective
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 3, size=(40, 7)).astype("float32")
@@ -142,6 +143,7 @@ import keras, numpy as np
 import kerasnets
 from kerasnets.layers.label_tree import LabelTree
 from kerasnets.losses import LOSSES, class_weighting, example_loss
+from kerasnets.training.objective import Objective
 
 assert keras.backend.backend() == sys.argv[1]
 given = json.load(sys.stdin)
@@ -176,3 +178,18 @@ def test_losses_are_the_same_on_other_backends(backend):
     assert set(found) == set(right)
     for name, value in right.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_the_training_loss_adds_the_heads_and_weights_the_examples():
+    """Szegedy 2014, section 5: the heads' losses count 0.3 each; evaluation asks the main output alone."""
+    random = np.random.default_rng(5)
+    labels, weights = np.eye(3, dtype="float32")[[0, 2, 1, 1]], np.array([1, 2, 0, 0.5], "float32")
+    outputs = random.normal(size=(3, 4, 3)).astype("float32")
+    objective = Objective(example_loss("categorical_crossentropy"), weighting=class_weighting([1, 3, 2], 3))
+    log_p = outputs - np.log(np.exp(outputs).sum(-1, keepdims=True))
+    main, first, second = -(labels * log_p).sum(-1)
+    of_class = objective.class_weighted(labels, weights)
+    np.testing.assert_allclose(of_class, weights * [1, 2, 3, 3])
+    losses = objective.losses(labels, list(outputs), of_class)
+    np.testing.assert_allclose(losses, (main + 0.3 * (first + second)) * weights * [1, 2, 3, 3], rtol=1e-5)
+    np.testing.assert_allclose(objective.losses(labels, [outputs[0]]), main, rtol=1e-5)

@@ -265,6 +265,8 @@ def test_receptive_fields_are_the_published(name, layer, pixels):
         {"name": "rmsprop", "momentum": 0.9, "centered": True},
         {"name": "adam"},
         {"name": "adam", "amsgrad": True},
+        {"name": "adam", "use_ema": True},
+        *({"name": name} for name in ("adadelta", "adamw", "adamax", "nadam", "ftrl", "lion", "lamb")),
     ],
 )
 def test_optimizers_have_the_slots_that_are_counted(options):
@@ -325,5 +327,5 @@ def test_a_public_summary_takes_a_recipe():
     summary = api.summary(kerasnets.load_recipe("convnet10-cifar10"))
     assert summary.training["optimizer"] == "adam"
     assert summary.layers.parameters.sum() == 6_440
-    with pytest.raises(UserError, match="optimizer: found 'lion'"):
-        api.summary("lenet5", batch=1, optimizer="lion")
+    with pytest.raises(UserError, match="optimizer: found 'lions'"):
+        api.summary("lenet5", batch=1, optimizer="lions")

@@ -17,6 +17,7 @@ from kerasnets.data.sources import load_dataset
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.sizing.layers import shapes_only
+from kerasnets.training.run_directory import RunDirectory
 from kerasnets.weights.freezing import freeze
 from kerasnets.weights.keras_networks import COUNTERPARTS
 from kerasnets.weights.keras_pairing import paired_state
@@ -255,7 +256,7 @@ def test_a_resumed_run_needs_its_weights_no_more(default_run, tmp_path, quick_re
     recipe = quick_recipe(f"model.weights={published}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            "kerasnets.training.run._finish", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt)
+            "kerasnets.training.run._Run._finish", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt)
         )
         with pytest.raises(KeyboardInterrupt):
             kerasnets.train(recipe, tmp_path / "run")
@@ -278,7 +279,22 @@ def test_recipes_that_start_from_what_is_not_there(overrides, said, tmp_path, qu
     assert not (tmp_path / "run").exists()
 
 
-def test_recipes_do_not_train_auxiliary_heads(tmp_path, quick_recipe):
-    recipe = quick_recipe("model.name=googlenet", "model.options.auxiliary=true", "preprocess.0.size=[96,96]")
-    with pytest.raises(UserError, match=r"model\.options\.auxiliary: found true, allowed: false"):
-        kerasnets.train(recipe, tmp_path / "run")
+def test_auxiliary_heads_are_trained_and_left_behind(tmp_path, quick_recipe):
+    """Szegedy 2014, section 5: 0.3 times each head's loss is added; the heads are discarded afterwards."""
+    images = np.random.default_rng(0).integers(0, 256, (12, 79, 79, 3), "uint8")
+    np.savez(tmp_path / "data.npz", x_train=images[:8], y_train=np.arange(8) % 2, x_test=images[8:],
+             y_test=np.arange(4) % 2)  # fmt: skip
+    recipe = quick_recipe(
+        "data.source=npz", f"data.path={tmp_path / 'data.npz'}", "data.validation=0.0", "augment=[]",
+        'preprocess=[{op="standardize"}]', "model.name=googlenet", "model.options.auxiliary=true",
+        "train.epochs=1", "train.batch_size=4", "diagnostics.update_ratio_every=0",
+        "diagnostics.activation_stats_every=0", "initialization.kernel=he_normal",
+    )  # fmt: skip
+    run = RunDirectory(kerasnets.train(recipe, tmp_path / "run"))
+    with np.load(run.checkpoint(0)) as before, np.load(run.checkpoint(1)) as after:
+        for name in ("model/aux1_fc2/kernel", "model/aux2_conv/kernel", "model/fc/kernel"):
+            assert not np.array_equal(before[name], after[name])
+    kept = keras.models.load_model(run.model)
+    assert kept.output_shape == (None, 2)
+    assert not [layer for layer in kept.layers if layer.name.startswith("aux")]
+    assert kerasnets.evaluate(run.path)["images"] == 4

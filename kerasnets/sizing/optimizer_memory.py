@@ -24,7 +24,15 @@ OPTIMIZERS = {
     "sgd_momentum": OptimizerMemory(1, ahead=1),
     "adagrad": OptimizerMemory(1, update=1),
     "rmsprop": OptimizerMemory(1, ahead=1, update=1),
+    "adadelta": OptimizerMemory(2, ahead=3, update=1),
     "adam": OptimizerMemory(2, update=1),
+    "adamw": OptimizerMemory(2, ahead=1, update=1),
+    "adamax": OptimizerMemory(2, ahead=1, update=2),
+    "nadam": OptimizerMemory(2, ahead=1, update=1),
+    "adafactor": OptimizerMemory(1, update=1),
+    "ftrl": OptimizerMemory(2, ahead=2, update=2),
+    "lion": OptimizerMemory(1, ahead=2, update=1),
+    "lamb": OptimizerMemory(2, update=2),
 }
 
 
@@ -33,8 +41,8 @@ def optimizer_kind(name, momentum=0.0, **_):
     return "sgd_momentum" if name == "sgd" and momentum else name
 
 
-def optimizer_memory(name, momentum=0.0, centered=False, amsgrad=False, **_):
+def optimizer_memory(name, momentum=0.0, centered=False, amsgrad=False, use_ema=False, **_):
     """Return the `OptimizerMemory` of a Keras optimizer, from the arguments of `make_optimizer`."""
     held = OPTIMIZERS[optimizer_kind(name, momentum)]
-    extra = (bool(momentum) + centered if name == "rmsprop" else 0) + amsgrad
+    extra = (bool(momentum) + centered if name == "rmsprop" else 0) + amsgrad + use_ema
     return replace(held, slots=held.slots + extra)

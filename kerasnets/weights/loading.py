@@ -6,6 +6,7 @@ import math
 from keras import layers
 
 from kerasnets.errors import UserError
+from kerasnets.layers.label_tree import LabelTree
 from kerasnets.weights.conventions import conventions
 from kerasnets.weights.keras_networks import is_keras_file, keras_state
 from kerasnets.weights.state import read_state
@@ -72,7 +73,9 @@ def assign_state(model, state, origin, new_head=False, allowed=None):
 
 def _fitted(model, convention, wanted, state, new_head):
     """Return the arrays to assign by foreign name, and the faults, a phrase each kind."""
-    head = {layer.name for layer in model.layers if any(layer.output is each for each in model.outputs)}
+    trees = [layer.input for layer in model.layers if isinstance(layer, LabelTree)]
+    logits = trees or model.outputs
+    head = {layer.name for layer in model.layers if any(layer.output is each for each in logits)}
     missing, misshapen, arrays = [], [], {}
     for name, (layer, variable) in wanted.items():
         lacks = isinstance(layer, layers.Dense) and name not in state
