@@ -14,7 +14,7 @@ def training_memory(model, batch, optimizer="sgd_momentum", precision="float32")
 
     Tensors alone, one optimizer step under the default strategy. Not counted: the allocator's gaps (commonly
     a tenth, on small networks up to a quarter), workspaces of convolutions, a GPU's context, batches waiting
-    in the input pipeline, gradients held together for clipping, loss scaling or other devices.
+    in the input pipeline, copies of gradients for clipping, loss scaling or other devices.
 
     Args:
         model: a functional `keras.Model`; `shapes_only` builds one without its weights.
@@ -25,7 +25,7 @@ def training_memory(model, batch, optimizer="sgd_momentum", precision="float32")
     Returns:
         Dictionary of bytes alive at the peak: `weights`, `slots` (of the optimizer), `gradients` (of weights,
         with the optimizer's temporaries), `activations`, `activation_gradients`, and their sum `peak`;
-        `layer` and `direction` ("forward" or "backward") say when that is.
+        `layer` and `direction` ("forward", "backward" or "update") say when that is.
     """
     moments = step_moments(model, optimizer, precision)
     for column in ("activations", "activation_gradients"):

@@ -9,8 +9,8 @@ class OptimizerMemory:
 
     Attributes:
         slots: kept between steps.
-        ahead: made at the start of a step, because it needs no gradient (momentum times velocity), and
-            dropped when that parameter is updated.
+        ahead: made for all parameters when the update begins, because it needs no gradient (momentum times
+            velocity).
         update: temporaries while one parameter is updated, besides its gradient.
     """
 

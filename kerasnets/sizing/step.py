@@ -1,7 +1,8 @@
 """The buffers of one training step, as intervals of time.
 
-Layer i runs forward at time i and backward at time 2n - i. A buffer counts from the moment it is made to the
-last moment that reads it.
+Layer i runs forward at time i and backward at time 2n - i; at time 2n + 1 the weights are updated, all together,
+because all gradients are looked at before. A buffer counts from the moment it is made to the last moment that
+reads it.
 """
 
 import math
@@ -49,19 +50,16 @@ class Step:
 
     def add_parameters(self, held):
         """Weight gradients, the optimizer's temporaries, and weights cast to the precision."""
-        before = 0
-        for index, operation in enumerate(self.operations):
-            count = parameter_count(getattr(operation, "trainable_weights", ()))
-            if not count:
-                continue
-            # a parameter is updated while the layer before it is differentiated
-            ready, updated = self.backward(index), self.backward(before)
-            self.add("gradients", 0, updated, 4 * held.ahead * count)
-            self.add("gradients", ready, updated, 4 * (1 + held.update) * count)
+        updated = self.end + 1
+        counts = [parameter_count(getattr(each, "trainable_weights", ())) for each in self.operations]
+        for index, count in enumerate(counts):
+            ready = self.backward(index)
+            self.add("gradients", ready, updated, 4 * count)
+            self.add("gradients", updated, updated, 4 * held.ahead * count)
             if self.width < 4:
                 self.add("gradients", 0, ready, self.width * count)
                 self.add("gradients", ready, ready, self.width * count)
-            before = index
+        self.add("gradients", updated, updated, 4 * held.update * max(counts, default=0))
 
     def add_activations(self):
         """Outputs of layers, until the last that reads them, forward or backward."""
@@ -114,18 +112,18 @@ class Step:
 
     def table(self):
         """Return the sums of all buffers at each moment."""
-        moments = np.arange(self.end + 1)
-        forward = moments < len(self.operations)
-        indices = np.where(forward, moments, self.end - moments)
+        moments = np.arange(self.end + 2)
+        forward, update = moments < len(self.operations), moments > self.end
+        indices = np.where(forward, moments, np.maximum(self.end - moments, 0))
         names = [each.name for each in self.operations]
         table = pd.DataFrame(
             {
                 "layer": [names[min(index, len(names) - 1)] for index in indices],
-                "direction": np.where(forward, "forward", "backward"),
+                "direction": np.select([forward, update], ["forward", "update"], "backward"),
             }
         )
         for column, buffers in self.buffers.items():
-            change = np.zeros(self.end + 2, "int64")
+            change = np.zeros(self.end + 3, "int64")
             for first, last, size in buffers:
                 if last >= first:
                     change[first] += size

@@ -16,7 +16,7 @@ def build_network(recipe, input_shape, classes, precision="float32", heads=False
     Args:
         recipe: the `Recipe`.
         input_shape: (height, width, channels).
-        classes: their names, or how many there are.
+        classes: their names, or how many there are; None for as many as the architecture's paper has.
         precision: a Keras dtype policy.
         heads: whether auxiliary heads, if the recipe has them, are further outputs: for training.
 
@@ -28,7 +28,7 @@ def build_network(recipe, input_shape, classes, precision="float32", heads=False
         UserError: the architecture cannot be built so, or the label tree is not one of these classes.
     """
     options = {key: value for key, value in recipe.model.options.items() if heads or key != "auxiliary"}
-    by_name = not isinstance(classes, int)
+    by_name = not (classes is None or isinstance(classes, int))
     tree = None
     if recipe.loss.name == "hierarchical_softmax" and by_name:
         tree = read_label_tree(recipe.loss.tree, classes)
