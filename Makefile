@@ -62,10 +62,13 @@ test: $(TESTS)  ## run the tests
 study: $(READY)  ## run the long studies on real data
 	@$(BIN)/python -m pytest -m slow
 
-bench: $(READY)  ## measure input throughput on PHOTOS, a folder of JPEGs for each class
-	@test -d "$(PHOTOS)" || { echo "make: name a folder of JPEGs with PHOTOS=/path/to/folder" >&2; exit 2; }
-	@$(BIN)/python benchmarks/input.py $(PHOTOS)
-	@$(BIN)/python benchmarks/memory.py $(PHOTOS)
+bench: $(TESTS)  ## measure training, and input on PHOTOS, a folder of JPEGs for each class, against others
+	@$(BIN)/python benchmarks/training.py
+	@$(BIN)/python benchmarks/loop.py
+	@$(BIN)/python benchmarks/epochs.py
+	@if test -d "$(PHOTOS)"; then \
+	  $(BIN)/python benchmarks/input.py $(PHOTOS) && $(BIN)/python benchmarks/memory.py $(PHOTOS); \
+	else echo "input is left out: name a folder of JPEGs with PHOTOS=/path/to/folder"; fi
 
 lint: $(READY)  ## check format and style
 	@$(BIN)/ruff format --check .

@@ -22,6 +22,7 @@ _PUBLIC = {
     "summary": "kerasnets.api",
     "size": "kerasnets.api",
     "complexity": "kerasnets.api",
+    "bench": "kerasnets.api",
     "audit": "kerasnets.api",
     "pack": "kerasnets.api",
     "preview": "kerasnets.api",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kerasnets import runtime
-from kerasnets.bench.case import make_case
+from kerasnets.benchmarking.case import make_case
 from kerasnets.errors import UserError, nearest
 from kerasnets.recipe import Recipe, load_recipe
 from kerasnets.training.start import start_training
@@ -293,7 +293,7 @@ def bench(what, batch=None, precision=None, backend="tensorflow", input_shape=No
         raise UserError(f"--steps: found {steps}, allowed: 1 or more")
     case = make_case(what, batch, precision, backend, input_shape, classes, options)
     runtime.prepare_backend(backend)
-    from kerasnets.bench.run import run_bench
+    from kerasnets.benchmarking.run import run_bench
 
     return run_bench(case, steps)
 

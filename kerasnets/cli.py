@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from kerasnets import api
-from kerasnets.bench.report import bench_text
+from kerasnets.benchmarking.report import bench_text
 from kerasnets.errors import FailureError, InterruptedRun, UserError, graph_cause
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import load_recipe, recipe_names

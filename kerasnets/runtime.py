@@ -1,10 +1,12 @@
-"""What must be set before TensorFlow is loaded, because it reads it once."""
+"""What must be set before TensorFlow, JAX or PyTorch are loaded, because they read it once."""
 
 import contextlib
 import ctypes
 import importlib
 import os
 import sys
+
+from kerasnets.errors import UserError
 
 # glibc hands every freed activation back to the kernel and page-faults it in again.
 # These keep freed memory in the process: parameter numbers from <malloc.h>.
@@ -24,6 +26,26 @@ def prepare():
         _keep_freed_memory()
     with _without_chatter():
         importlib.import_module("tensorflow")
+
+
+def prepare_backend(backend):
+    """Have Keras run on a backend in this process; for TensorFlow see `prepare`, which is loaded.
+
+    Args:
+        backend: "tensorflow", "jax" or "torch".
+
+    Raises:
+        UserError: Keras runs on another one already.
+    """
+    if "keras" in sys.modules:
+        running = sys.modules["keras"].backend.backend()
+        if running != backend:
+            raise UserError(f"--backend {backend}: Keras runs on {running} in this process; start another")
+    os.environ["KERAS_BACKEND"] = backend
+    if backend == "tensorflow":
+        prepare()
+    elif sys.platform == "linux":
+        _keep_freed_memory()
 
 
 def _keep_freed_memory():

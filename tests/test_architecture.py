@@ -24,7 +24,7 @@ RANKS = [
     {"kerasnets.curation", "kerasnets.evaluation", "kerasnets.serving_check", "kerasnets.summarizing"},
     {"kerasnets.prediction"},
     {"kerasnets.onnx_export"},
-    {"kerasnets.bench", "kerasnets.exporting", "kerasnets.report", "kerasnets.tuning"},
+    {"kerasnets.exporting", "kerasnets.report", "kerasnets.tuning", "kerasnets.benchmarking"},
     {"kerasnets.api"},
     {"kerasnets.cli"},
 ]

@@ -1,8 +1,8 @@
 """The buffers of one training step, as intervals of time.
 
-Layer i runs forward at time i and backward at time 2n - i; at time 2n + 1 the weights are updated, all together,
-because all gradients are looked at before. A buffer counts from the moment it is made to the last moment that
-reads it.
+Layer i runs forward at time i and backward at time 2n - i; at time 2n + 1 the weights are updated, all
+together, because all gradients are looked at before. A buffer counts from the moment it is made to the last
+moment that reads it.
 """
 
 import math

@@ -1,0 +1,58 @@
+"""What `kerasnets train` trains, made without a recipe file: a network by name and generated images."""
+
+import time
+
+import numpy as np
+
+
+def images_of(shape, classes, count):
+    """Return uint8 images (count, height, width, C) and int64 labels (count,)."""
+    draw = np.random.default_rng(0)
+    return draw.integers(256, size=(count, *shape), dtype="uint8"), draw.integers(classes, size=count)
+
+
+def made(network, shape, classes, batch, steps, values, options=None):
+    """Return a `Prepared` run, its strategy, its model and its batches.
+
+    Args:
+        network: an architecture's name.
+        shape, classes: of its images.
+        batch: images in a step.
+        steps: of an epoch.
+        values: of recipe keys.
+        options: of the architecture.
+    """
+    from kerasnets import runtime
+
+    runtime.prepare()
+    from kerasnets.benchmarking.case import make_case
+    from kerasnets.data.dataset import Dataset, Split
+    from kerasnets.data.preprocessing import Preprocessing
+    from kerasnets.data.reading import Reading
+    from kerasnets.recipe import changed
+    from kerasnets.training.building import make_model
+    from kerasnets.training.prepared import Prepared
+    from kerasnets.training.strategy import ahead_on_device, make_strategy
+
+    recipe = changed(make_case(network, batch, options=options).recipe, values)
+    split = Split(*images_of(shape, classes, steps * batch))
+    dataset = Dataset(tuple(map(str, range(classes))), shape, split)
+    scaled = Preprocessing([{"op": "scale", "to": [0.0, 1.0]}], shape).fit(None)
+    prepared, strategy = Prepared(recipe, dataset, scaled, [], Reading()), make_strategy("single")
+    model, _ = make_model(prepared, strategy)
+    return prepared, strategy, model, ahead_on_device(prepared.training_batches(), strategy)
+
+
+def clock():
+    """Return a Keras callback that times all epochs but the first, in which graphs are traced."""
+    import keras
+
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.started = time.perf_counter()
+
+        def on_train_end(self, logs=None):
+            self.seconds = time.perf_counter() - self.started
+
+    return Clock()

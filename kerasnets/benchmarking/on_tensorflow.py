@@ -1,0 +1,126 @@
+"""Training and prediction on TensorFlow, by the very step that `kerasnets train` takes."""
+
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from kerasnets.benchmarking.images import generated_batches
+from kerasnets.benchmarking.measuring import processor
+from kerasnets.benchmarking.recipe_input import generated
+from kerasnets.data.reading import TWO_THREADS, with_options
+from kerasnets.errors import FailureError
+from kerasnets.training.building import make_model
+from kerasnets.training.checkpoint import capture, not_finite, write_checkpoint
+from kerasnets.training.saver import SHARE
+from kerasnets.training.strategy import ahead_on_device, make_strategy
+
+EXECUTION = 1024
+"""Steps that one execution may take, as in `kerasnets.training.loop`."""
+
+
+def device():
+    """Return {"kind", "name", "count"} of what it runs on."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return processor()
+    name = tf.config.experimental.get_device_details(gpus[0]).get("device_name", gpus[0].name)
+    return {"kind": "gpu", "name": name, "count": 1}
+
+
+class Engine:
+    """Steps of a case on one device: the first GPU, or else the CPU.
+
+    Args:
+        case: a `Case` with its input's shape and classes.
+        prepared: the `Prepared` run whose images are trained on, or None for generated ones.
+
+    Attributes:
+        model: the `ReplicatedModel`.
+        probe: a batch's images in host memory.
+    """
+
+    def __init__(self, case, prepared=None):
+        self._strategy = make_strategy("single")
+        self.model, network = make_model(prepared or generated(case), self._strategy, from_start=False)
+        self.model.make_train_function()
+        self._predict = tf.function(lambda images: network(images, training=False), autograph=False)
+        batches = prepared.training_batches() if prepared else _endless(generated_batches(case))
+        batch = next(iter(batches))
+        self.probe = batch[0].numpy()
+        self._images = tf.identity(batch[0])  # on the GPU, where there is one
+        self._fed = iter(ahead_on_device(batches, self._strategy))
+        alike = with_options(tf.data.Dataset.from_tensors(batch).repeat(), TWO_THREADS)
+        self._fixed = iter(ahead_on_device(alike, self._strategy))
+        # a rate of zero: the work is the same, and nothing can diverge
+        self._rates = tf.zeros(EXECUTION)
+
+    def fixed(self, steps):
+        """Take training steps on one batch again and again."""
+        self._train(self._fixed, steps)
+
+    def fed(self, steps):
+        """Take training steps on the batches of the input pipeline."""
+        self._train(self._fed, steps)
+
+    def forward(self, steps):
+        """Start predictions of one batch that lies on the device."""
+        for _ in range(steps):
+            self._predict(self._images)
+
+    def product(self, size):
+        """Return a function that starts products of two (size, size) matrices in the case's precision."""
+        dtype = self.model.layers[-1].compute_dtype
+        left, right = (tf.cast(tf.random.uniform([size, size]), dtype) for _ in range(2))
+        multiply = tf.function(tf.matmul, autograph=False)
+
+        def start(steps):
+            for _ in range(steps):
+                multiply(left, right)
+
+        return start
+
+    def wait(self):
+        """Wait until all that was started is done."""
+        tf.test.experimental.sync_devices()
+
+    def sync(self):
+        """Do nothing: the model's variables are those that are trained."""
+
+    def saving_share(self, seconds):
+        """Return which part of the time checkpoints take that are written every so many seconds."""
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.perf_counter()
+            arrays = capture(self.model)
+            copied = time.perf_counter() - started
+            started = (
+                time.thread_time()
+            )  # another thread writes, while the disk is waited for training goes on
+            not_finite(arrays)
+            write_checkpoint(Path(folder, "checkpoint.npz"), arrays, {})
+            cost = copied + time.thread_time() - started
+        return cost / max(seconds, cost / SHARE)
+
+    def peak_bytes(self):
+        """Return the peak of the device's own allocator, or None."""
+        if not tf.config.list_physical_devices("GPU"):
+            return None
+        return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+
+    def _train(self, iterator, steps):
+        for first in range(0, steps, EXECUTION):
+            wanted = min(EXECUTION, steps - first)
+            done = self.model.train_function(
+                iterator, tf.constant(first, tf.int64), tf.constant(wanted), self._rates
+            )
+            if int(done) < wanted:
+                raise FailureError("loss or gradients are not finite: such steps are skipped, not measured")
+
+
+def _endless(batches):
+    images, labels = (np.stack(parts) for parts in zip(*batches, strict=True))
+    return with_options(
+        tf.data.Dataset.from_tensor_slices((images, labels)).repeat().prefetch(2), TWO_THREADS
+    )

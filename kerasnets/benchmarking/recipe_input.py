@@ -1,0 +1,46 @@
+"""What a recipe's training is fed with: its own images where they are at hand, else generated ones."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from kerasnets.data.dataset import Dataset, Split
+from kerasnets.data.local import is_local
+from kerasnets.data.preprocessing import Preprocessing
+from kerasnets.data.reading import Reading
+from kerasnets.errors import UserError
+from kerasnets.recipe import changed
+from kerasnets.training.prepared import Prepared, prepare
+
+
+def prepare_input(case):
+    """Return the `Prepared` run of a case whose data is on this machine, or None, and the case.
+
+    The case that is returned knows its input's shape and classes, or why images are generated.
+    """
+    given = case.input_shape or case.classes
+    if not case.shipped or given:
+        return None, case
+    data = case.recipe.data
+    if not is_local(data.source, data.path):
+        return None, _noted(case, f"{data.source} is not on this machine")
+    try:
+        prepared = prepare(case.recipe)
+    except UserError as error:
+        return None, _noted(case, str(error))
+    classes = len(prepared.dataset.classes)
+    return prepared, replace(case, input_shape=prepared.preprocessing.output_shape, classes=classes)
+
+
+def generated(case):
+    """Return a `Prepared` run without images, for a case whose input is generated."""
+    recipe = case.recipe
+    if recipe.loss.name == "hierarchical_softmax":  # its tree has the names of the data's classes
+        recipe = changed(recipe, {"loss.name": "categorical_crossentropy"})
+    none = Split(np.zeros((0, *case.input_shape), "uint8"), np.zeros(0, "int64"))
+    dataset = Dataset(tuple(map(str, range(case.classes))), case.input_shape, none)
+    return Prepared(recipe, dataset, Preprocessing([], case.input_shape), [], Reading())
+
+
+def _noted(case, reason):
+    return replace(case, notes=[*case.notes, f"generated images: {reason}"])

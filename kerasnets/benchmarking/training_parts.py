@@ -1,0 +1,61 @@
+"""Network, loss and optimizer of a recipe, on any Keras backend."""
+
+import keras
+from keras import ops
+
+from kerasnets.losses import class_weighting, example_loss
+from kerasnets.optimization import decayed_variables, make_optimizer
+from kerasnets.training.network import build_network
+from kerasnets.weights.freezing import freeze
+
+
+class TrainingParts:
+    """What a training step is made of; where `kerasnets.training` runs, it makes its own.
+
+    Args:
+        case: a `Case` with its input's shape and classes.
+        rate: of learning; at zero the work is the same, and nothing can diverge.
+
+    Attributes:
+        network: functional `keras.Model` from images to logits and auxiliary heads.
+        optimizer: a built Keras optimizer.
+    """
+
+    def __init__(self, case, rate=0.0):
+        recipe, decay = case.recipe, case.recipe.regularization
+        self.network = build_network(recipe, case.input_shape, case.classes, case.precision, heads=True)
+        if recipe.model.freeze:
+            freeze(self.network, recipe.model.freeze)
+        variables = self.network.trainable_variables
+        decayed = {id(v) for v in decayed_variables(self.network, decay.biases, decay.normalization)}
+        spared = [v for v in variables if id(v) not in decayed]
+        options = recipe.optimizer.model_dump() | {"learning_rate": rate}
+        self.optimizer = make_optimizer(**options, decoupled=decay.decoupled, spared=spared)
+        if case.precision == "mixed_float16":
+            self.optimizer = keras.optimizers.LossScaleOptimizer(self.optimizer)
+        self.optimizer.build(variables)
+        self.network.compile(optimizer=self.optimizer, auto_scale_loss=False)
+        self._loss = example_loss(**recipe.loss.options())
+        self._weighting = None
+        if recipe.loss.class_weights:
+            self._weighting = class_weighting(recipe.loss.class_weights, case.classes)
+        self._auxiliary_weight = recipe.loss.auxiliary_weight
+        self._l2 = decay.l2
+        self._decayed = [place for place, v in enumerate(variables) if id(v) in decayed]
+
+    def loss(self, labels, outputs, trainable):
+        """Return the mean loss with its penalty.
+
+        Args:
+            labels: (B, classes).
+            outputs: list of logits (B, classes), the main ones first.
+            trainable: values of the trainable variables.
+        """
+        main, *heads = (self._loss(labels, logits) for logits in outputs)
+        losses = main + self._auxiliary_weight * sum(heads)
+        if self._weighting:
+            losses = losses * self._weighting(labels)
+        loss = ops.mean(losses)
+        if self._l2:
+            loss += self._l2 / 2 * sum(ops.sum(ops.square(trainable[place])) for place in self._decayed)
+        return loss
