@@ -11,7 +11,7 @@ import typer
 
 from kerasnets import api
 from kerasnets.benchmarking.report import bench_text
-from kerasnets.errors import FailureError, InterruptedRun, UserError, graph_cause
+from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import load_recipe, recipe_names
 from kerasnets.sizing import reading, tables
@@ -337,7 +337,7 @@ def main():
 def _interruptible(kept="what is done is kept: go on with --resume"):
     try:
         yield
-    except InterruptedRun as stopped:
+    except StoppedError as stopped:
         _stop(f"{stopped}; {kept}", stopped.code)
     except KeyboardInterrupt:
         _stop(f"interrupted; {kept}", 130)

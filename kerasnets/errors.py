@@ -15,7 +15,7 @@ class FailureError(Exception):
     """Something went wrong that is not the user's to mend: exit code 1, and one line that says all of it."""
 
 
-class InterruptedRun(Exception):
+class StoppedError(Exception):
     """A signal stopped a run, which has saved itself: exit code 128 + the signal's number, as shells have it.
 
     Args:

@@ -185,7 +185,8 @@ def test_log_goes_on_after_a_step_exactly_and_can_be_copied(tmp_path):
         log.record(step, 0, "a", "update_ratio", 0.1 * step)
     log.save()
     assert copy.deepcopy(log).frame().equals(log.frame())
-    again = DiagnosticsLog(tmp_path / "d.csv", keep_until_step=2)
+    again = DiagnosticsLog(tmp_path / "d.csv")
+    again.resume(2)
     assert again.frame().value.tolist() == [0.1, 0.2]
     again.record(3, 0, "a", "update_ratio", 0.1 * 3)
     again.save()

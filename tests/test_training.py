@@ -14,11 +14,13 @@ import tensorflow as tf
 
 import kerasnets
 from kerasnets.callbacks.diagnostics_log import read_diagnostics
-from kerasnets.data.pipeline import evaluation_batches, training_batches
+from kerasnets.data.pipeline import training_batches
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.training import run
-from kerasnets.training.prepared import make_model, prepare
+from kerasnets.training.building import make_model
+from kerasnets.training.checkpoint import write_checkpoint
+from kerasnets.training.prepared import prepare
 from kerasnets.training.progress import Progress
 from kerasnets.training.recording import read_history
 from kerasnets.training.run_directory import RunDirectory
@@ -29,7 +31,7 @@ def _fingerprint(run):
     """SHA-256 of the numbers a run is made of: weights, optimizer, history and diagnostics."""
     digest = hashlib.sha256()
     directory = RunDirectory(run)
-    with np.load(directory.checkpoint(directory.epochs_done())) as archive:
+    with np.load(directory.checkpoint(*directory.checkpointed()[-1])) as archive:
         for name in sorted(archive.files):
             digest.update(name.encode() + archive[name].tobytes())
     for file in (directory.history, directory.diagnostics):
@@ -50,14 +52,16 @@ def test_the_run_directory_holds_what_it_should(default_run):
     history = read_history(run.history)
     assert history.epoch.tolist() == list(range(1, 31))
     assert history.columns.tolist() == [
-        "epoch", "accuracy", "loss", "val_accuracy", "val_loss", "learning_rate",
+        "epoch", "accuracy", "loss", "skipped", "val_accuracy", "val_loss", "learning_rate",
     ]  # fmt: skip
     assert history.loss.iloc[-1] < history.loss.iloc[0] / 10
     diagnostics = read_diagnostics(run.diagnostics)
     assert set(diagnostics.layer) == {"c1", "c3", "c5", "f6", "output"}
     ratios = diagnostics[diagnostics.quantity == "update_ratio"]
     assert ratios.step.unique().tolist() == list(range(1, 1200, 20))
-    assert [run.checkpoint(epoch).exists() for epoch in (28, 29, 30)] == [False, True, True]
+    assert run.checkpointed() == [(29, 0), (30, 0)]
+    assert run.best.is_file()
+    assert not history.skipped.any()
     environment = json.loads(run.environment.read_text())
     assert environment["packages"]["keras"] == keras.__version__
     assert environment["onednn"] == "1"
@@ -94,38 +98,6 @@ def test_a_run_resumed_at_any_epoch_is_the_run_never_stopped(quick_recipe, tmp_p
         assert _fingerprint(directory.path) == whole
 
 
-def _weights_after(steps, devices, *overrides):
-    """Train on the same global batches on some replicas; return the weights and the logs."""
-    recipe = load_recipe("lenet5-digits", ["train.batch_size=64", "train.epochs=1", *overrides])
-    prepared = prepare(recipe)
-    strategy = make_strategy("mirrored" if devices > 1 else "single", devices)
-    assert strategy.num_replicas_in_sync == devices
-    model, network = make_model(prepared, strategy)
-    batches = training_batches(
-        prepared.dataset.train, prepared.preprocessing, prepared.operations, 10, 64, 0, 2
-    ).take(steps)  # fmt: skip
-    uneven = evaluation_batches(prepared.dataset.test, prepared.preprocessing, 10, batch_size=51)
-    with strategy.scope():
-        history = model.fit(batches, steps_per_epoch=steps, validation_data=uneven, shuffle=False, verbose=0)
-    return [np.array(weight.numpy()) for weight in network.weights], history.history
-
-
-@pytest.mark.parametrize(
-    "overrides",
-    [(), ("regularization.l2=0.01",), ("optimizer.name=adam", "regularization.decoupled=0.01")],
-    ids=["sgd", "l2", "adamw"],
-)
-def test_replicas_give_the_single_devices_answer(overrides):
-    one, logs = _weights_after(20, 1, *overrides)
-    for devices in (2, 4):
-        several, other_logs = _weights_after(20, devices, *overrides)
-        for a, b in zip(one, several, strict=True):
-            assert np.linalg.norm(a - b) <= 1e-5 * np.linalg.norm(a)
-        assert logs.keys() == other_logs.keys()
-        for name, values in logs.items():  # 359 test images in batches of 51: the last has 2
-            np.testing.assert_allclose(values, other_logs[name], rtol=1e-4)
-
-
 def test_one_step_is_gradient_descent_on_the_loss_with_l2():
     """Against a step written down with nothing but TensorFlow's gradients."""
     overrides = ("optimizer.momentum=0.0", "optimizer.learning_rate=0.1", "regularization.l2=0.5")
@@ -139,7 +111,7 @@ def test_one_step_is_gradient_descent_on_the_loss_with_l2():
         logits = network(images)
         loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels, logits))
     gradients = tape.gradient(loss, network.trainable_weights)
-    history = model.fit(batches, steps_per_epoch=1, shuffle=False, verbose=0).history
+    history = model.fit(batches, steps_per_epoch=1).history
     penalty = 0.0
     for weight, before, gradient in zip(network.trainable_weights, start, gradients, strict=True):
         decay = 0.0 if weight.name == "bias" else 0.5
@@ -214,13 +186,21 @@ def test_damaged_or_foreign_checkpoints_are_refused(run_copy):
     recipe, newest = directory.recipe(), directory.checkpoint(30)
     whole = newest.read_bytes()
     newest.write_bytes(whole[: len(whole) // 2])
+    before = directory.checkpoint(29)
+    kept = before.read_bytes()
+    before.write_bytes(b"nothing")
     with pytest.raises(UserError, match=r"epoch-00030\.npz: not readable as a NumPy archive"):
         kerasnets.train(recipe, run_copy, resume=True)
     np.savez(newest, other=np.zeros(3))
+    with pytest.raises(UserError, match="not a checkpoint of kerasnets"):
+        kerasnets.train(recipe, run_copy, resume=True)
+    write_checkpoint(newest, {"other": np.zeros(3)}, {})
     with pytest.raises(UserError, match="is not in both the checkpoint and the model"):
         kerasnets.train(recipe, run_copy, resume=True)
-    newest.write_bytes(whole)
-    kerasnets.train(recipe, run_copy, resume=True)  # only the result was missing
+    before.write_bytes(kept)
+    newest.write_bytes(whole[: len(whole) // 2])
+    kerasnets.train(recipe, run_copy, resume=True)  # from the epoch before
+    assert newest.read_bytes() == whole
     assert directory.result()["test"]["accuracy"] >= 0.97
 
 
@@ -238,7 +218,7 @@ def test_a_photo_that_breaks_after_the_check_is_one_line(image_folder, tmp_path,
         for photo in (image_folder / "digit2").iterdir():
             photo.unlink()
 
-    monkeypatch.setattr(run, "_describe", broken_meanwhile)
+    monkeypatch.setattr(run, "describe", broken_meanwhile)
     overrides = [
         "data.source=folder",
         f"data.path={image_folder}",

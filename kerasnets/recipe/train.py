@@ -36,6 +36,10 @@ class Train(Section):
     def _batches_can_be_shared(self):
         if self.strategy == "single" and self.devices > 1:
             raise ValueError(f'devices = {self.devices} needs strategy = "mirrored" or "auto"')
+        if self.xla and self.synchronized_batch_norm:
+            raise ValueError(
+                "xla and synchronized_batch_norm: XLA compiles a replica's pass by itself: set one"
+            )
         devices = max(1, self.devices)
         if self.batch_size % (devices * self.accumulation):
             parts = f" in {self.accumulation} parts each" if self.accumulation > 1 else ""

@@ -12,6 +12,7 @@ from kerasnets.arrays import read_arrays
 from kerasnets.errors import UserError
 from kerasnets.files import whole_file
 from kerasnets.optimization import named_slots
+from kerasnets.training.seeding import dropout_seeds
 
 STATE, CHECKSUM = "state", "sha256"
 
@@ -88,9 +89,12 @@ def restore(path, model, arrays):
 
 
 def _variables(model):
-    named = {f"model/{v.path}": v for v in model.variables}
+    # the seeds of dropout are set anew at each step, and Keras numbers their names through a whole process
+    seeds = {id(generator.state) for generator, _ in dropout_seeds(model, 0)}
+    own = [v for v in model.variables if id(v) not in seeds]
+    named = {f"model/{v.path}": v for v in own}
     named |= {f"optimizer/{name}": v for name, v in named_slots(model.optimizer).items()}
-    assert len(named) == len(model.variables) + len(model.optimizer.variables), "two variables of one name"
+    assert len(named) == len(own) + len(model.optimizer.variables), "two variables of one name"
     return named | {f"step/{name}": v for name, v in model.state.variables().items()}
 
 

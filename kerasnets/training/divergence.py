@@ -22,7 +22,7 @@ def find_cause(model, batch):
         if variable.dtype.startswith("float") and not np.isfinite(variable.numpy()).all():
             return f"the weights {variable.path}"
     layers = [layer for layer in model.layers if layer.output is not model.inputs[0]]
-    outputs = keras.Model(model.inputs, [layer.output for layer in layers])(images, training=False)
+    outputs = keras.Model(model.inputs[0], [layer.output for layer in layers])(images, training=False)
     for layer, output in zip(layers, outputs, strict=True):
         rows = _broken_rows(output)
         if len(rows):
@@ -66,7 +66,9 @@ def _in_backward_pass(model, images, labels, weights):
     for variable, gradient in reversed(list(zip(variables, gradients, strict=True))):
         if not np.isfinite(gradient).all():
             return f"the gradient of {variable.path}"
-    return "nothing without dropout: a gradient that only training's random masks make so large"
+        if not np.isfinite(tf.nn.l2_loss(gradient)):
+            return f"the norm of the gradient of {variable.path}, too large for float32"
+    return "nothing in inference: what only the masks of dropout or the batch's own statistics make so large"
 
 
 def _broken_rows(tensor):

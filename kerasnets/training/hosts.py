@@ -41,14 +41,12 @@ class Hosts:
         return self._strategy.reduce("SUM", self._strategy.run(lambda value: value, (said,)), axis=None)
 
 
-def dealt(batches, strategy, parts=1):
+def dealt(batches, strategy):
     """Return batches as the replicas take them: shares of this host's, equal where they can be.
 
     Args:
         batches: a `tf.data.Dataset` of this host's share of the global batches.
         strategy: that of the run.
-        parts: in how many parts the replicas run their shares. Each replica gets its share of every part of
-            the batch, so that synchronized batch statistics are of the same images on any number of them.
 
     Returns:
         An iterable for `strategy.run`. With several replicas it goes on without end: TensorFlow then need
@@ -59,9 +57,6 @@ def dealt(batches, strategy, parts=1):
     replicas = Hosts(strategy).replicas
 
     def share(tensor, replica):
-        if parts > 1:
-            by_part = tf.reshape(tensor, [parts, replicas, -1, *tensor.shape[1:]])
-            return tf.reshape(by_part[:, replica], [-1, *tensor.shape[1:]])
         each = -(-tf.shape(tensor)[0] // replicas)
         return tensor[replica * each : (replica + 1) * each]
 

@@ -3,7 +3,7 @@
 import signal
 import threading
 
-from kerasnets.errors import InterruptedRun
+from kerasnets.errors import StoppedError
 
 
 class Interruption:
@@ -38,6 +38,6 @@ class Interruption:
         self.heard = number
 
     def check(self, elsewhere=False):
-        """Raise `InterruptedRun` if a signal was heard, here or by another host."""
+        """Raise `StoppedError` if a signal was heard, here or by another host."""
         if self.heard or elsewhere:
-            raise InterruptedRun(signal.Signals(self.heard or signal.SIGTERM))
+            raise StoppedError(signal.Signals(self.heard or signal.SIGTERM))

@@ -1,5 +1,7 @@
 """What training minimizes and what it measures, over the examples of a batch."""
 
+import math
+
 import tensorflow as tf
 
 
@@ -21,6 +23,7 @@ class Objective:
         self._auxiliary_weight = auxiliary_weight
         self._l2, self._decayed = l2, tuple(decayed)
         self._chosen = {id(variable) for variable in self._decayed}
+        self._unknown = {"loss": math.nan, measure: math.nan}
 
     def losses(self, labels, outputs, weights=None):
         """Return the losses (N,) of a network's outputs, weighted; the first output counts as one.
@@ -52,9 +55,9 @@ class Objective:
         return tf.stack([tf.reduce_sum(losses) + count * self._penalty(), measured, count])
 
     def results(self, totals):
-        """Return mean loss and measure of sums (3,) by name."""
+        """Return mean loss and measure of sums (3,) by name; NaN where no step was good."""
         loss, measured, count = map(float, totals)
-        return {"loss": loss / count, self.measure: measured / count} if count else {}
+        return {"loss": loss / count, self.measure: measured / count} if count else self._unknown
 
     def decayed(self, gradients, variables):
         """Return the gradients with that of the penalty, l2 · w."""

@@ -97,8 +97,7 @@ class RunRecord(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         """Stop where a signal was heard; save where it is time."""
         self._step = batch + 1
-        due = self._saver.due() and not int(self.model.state.bad_in_row.numpy())
-        if self._agreed(due):
+        if self._agreed(self._saver.due() and not self._bad()):
             self._keep(must=False)
 
     def on_test_batch_end(self, batch, logs=None):
@@ -106,12 +105,12 @@ class RunRecord(keras.callbacks.Callback):
         self._agreed()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Record the epoch, then save; the history first."""
+        """Record the epoch, then save, the history first; amid bad steps nothing is kept to go back to."""
         self._epoch, self._step = epoch + 1, 0
         self._rows.append({"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()})
-        improved = self._judge(logs)
         self.write_history()
-        self._keep(best=improved)
+        if not self._bad():
+            self._keep(best=self._judge(logs))
         self._agreed()
 
     def on_train_end(self, logs=None):
@@ -157,6 +156,9 @@ class RunRecord(keras.callbacks.Callback):
         """Steps skipped in all recorded epochs."""
         return int(sum(row["skipped"] for row in self._rows))
 
+    def _bad(self):
+        return int(self.model.state.bad_in_row.numpy()) > 0
+
     def _judge(self, logs):
         """Return whether the epoch is the best so far, and stop training where patience runs out."""
         before = self._patience.best
@@ -164,13 +166,19 @@ class RunRecord(keras.callbacks.Callback):
         self.model.stop_training = self.model.stop_training or self.stopped_early
         return self._patience.best != before
 
-    def _keep(self, **options):
-        if self._log is not None:
-            self._log.save()
-        self._saver.save(self._epoch, self._step, self.get_state(), **options)
+    def _keep(self, must=True, best=False):
+        try:
+            if self._log is not None:
+                self._log.save()
+        except OSError as error:
+            if must:
+                raise
+            self._saver.put_off(error)
+        else:
+            self._saver.save(self._epoch, self._step, self.get_state(), best, must)
 
     def _agreed(self, due=False):
-        """Return whether any host says that a save is due; raise `InterruptedRun` if one heard a signal."""
+        """Return whether any host says that a save is due; raise `StoppedError` if one heard a signal."""
         heard, due = self.model.hosts.agree(self._interruption.heard, int(due))
         self._interruption.check(heard)
         return bool(due)

@@ -43,7 +43,6 @@ class ReplicatedModel(keras.Model):
         self.hosts = Hosts(tf.distribute.get_strategy())
         self.max_bad_steps = max_bad_steps
         self._strategy = tf.distribute.get_strategy()
-        self._accumulation = accumulation
         self._step = Step(self, objective, self.state, accumulation, xla, scaled, seed)
 
     def fit(self, x, epochs=1, *, steps_per_epoch, initial_epoch=0, initial_step=0, validation_data=None,
@@ -70,7 +69,7 @@ class ReplicatedModel(keras.Model):
         """
         with self._strategy.scope():
             self.make_train_function()
-            iterator = iter(dealt(x, self._strategy, self._accumulation))
+            iterator = iter(dealt(x, self._strategy))
             return run_epochs(
                 self, iterator, epochs, steps_per_epoch, initial_epoch, initial_step,
                 validation_data, callbacks, rate or self._own_rate(), steps_per_execution,

@@ -8,13 +8,14 @@ from kerasnets.training.checkpoint import read_checkpoint, restore
 log = logging.getLogger("kerasnets")
 
 
-def take_up(model, directory, listeners):
+def take_up(model, directory, listeners, diverged=False):
     """Put the newest checkpoint's numbers and state back, or save a first one.
 
     Args:
         model: the compiled `ReplicatedModel`.
         directory: the `RunDirectory`.
         listeners: the `Listeners`.
+        diverged: remove what was saved amid bad steps, such as at an epoch's end, and go back to before them.
 
     Returns:
         (epoch, step) to go on from: epochs done, and steps done of the next one.
@@ -22,7 +23,7 @@ def take_up(model, directory, listeners):
     Raises:
         UserError: there are checkpoints, but none is whole, or they are not this model's.
     """
-    found = _newest(directory) if model.hosts.chief else None
+    found = _newest(directory, diverged) if model.hosts.chief else None
     position = _agreed(model.hosts, found)
     if position is None:
         listeners.record.save_now()  # there is always one to go back to
@@ -40,14 +41,18 @@ def take_up_best(model, directory):
         restore(directory.best, model, read_checkpoint(directory.best)[0])
 
 
-def _newest(directory):
+def _newest(directory, diverged):
     """Return position, arrays and state of the newest checkpoint that is whole; None where there is none."""
-    refusals = []
-    for position in reversed(directory.checkpointed()):
+    refusals, positions = [], directory.checkpointed()
+    for position in reversed(positions):
+        path = directory.checkpoint(*position)
         try:
-            found = (position, *read_checkpoint(directory.checkpoint(*position)))
+            found = (position, *read_checkpoint(path))
         except UserError as refusal:
             refusals.append(refusal)
+            continue
+        if diverged and found[1]["step/bad_in_row"] and position != positions[0]:
+            path.unlink()
             continue
         for refusal in refusals:
             log.warning("%s; going on from the checkpoint before", refusal)

@@ -7,7 +7,7 @@ from contextlib import nullcontext
 import tensorflow as tf
 
 from kerasnets import models
-from kerasnets.errors import FailureError, InterruptedRun, UserError, graph_cause
+from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause
 from kerasnets.files import whole_file, write_json
 from kerasnets.training.building import make_model
 from kerasnets.training.checkpoint import capture, not_finite
@@ -39,7 +39,7 @@ def run_training(recipe, directory, resume, rescue=True):
 
     Raises:
         UserError: the recipe does not fit its data, or the directory cannot be used.
-        InterruptedRun: Ctrl-C or SIGTERM; the run has been saved.
+        StoppedError: Ctrl-C or SIGTERM; the run has been saved.
         FailureError: training diverged twice, or something in TensorFlow failed.
     """
     try:
@@ -128,7 +128,7 @@ class _Run:
                 describe(self.prepared, self.model, self.directory, position)
             try:
                 self._train(position)
-            except InterruptedRun:
+            except StoppedError:
                 self.listeners.record.save_now()
                 raise
         self._finish(position, time.monotonic() - started)
@@ -145,7 +145,7 @@ class _Run:
             if self.listeners.record.rescued:
                 raise FailureError(f"{said}; at a lower rate too") from diverged
             log.warning("%s; going back to the last checkpoint, at %g times the rate", said, RESCUE)
-            position = take_up(self.model, self.directory, self.listeners)
+            position = take_up(self.model, self.directory, self.listeners, diverged=True)
             self.listeners.rescue(RESCUE)
             self.listeners.record.save_now()
             self._train(position)

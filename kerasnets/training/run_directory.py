@@ -11,6 +11,11 @@ from kerasnets.recipe import load_recipe
 KEPT_CHECKPOINTS = 2
 CHECKPOINT_NAME = r"epoch-(\d+)(?:-step-(\d+))?\.npz"
 
+BEGINNING = (
+    "lock", "checkpoints", "environment.json", "dataset.json", "preprocessing.json", "preprocessing.npz",
+)  # fmt: skip
+"""What a run that was stopped before its recipe was written has left; the recipe makes the folder a run."""
+
 MAY_CHANGE = {
     *(("data", key) for key in ("workers", "prefetch", "cache", "cache_gib")),
     *(("train", key) for key in ("strategy", "devices", "steps_per_execution", "checkpoint_seconds")),
@@ -95,7 +100,7 @@ class RunDirectory:
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self}: found a file, allowed: a folder for the run, or a new name")
         if not self.exists:
-            if self.path.is_dir() and any(entry.name != "lock" for entry in self.path.iterdir()):
+            if self.path.is_dir() and not all(map(_of_a_beginning, self.path.iterdir())):
                 raise UserError(f"{self}: found a folder with other files, allowed: an empty or a new one")
             return
         if not resume:
@@ -118,6 +123,12 @@ class RunDirectory:
     def locked(self):
         """Own the directory, created if need be, while the block runs; see `kerasnets.files.owned`."""
         return owned(self.path)
+
+
+def _of_a_beginning(entry):
+    name = re.sub(r"^\.(.+)\.\d+\.tmp(\.\w+)$", r"\1\2", entry.name)  # half-written
+    empty = not (entry.is_dir() and any(entry.iterdir()))
+    return name in (*BEGINNING, "recipe.toml") and empty
 
 
 def _check_same(kept, given, directory):

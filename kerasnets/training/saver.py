@@ -60,6 +60,11 @@ class Saver:
         copied = time.monotonic() - started
         self._writing = self._thread.submit(self._write, epoch, step, arrays, state, best, must, copied)
 
+    def put_off(self, error):
+        """Say that a checkpoint inside the epoch could not be written; the next one is due in a while."""
+        log.warning("not saved: %s", error)
+        self._last = time.monotonic()
+
     def wait(self):
         """Wait for what is being written; raises what went wrong, once."""
         writing, self._writing = self._writing, None
@@ -70,7 +75,7 @@ class Saver:
         started = time.thread_time()
         broken = not_finite(arrays)
         if broken:
-            log.warning("epoch %d, step %d: not saved: %s is not finite", epoch + 1, step, broken)
+            log.warning("not saved after %d epochs and %d steps: %s is not finite", epoch, step, broken)
             return
         try:
             if best:
@@ -80,5 +85,5 @@ class Saver:
         except OSError as error:
             if must:
                 raise
-            log.warning("not saved: %s", error)
+            self.put_off(error)
         self._cost = copied + time.thread_time() - started

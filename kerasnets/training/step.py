@@ -111,7 +111,9 @@ class Step:
         if self._scaled:
             gradients = [gradient / self._state.loss_scale for gradient in gradients]
         norm = tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients])
-        return gradients, sums, moved, tf.math.is_finite(norm) & tf.math.is_finite(sums[0])
+        statistics = moved or self._read_statistics()  # a variance may overflow where the loss does not
+        found = tf.concat([norm[None], sums[:1], *statistics], axis=0)
+        return gradients, sums, moved, tf.reduce_all(tf.math.is_finite(found))
 
     def _update(self, gradients, moved):
         variables = self._model.trainable_variables
@@ -132,10 +134,8 @@ class Step:
         return tf.distribute.get_replica_context().all_reduce("SUM", tensors)
 
     def _part(self, tensor, part):
-        if self._accumulation == 1 or tensor is None:
-            return tensor
-        rows = tf.shape(tensor)[0]
-        return tensor[part * rows // self._accumulation : (part + 1) * rows // self._accumulation]
+        # each so-manieth example, so that a part holds the same ones however the batch is shared
+        return tensor if self._accumulation == 1 or tensor is None else tensor[part :: self._accumulation]
 
     def _reseed(self, draw):
         replica = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.int64)

@@ -5,6 +5,8 @@ import tensorflow as tf
 FIRST_SCALE = 2.0**15
 LOWEST_SCALE = 1.0
 """The floor: gradients that overflow at a scale of one are not the scale's fault."""
+HIGHEST_SCALE = 2.0**100
+"""A network whose gradients are all zero would have it grow to infinity, from where no halving leads back."""
 GROWTH_STEPS = 2000
 """Good steps until the scale is doubled, as in Micikevicius 2017 and Keras's LossScaleOptimizer."""
 
@@ -50,7 +52,8 @@ class StepState:
         """Double the loss scale, now and then."""
         self.good_in_row.assign_add(1)
         grown = self.good_in_row >= GROWTH_STEPS
-        self.loss_scale.assign(tf.where(grown, self.loss_scale * 2, self.loss_scale))
+        doubled = tf.minimum(self.loss_scale * 2, HIGHEST_SCALE)
+        self.loss_scale.assign(tf.where(grown, doubled, self.loss_scale))
         self.good_in_row.assign(tf.where(grown, tf.zeros([], tf.int64), self.good_in_row))
 
     def lower_scale(self):
