@@ -1,6 +1,6 @@
 """Saves and whole runs on a disk that fails; runs under LD_PRELOAD of faulty_disk.c and prints JSON.
 
-    LD_PRELOAD=./faulty_disk.so python tests/faulty_disk.py FOLDER
+LD_PRELOAD=./faulty_disk.so python tests/faulty_disk.py FOLDER
 """
 
 import contextlib
@@ -105,7 +105,9 @@ def _found(directory, old, new):
 
 
 def _same(arrays, others):
-    return arrays.keys() == others.keys() and all(np.array_equal(arrays[name], others[name]) for name in arrays)
+    return arrays.keys() == others.keys() and all(
+        np.array_equal(arrays[name], others[name]) for name in arrays
+    )
 
 
 def _train(run):

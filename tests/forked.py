@@ -14,6 +14,7 @@ SERVER.set_forkserver_preload(["kerasnets.training.run", "kerasnets.data.publish
 
 def start(function, *arguments, said):
     """Return a started process that runs a module's function; its output and errors go to the file `said`."""
+    said.touch()
     process = SERVER.Process(target=_run, args=(said, function, arguments), daemon=True)
     process.start()
     return process

@@ -77,7 +77,9 @@ class Ours:
     def saved(self, name):
         """Return something that is another after each save, and whether a file is half-written."""
         names = {entry.name for entry in (self._folder / name / "checkpoints").glob("*")}
-        return sorted(name for name in names if name.startswith("epoch-"))[-1:], any(".tmp" in n for n in names)
+        return sorted(name for name in names if name.startswith("epoch-"))[-1:], any(
+            ".tmp" in n for n in names
+        )
 
     def fingerprints(self, name):
         """Return what a finished run comes to."""
@@ -116,12 +118,12 @@ def kill_and_resume(subject, kills, per_run, seed=0):
     process.join()
     assert process.exitcode == 0, subject.said("whole").read_text()
     seconds, whole = time.monotonic() - started, subject.fingerprints("whole")
-    for number in itertools.count():
-        if tally.kills >= kills:
-            return tally
-        name = f"run{number}"
+    names = (f"run{number}" for number in itertools.count())
+    while tally.kills < kills:
+        name = next(names)
         if _run_through(subject, name, min(per_run, kills - tally.kills), seconds, instants, tally):
             _compare(subject, name, whole, tally)
+    return tally
 
 
 def _run_through(subject, name, kills, seconds, instants, tally):

@@ -111,7 +111,9 @@ def _checkpoint_prints(path, which):
     parts = {}
     for name in sorted(arrays):
         kind = "BatchNorm" if "moving_" in name and name.startswith("model/") else name.partition("/")[0]
-        parts.setdefault(f"{which} {kind}", []).append(name.encode() + np.ascontiguousarray(arrays[name]).tobytes())
+        parts.setdefault(f"{which} {kind}", []).append(
+            name.encode() + np.ascontiguousarray(arrays[name]).tobytes()
+        )
     prints = {part: _sha256(b"".join(contents)) for part, contents in parts.items()}
     return prints | {f"{which} state": _sha256(json.dumps(state).encode())}
 
@@ -122,7 +124,7 @@ def _sha256(contents):
 
 def join(ports, index):
     """Make this process one of the hosts on this machine that listen on `ports`."""
-    register()
-    hosts = [f"localhost:{port}" for port in ports]
+    say_steps()
+    workers = [f"localhost:{port}" for port in ports]
     task = {"type": "worker", "index": index}
-    os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": hosts}, "task": task})
+    os.environ["TF_CONFIG"] = json.dumps({"cluster": {"worker": workers}, "task": task})

@@ -52,7 +52,9 @@ def fingerprints(folder):
         "last optimizer": model.optimizer.variables,
         "best": [*best.trainable_variables, *_statistics(best)],
     }  # fmt: skip
-    found = {name: _sha256(b"".join(np.array(v.numpy()).tobytes() for v in vs)) for name, vs in groups.items()}
+    found = {
+        name: _sha256(b"".join(np.array(v.numpy()).tobytes() for v in vs)) for name, vs in groups.items()
+    }
     return found | {"history.csv": _sha256((folder / "history.csv").read_bytes())}
 
 

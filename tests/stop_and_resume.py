@@ -1,6 +1,6 @@
 """Ask training to stop at random instants, by SIGTERM or Ctrl-C, and see that no step of it was lost.
 
-    python tests/stop_and_resume.py --stops 50
+python tests/stop_and_resume.py --stops 50
 """
 
 import argparse
@@ -31,8 +31,8 @@ def stop_and_resume(folder, stops, net="dropout", seed=0):
         seed: of the instants.
 
     Returns:
-        List of (signal, exit code, steps taken, steps in the newest checkpoint), one for each stop; and list of
-        what in the finished runs differs from the run never stopped.
+        List of (signal, exit code, steps taken, steps in the newest checkpoint), one for each stop; and list
+        of what in the finished runs differs from the run never stopped.
     """
     folder, instants, found, differing, number = Path(folder), random.Random(seed), [], [], 0
     _finish(_start(folder, "whole", net))
@@ -99,6 +99,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--stops", type=int, default=50)
     given = parser.parse_args()
-    for stop in (answer := stop_and_resume(tempfile.mkdtemp(prefix="stop-and-resume-"), given.stops))[0]:
-        print("{0.name}: exit code {1}, {2} steps taken, {3} saved".format(*stop))
-    print(f"differing: {', '.join(answer[1]) or 'none'}")
+    stopped, differing = stop_and_resume(tempfile.mkdtemp(prefix="stop-and-resume-"), given.stops)
+    for number, code, taken, saved in stopped:
+        print(f"{number.name}: exit code {code}, {taken} steps taken, {saved} saved")
+    print(f"differing: {', '.join(differing) or 'none'}")

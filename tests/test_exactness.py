@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,8 +14,11 @@ import small_runs
 from kill_and_resume import Ours, Stock, kill_and_resume
 from stop_and_resume import stop_and_resume
 
-from kerasnets.errors import UserError
+import kerasnets
+from kerasnets.errors import StoppedError, UserError
 from kerasnets.training.checkpoint import read_checkpoint, write_checkpoint
+from kerasnets.training.progress import Progress
+from kerasnets.training.run_directory import RunDirectory
 
 HERE = Path(__file__).parent
 
@@ -26,6 +30,20 @@ def test_killed_runs_come_to_the_same_bits(net, tmp_path):
     assert tally.saving >= 1
     assert tally.runs >= 1
     assert (tally.differing, tally.lost) == ([], [])
+
+
+def test_dropout_goes_on_in_the_process_it_was_stopped_in(tmp_path, monkeypatch):
+    """Where Keras has numbered its seeds on, as in a notebook."""
+    recipe = small_runs.recipe("dropout", "train.epochs=2")
+    whole = small_runs.fingerprints(kerasnets.train(recipe, tmp_path / "whole"))
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "on_epoch_end", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+        with pytest.raises(StoppedError) as stopped:
+            kerasnets.train(recipe, tmp_path / "run")
+    assert stopped.value.code == 143
+    assert RunDirectory(tmp_path / "run").epochs_done() == 1
+    kerasnets.train(recipe, tmp_path / "run", resume=True)
+    assert small_runs.fingerprints(tmp_path / "run") == whole
 
 
 def test_a_stopped_run_loses_no_step(tmp_path):
@@ -50,7 +68,7 @@ def faults(tmp_path_factory):
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, HERE / "faulty_disk.c", "-ldl"], check=True)
     command = [sys.executable, "-W", "error::ResourceWarning", HERE / "faulty_disk.py", folder, "10"]
     environment = os.environ | {"LD_PRELOAD": str(library)}
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    done = subprocess.run(command, env=environment, check=True, capture_output=True)
     assert b"Exception ignored" not in done.stderr
     return json.loads(done.stdout)
 
@@ -85,7 +103,7 @@ def test_a_damaged_checkpoint_is_never_taken_for_whole(tmp_path):
     path = tmp_path / "epoch-00001.npz"
     arrays = {"a": np.arange(300, dtype="float32"), "b": np.float32(3), "c": np.array([7], "int64")}
     write_checkpoint(path, arrays, {"rows": [1.5]})
-    whole, numbers, refused = path.read_bytes(), np.random.default_rng(0), 0
+    whole, numbers, refused, harmless = path.read_bytes(), np.random.default_rng(0), 0, 0
     damages = [whole[:length] for length in numbers.integers(len(whole), size=50)]
     for place, bit in zip(numbers.integers(len(whole), size=400), numbers.integers(8, size=400), strict=True):
         damaged = bytearray(whole)
@@ -96,13 +114,13 @@ def test_a_damaged_checkpoint_is_never_taken_for_whole(tmp_path):
         try:
             found, state = read_checkpoint(path)
         except UserError as refusal:
-            assert str(refusal).startswith(f"{path}: ")
-            assert "\n" not in str(refusal)
-            refused += 1
+            refused += str(refusal).startswith(f"{path}: ") and "\n" not in str(refusal)
             continue
-        assert state == {"rows": [1.5]}  # a date of the archive, or the like
+        harmless += 1  # a date of the archive, or the like
+        assert state == {"rows": [1.5]}
         assert found.keys() == arrays.keys()
         assert all(np.array_equal(found[name], arrays[name]) for name in arrays)
+    assert refused + harmless == len(damages)
     assert refused > 350
 
 

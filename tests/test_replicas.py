@@ -1,7 +1,10 @@
 """One, two or four replicas, or two hosts, on the same global batches: one training."""
 
 import functools
+import os
+import signal
 import socket
+import time
 
 import keras
 import numpy as np
@@ -21,8 +24,9 @@ from kerasnets.training.run_directory import RunDirectory
 from kerasnets.training.strategy import make_strategy
 
 ALL = (
-    "model.options.dropout=0.0", "train.synchronized_batch_norm=true", "train.accumulation=2", "data.streams=2",
-    "optimizer.global_clipnorm=0.1", "optimizer.learning_rate=0.01", "regularization.l2=0.01",
+    "model.options.dropout=0.0", "train.synchronized_batch_norm=true", "train.accumulation=2",
+    "data.streams=2", "optimizer.learning_rate=0.01", "optimizer.global_clipnorm=0.1",
+    "regularization.l2=0.01",
 )  # fmt: skip
 LENGTHS = {1: ("train.batch_size=1280", "train.epochs=1"), 100: ("train.batch_size=64", "train.epochs=5")}
 """Optimizer steps, and what makes a run of so many: 1,294 images are one batch of 1,280 or twenty of 64."""
@@ -37,20 +41,20 @@ def _run(folder, steps, devices, *more):
     return RunDirectory(kerasnets.train(recipe, folder / f"{steps}-{devices}-{len(more)}"))
 
 
-@pytest.fixture(scope="module", params=[1, 100], ids=["1-step", "100-steps"])
-def single(request, tmp_path_factory):
-    """The steps, and the run on one device."""
-    return request.param, _run(tmp_path_factory.mktemp("single"), request.param, 1)
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    """The runs on one device, by their steps."""
+    return {steps: _run(tmp_path_factory.mktemp("alone"), steps, 1) for steps in LENGTHS}
 
 
-def _check(steps, run, single):
+def _check(steps, run, alone):
     """Check that a run's numbers are those of the run on one device.
 
     Weights are taken together: biases and shifts start at zero, so that after one step they are as good as
     their gradients, of which float32 sums leave six digits.
     """
-    assert run.checkpointed()[-1] == single.checkpointed()[-1]
-    arrays, expected = (read_checkpoint(one.checkpoint(*one.checkpointed()[-1]))[0] for one in (run, single))
+    assert run.checkpointed()[-1] == alone.checkpointed()[-1]
+    arrays, expected = (read_checkpoint(one.checkpoint(*one.checkpointed()[-1]))[0] for one in (run, alone))
     assert arrays.keys() == expected.keys()
     assert arrays["optimizer/sgd/iteration"] == steps
     statistics = [name for name in expected if "/moving_" in name]
@@ -61,18 +65,18 @@ def _check(steps, run, single):
         right = np.concatenate([expected[name].ravel() for name in group])
         found = np.concatenate([arrays[name].ravel() for name in group])
         assert np.linalg.norm(found - right) <= TOLERANCE[steps] * np.linalg.norm(right)
-    history, right = read_history(run.history), read_history(single.history)
+    history, right = read_history(run.history), read_history(alone.history)
     assert history.columns.tolist() == right.columns.tolist()
     np.testing.assert_allclose(history, right, rtol=TOLERANCE[steps])
     for split in ("validation", "test"):  # 359 test images: a batch of 256, and one of 103
-        for name, value in single.result()[split].items():
+        for name, value in alone.result()[split].items():
             assert run.result()[split][name] == pytest.approx(value, rel=TOLERANCE[steps])
 
 
+@pytest.mark.parametrize("steps", LENGTHS)
 @pytest.mark.parametrize("devices", [2, 4])
-def test_replicas_train_as_one_device(single, devices, tmp_path):
-    steps, alone = single
-    _check(steps, _run(tmp_path, steps, devices), alone)
+def test_replicas_train_as_one_device(alone, devices, steps, tmp_path):
+    _check(steps, _run(tmp_path, steps, devices), alone[steps])
 
 
 def test_xla_trains_the_same(tmp_path):
@@ -86,22 +90,45 @@ def test_xla_cannot_synchronize():
         small_runs.recipe("dropout", *ALL, "train.xla=true")
 
 
-def test_two_hosts_train_as_one(single, tmp_path):
+@pytest.mark.parametrize("steps", LENGTHS)
+def test_two_hosts_train_as_one(alone, steps, tmp_path):
     """Two processes that know of each other by TF_CONFIG alone; the first writes."""
-    steps, alone = single
+    processes = _hosts(tmp_path, steps)
+    _join(processes, 0, tmp_path)
+    _check(steps, RunDirectory(tmp_path / "run"), alone[steps])
+
+
+def test_hosts_stop_together_and_go_on(alone, tmp_path):
+    """SIGTERM reaches one of them, as when its machine is taken away."""
+    run, processes = RunDirectory(tmp_path / "run"), _hosts(tmp_path, 100)
+    while "taken" not in (tmp_path / "1.txt").read_text():
+        assert processes[1].is_alive()
+        time.sleep(0.01)
+    os.kill(processes[1].pid, signal.SIGTERM)
+    _join(processes, 143, tmp_path)
+    arrays, _ = read_checkpoint(run.checkpoint(*run.checkpointed()[-1]))
+    assert 0 < arrays["optimizer/sgd/iteration"] < 100
+    _join(_hosts(tmp_path, 100), 0, tmp_path)
+    _check(100, run, alone[100])
+
+
+def _hosts(folder, steps):
+    """Return two started processes that train in `folder` together."""
     ports = _free_ports(2)
     arguments = small_runs.overrides("dropout", *ALL, *LENGTHS[steps], "train.strategy=multi_worker")
-    processes = [
+    return [
         start_command(
-            "train", "lenet5-digits", "--run", tmp_path / "run", *arguments,
-            said=tmp_path / f"{index}.txt", before=functools.partial(small_runs.join, ports, index),
+            "train", "lenet5-digits", "--run", folder / "run", "--resume", *arguments,
+            said=folder / f"{index}.txt", before=functools.partial(small_runs.join, ports, index),
         )
         for index in range(2)
     ]  # fmt: skip
+
+
+def _join(processes, code, folder):
     for index, process in enumerate(processes):
         process.join()
-        assert process.exitcode == 0, (tmp_path / f"{index}.txt").read_text()
-    _check(steps, RunDirectory(tmp_path / "run"), alone)
+        assert process.exitcode == code, (folder / f"{index}.txt").read_text()
 
 
 def _free_ports(count):

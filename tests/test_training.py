@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -163,6 +164,25 @@ def test_a_folder_of_other_files_or_a_file_is_refused(tmp_path, refused):
     assert (tmp_path / "full" / "lock").read_text() == "another program's"
 
 
+def test_a_run_stopped_before_its_recipe_was_written_begins_anew(default_run, quick_recipe, tmp_path):
+    """What it has left, whole or half-written, is no other's; but these names with more beside them are."""
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    shutil.copy(default_run / "environment.json", run)
+    (run / ".dataset.99999999.tmp.json").write_text("{")
+    (run / "thesis.txt").write_text("mine")
+    with pytest.raises(UserError, match="a folder with other files"):
+        kerasnets.train(quick_recipe(), run, resume=True)
+    (run / "thesis.txt").unlink()
+    (run / "checkpoints" / "theirs.ckpt").write_text("mine")
+    with pytest.raises(UserError, match="a folder with other files"):
+        kerasnets.train(quick_recipe(), run, resume=True)
+    (run / "checkpoints" / "theirs.ckpt").unlink()
+    kerasnets.train(quick_recipe(), run, resume=True)
+    assert RunDirectory(run).finished
+    assert not list(run.rglob(".*.tmp*"))
+
+
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
@@ -180,7 +200,7 @@ def test_what_cannot_be_trained_leaves_nothing_behind(tmp_path, refused, overrid
     assert not (tmp_path / "run").exists()
 
 
-def test_damaged_or_foreign_checkpoints_are_refused(run_copy):
+def test_damaged_or_foreign_checkpoints_are_refused(run_copy, caplog):
     directory = RunDirectory(run_copy)
     directory.result_file.unlink()
     recipe, newest = directory.recipe(), directory.checkpoint(30)
@@ -199,7 +219,8 @@ def test_damaged_or_foreign_checkpoints_are_refused(run_copy):
         kerasnets.train(recipe, run_copy, resume=True)
     before.write_bytes(kept)
     newest.write_bytes(whole[: len(whole) // 2])
-    kerasnets.train(recipe, run_copy, resume=True)  # from the epoch before
+    kerasnets.train(recipe, run_copy, resume=True)
+    assert any(message.endswith("going on from the checkpoint before") for message in caplog.messages)
     assert newest.read_bytes() == whole
     assert directory.result()["test"]["accuracy"] >= 0.97
 

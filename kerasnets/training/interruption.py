@@ -37,7 +37,8 @@ class Interruption:
             raise KeyboardInterrupt
         self.heard = number
 
-    def check(self, elsewhere=False):
-        """Raise `StoppedError` if a signal was heard, here or by another host."""
-        if self.heard or elsewhere:
+    def check(self, heard=None):
+        """Raise `StoppedError` if a signal was heard; `heard`: by any host, as all of them have agreed."""
+        # not also by this host since then: the others would go on without it
+        if self.heard if heard is None else heard:
             raise StoppedError(signal.Signals(self.heard or signal.SIGTERM))

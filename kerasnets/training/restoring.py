@@ -32,6 +32,7 @@ def take_up(model, directory, listeners, diverged=False):
     arrays, state = found[1:] if found else read_checkpoint(path)
     restore(path, model, arrays)
     listeners.resume(*position, state)
+    model.hosts.agree(0)  # the chief writes there again only when all have read
     return position
 
 
