@@ -76,9 +76,9 @@ class Ours:
 
     def saved(self, name):
         """Return something that is another after each save, and whether a file is half-written."""
-        names = {entry.name for entry in (self._folder / name / "checkpoints").glob("*")}
-        return sorted(name for name in names if name.startswith("epoch-"))[-1:], any(
-            ".tmp" in n for n in names
+        names = sorted(entry.name for entry in (self._folder / name / "checkpoints").glob("*"))
+        return [name for name in names if name.startswith("epoch-")][-1:], any(
+            ".tmp" in name for name in names
         )
 
     def fingerprints(self, name):

@@ -4,9 +4,9 @@ import hashlib
 import json
 import os
 import sys
+from contextlib import contextmanager
 
 import keras
-import numpy as np
 
 from kerasnets import models
 from kerasnets.losses import example_loss
@@ -32,7 +32,7 @@ NETS = {
     ),
     "residual": (
         "model.name=resnet_cifar", "model.options.depth=8", "model.options.stochastic_depth=0.5",
-        "regularization.l2=1e-4", "optimizer.nesterov=true", "train.keep=best", "train.early_stopping=25",
+        "regularization.l2=1e-4", "optimizer.nesterov=true", "train.keep=best", "train.early_stopping=6",
         "schedule.name=cosine", "schedule.warmup_error=0.7", "schedule.warmup_factor=0.1",
     ),
 }  # fmt: skip
@@ -66,6 +66,16 @@ def register():
     sys.modules["kerasnets.models.small"] = sys.modules[__name__]
 
 
+@contextmanager
+def registered():
+    """Have `small` among the architectures while the block runs."""
+    register()
+    try:
+        yield
+    finally:
+        del models.BUILDERS["small"], sys.modules["kerasnets.models.small"]
+
+
 def save_often():
     """Have this process save whenever the save before is done: most of its time it is saving."""
     register()
@@ -91,7 +101,6 @@ def overrides(net, *more):
 
 def recipe(net, *more):
     """Return the recipe of one of `NETS`."""
-    register()
     return load_recipe("lenet5-digits", [*COMMON, *NETS[net], *more])
 
 
@@ -111,9 +120,7 @@ def _checkpoint_prints(path, which):
     parts = {}
     for name in sorted(arrays):
         kind = "BatchNorm" if "moving_" in name and name.startswith("model/") else name.partition("/")[0]
-        parts.setdefault(f"{which} {kind}", []).append(
-            name.encode() + np.ascontiguousarray(arrays[name]).tobytes()
-        )
+        parts.setdefault(f"{which} {kind}", []).append(name.encode() + arrays[name].tobytes())
     prints = {part: _sha256(b"".join(contents)) for part, contents in parts.items()}
     return prints | {f"{which} state": _sha256(json.dumps(state).encode())}
 

@@ -44,7 +44,6 @@ def saved(folder):
 
 def fingerprints(folder):
     """Return the SHA-256 of what a finished run comes to, by name."""
-    small_runs.register()
     model = keras.models.load_model(folder / "last.keras")
     best = keras.models.load_model(folder / "best.keras", compile=False)
     groups = {

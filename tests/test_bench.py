@@ -102,7 +102,7 @@ def _check_numbers(numbers, batch):
         assert part["share_of_matrix_product"] == pytest.approx(part["flops_per_second"] / rate)
         assert 0 < part["seconds"] < math.inf
     assert {len(each) for each in (*repeats.values(), inference["repeats"], product["repeats"])} == {5}
-    assert numbers["memory"]["peak_bytes"] > 4 * numbers["parameters"] == 4 * 61_706
+    assert numbers["parameters"] == 61_706
     assert numbers["macs"] == numbers["training_macs"] == MACS
     assert numbers["versions"].keys() > {"keras", "kerasnets", "python"}
     assert numbers["device"]["name"]
@@ -118,6 +118,8 @@ def test_a_network_is_measured_on_every_backend(backend, precision):
     assert done.returncode == 0, done.stderr[-2000:]
     numbers = json.loads(done.stdout)
     _check_numbers(numbers, 4)
+    # only where nothing ran before: a process that was larger once takes its memory from what it kept
+    assert numbers["memory"]["peak_bytes"] > 4 * numbers["parameters"]
     assert (numbers["backend"], numbers["precision"], numbers["batch"]) == (backend, precision, 4)
     assert numbers["images"] == "generated"
     assert ("TensorFlow was loaded" in done.stderr) == (backend == "tensorflow")

@@ -23,6 +23,12 @@ from kerasnets.training.run_directory import RunDirectory
 HERE = Path(__file__).parent
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _small():
+    with small_runs.registered():
+        yield
+
+
 @pytest.mark.parametrize("net", small_runs.NETS)
 def test_killed_runs_come_to_the_same_bits(net, tmp_path):
     tally = kill_and_resume(Ours(net, tmp_path), kills=10, per_run=10)

@@ -143,7 +143,6 @@ import keras, numpy as np
 import kerasnets
 from kerasnets.layers.label_tree import LabelTree
 from kerasnets.losses import LOSSES, class_weighting, example_loss
-from kerasnets.training.objective import Objective
 
 assert keras.backend.backend() == sys.argv[1]
 given = json.load(sys.stdin)

@@ -234,7 +234,7 @@ FULL = [
     'schedule={name="piecewise",steps=[7,90],factors=[1,0.1,0.01],warmup_error=0.8,warmup_factor=0.1}',
     'initialization={from_run="runs/first",from_layers=["c1","c3"]}',
     'train={epochs=3,batch_size=32,precision="mixed_bfloat16",steps_per_execution=7,xla=true,accumulation=4,'
-    'synchronized_batch_norm=true,checkpoint_seconds=0.1,max_bad_steps=3,monitor="loss",early_stopping=4,'
+    'checkpoint_seconds=0.1,max_bad_steps=3,monitor="loss",early_stopping=4,'
     'keep="best",strategy="multi_worker"}',
     "model.options.stochastic_depth=0.5",
 ]

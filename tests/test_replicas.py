@@ -41,6 +41,12 @@ def _run(folder, steps, devices, *more):
     return RunDirectory(kerasnets.train(recipe, folder / f"{steps}-{devices}-{len(more)}"))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _small():
+    with small_runs.registered():
+        yield
+
+
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """The runs on one device, by their steps."""
