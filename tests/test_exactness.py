@@ -72,7 +72,7 @@ def faults(tmp_path_factory):
     folder = tmp_path_factory.mktemp("disk")
     library = folder / "faulty_disk.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library, HERE / "faulty_disk.c", "-ldl"], check=True)
-    command = [sys.executable, "-W", "error::ResourceWarning", HERE / "faulty_disk.py", folder, "10"]
+    command = [sys.executable, "-W", "error::ResourceWarning", HERE / "faulty_disk.py", folder, "7"]
     environment = os.environ | {"LD_PRELOAD": str(library)}
     done = subprocess.run(command, env=environment, check=True, capture_output=True)
     assert b"Exception ignored" not in done.stderr

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import signal
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ import small_runs
 import tensorflow as tf
 
 import kerasnets
-from kerasnets.errors import FailureError
+from kerasnets.errors import FailureError, StoppedError
 from kerasnets.losses import example_loss
 from kerasnets.optimization import make_optimizer
 from kerasnets.recipe import load_recipe
@@ -18,6 +19,7 @@ from kerasnets.training.checkpoint import capture, read_checkpoint
 from kerasnets.training.divergence import find_cause
 from kerasnets.training.loop import DivergedError
 from kerasnets.training.objective import Objective
+from kerasnets.training.progress import Progress
 from kerasnets.training.recording import read_history
 from kerasnets.training.replicated_model import ReplicatedModel
 from kerasnets.training.run_directory import RunDirectory
@@ -261,6 +263,28 @@ def test_a_run_that_diverges_twice_ends_in_one_line(tmp_path, command, caplog):
         arrays, _ = read_checkpoint(path)
         assert all(np.isfinite(array).all() for array in arrays.values())
         assert arrays["step/bad_in_row"] == 0
+
+
+def test_what_a_signal_saved_amid_bad_steps_is_not_gone_back_to(tmp_path, caplog, monkeypatch):
+    overrides = [*DIVERGING, "optimizer.learning_rate=100.0", "train.batch_size=431", "train.epochs=40"]
+    recipe, run = load_recipe("lenet5-digits", overrides), RunDirectory(tmp_path / "run")
+
+    def stop_amid_bad_steps(self, epoch, logs=None):
+        if self.model.state.bad_in_row.numpy():
+            signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Progress, "on_epoch_end", stop_amid_bad_steps)
+        with pytest.raises(StoppedError):
+            kerasnets.train(recipe, run.path)
+    (before, _), amid = run.checkpointed()[-2:]
+    assert read_checkpoint(run.checkpoint(*amid))[0]["step/bad_in_row"] > 1
+    with pytest.raises(FailureError, match="at a lower rate too"):
+        kerasnets.train(recipe, run.path, resume=True)
+    assert sum("going back" in message for message in caplog.messages) == 1
+    arrays, state = read_checkpoint(run.checkpoint(before))
+    assert (state["rescued"], arrays["step/bad_in_row"]) == (True, 0)
+    assert amid not in run.checkpointed()
 
 
 def test_weights_that_overflow_in_the_last_step_are_no_result(tmp_path, caplog):
