@@ -8,14 +8,14 @@ import json
 import os
 import sys
 
-STEPS = 2
+STEPS = 8
 
 
 def measure(name, side, batch, optimizer):
     """Return the least peak of a few steps, in bytes, less what the process held before.
 
     The least, because the allocator counts whole chunks: a step's tensors may lie in larger ones that
-    earlier steps left.
+    earlier steps left; and on a busy machine the order of parallel branches is a poor one now and then.
     """
     import tensorflow as tf
 

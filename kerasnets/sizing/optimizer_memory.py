@@ -22,10 +22,10 @@ class OptimizerMemory:
 OPTIMIZERS = {
     "sgd": OptimizerMemory(0),
     "sgd_momentum": OptimizerMemory(1, ahead=1),
-    "adagrad": OptimizerMemory(1, update=1),
+    "adagrad": OptimizerMemory(1, update=2),
     "rmsprop": OptimizerMemory(1, ahead=1, update=1),
     "adadelta": OptimizerMemory(2, ahead=3, update=1),
-    "adam": OptimizerMemory(2, update=1),
+    "adam": OptimizerMemory(2, update=2),
     "adamw": OptimizerMemory(2, ahead=1, update=1),
     "adamax": OptimizerMemory(2, ahead=1, update=2),
     "nadam": OptimizerMemory(2, ahead=1, update=1),
