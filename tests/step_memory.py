@@ -8,7 +8,7 @@ import json
 import os
 import sys
 
-STEPS = 8
+STEPS = 5
 
 
 def measure(name, side, batch, optimizer):

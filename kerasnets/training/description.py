@@ -47,9 +47,10 @@ def describe(prepared, model, directory, position):
     recipe, dataset = prepared.recipe, prepared.dataset
     counts = ", ".join(f"{len(split):,} {name}" for name, split in dataset.splits.items())
     shape = "x".join(map(str, prepared.preprocessing.output_shape))
-    what = f"{len(dataset.classes)} targets" if dataset.numeric else f"{len(dataset.classes)} classes"
+    count = len(dataset.classes)
+    what = ("target" if count == 1 else "targets") if dataset.numeric else "classes"
     print(f"{recipe.name}: {model.name} on {shape}, {model.count_params():,} parameters")
-    print(f"images: {counts}; {what}")
+    print(f"images: {counts}; {count} {what}")
     print(f"run: {directory}; {prepared.steps_per_epoch} steps an epoch on {_devices(recipe, model)}")
     epoch, step = position
     if epoch or step:

@@ -59,6 +59,11 @@ def run_training(recipe, directory, resume, rescue=True):
             write_beginning(directory, prepared, strategy)
         try:
             _Run(prepared, strategy, model, network, directory, rescue).complete()
+        except DivergedError as diverged:
+            if not rescue:
+                raise
+            advice = "set a lower optimizer.learning_rate"
+            raise FailureError(f"{directory}: {diverged}; {advice}") from diverged
         except tf.errors.OpError as error:
             raise FailureError(f"{directory}: training stopped: {graph_cause(error)}") from error
 
