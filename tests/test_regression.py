@@ -271,7 +271,7 @@ def test_a_csv_file_of_numbers_is_trained_on(image_folder, tmp_path, command):
     arguments = [part for override in overrides for part in ("--set", override)]
     code, output, errors = command("train", "lenet5-digits", "--run", tmp_path / "run", *arguments)
     assert code == 0, errors
-    assert "1 target" in output
+    assert "; 1 target\n" in output
     assert "test mean absolute error" in output
     assert kerasnets.evaluate(tmp_path / "run")["targets"].target.tolist() == ["digit"]
     code, _, errors = command("preview", "lenet5-digits", "--to", tmp_path / "seen.png", *arguments)

@@ -62,8 +62,7 @@ def run_training(recipe, directory, resume, rescue=True):
         except DivergedError as diverged:
             if not rescue:
                 raise
-            advice = "set a lower optimizer.learning_rate"
-            raise FailureError(f"{directory}: {diverged}; {advice}") from diverged
+            raise FailureError(f"{directory}: {diverged}; set a lower optimizer.learning_rate") from diverged
         except tf.errors.OpError as error:
             raise FailureError(f"{directory}: training stopped: {graph_cause(error)}") from error
 
