@@ -167,6 +167,20 @@ def test_the_weight_the_layer_and_the_norm_are_named():
     huge = Objective(lambda labels, logits: 1e20 * _cross_entropy(labels, logits))
     model.objective = huge
     assert find_cause(model, batch) == "the norm of the gradient of fc4/bias, too large for float32"
+    model.objective = Objective(lambda labels, logits: 1e37 + _cross_entropy(labels, logits))
+    batch = (tf.repeat(batch[0], 4, axis=0), tf.repeat(batch[1], 4, axis=0))
+    assert find_cause(model, batch) == "the sum of the batch's losses, too large for float32"
+
+
+def test_a_norm_that_only_all_gradients_together_overflow_is_named():
+    model, (images, labels) = _model(), (tf.constant(array[0]) for array in _batches())
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(_cross_entropy(labels, model(images, training=False)))
+    norms = [tf.nn.l2_loss(gradient) for gradient in tape.gradient(loss, model.trainable_variables)]
+    size = math.sqrt(2**128) / math.sqrt((max(norms) + sum(norms)) / 2)
+    model.objective = Objective(lambda labels, logits: size * _cross_entropy(labels, logits))
+    said = "the norm of all gradients together, too large for float32"
+    assert find_cause(model, (images, labels)) == said
 
 
 def test_a_scaled_loss_trains_the_same():
@@ -285,6 +299,22 @@ def test_what_a_signal_saved_amid_bad_steps_is_not_gone_back_to(tmp_path, caplog
     arrays, state = read_checkpoint(run.checkpoint(before))
     assert (state["rescued"], arrays["step/bad_in_row"]) == (True, 0)
     assert amid not in run.checkpointed()
+
+
+def test_a_checkpoint_that_no_good_step_followed_is_not_gone_back_to(tmp_path, caplog):
+    """The last step of epoch 2 leaves weights that are finite, but too large for any further step."""
+    recipe = load_recipe("lenet5-digits", [
+        *DIVERGING, "train.batch_size=431", "train.epochs=8", "optimizer.learning_rate=1e-3",
+        "schedule.name=piecewise", "schedule.steps=[5, 6]", "schedule.factors=[1, 1e22, 1e-30]",
+    ])  # fmt: skip
+    run = RunDirectory(kerasnets.train(recipe, tmp_path / "run"))
+    (warning,) = [message for message in caplog.messages if "diverged" in message]
+    assert "diverged in epoch 6 at step 1: 10 steps in a row" in warning
+    assert "the sum of the batch's losses, too large for float32" in warning
+    history = read_history(run.history)
+    assert history.learning_rate[1] == pytest.approx(1e18)
+    assert history.skipped.tolist() == [0] * 8
+    assert run.finished
 
 
 def test_weights_that_overflow_in_the_last_step_are_no_result(tmp_path, caplog):

@@ -61,6 +61,8 @@ def _in_backward_pass(model, images, labels, weights):
     rows = _broken_rows(losses)
     if len(rows):
         return f"the losses of the images at {_listed(rows)} of the batch"
+    if not np.isfinite(tf.reduce_sum(losses)):
+        return "the sum of the batch's losses, too large for float32"
     gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
     # backwards: what is nearest to the loss breaks first
     for variable, gradient in reversed(list(zip(variables, gradients, strict=True))):
@@ -68,6 +70,8 @@ def _in_backward_pass(model, images, labels, weights):
             return f"the gradient of {variable.path}"
         if not np.isfinite(tf.nn.l2_loss(gradient)):
             return f"the norm of the gradient of {variable.path}, too large for float32"
+    if not np.isfinite(tf.linalg.global_norm(gradients) ** 2):
+        return "the norm of all gradients together, too large for float32"
     return "nothing in inference: what only the masks of dropout or the batch's own statistics make so large"
 
 

@@ -17,12 +17,13 @@ class DivergedError(FailureError):
 
     Attributes:
         epoch, step: the last of them, from 0; step within the epoch.
+        count: how many they are.
     """
 
-    def __init__(self, epoch, step, broken=""):
+    def __init__(self, epoch, step, count=0, broken=""):
         where = f" in epoch {epoch + 1} at step {step + 1}"
         super().__init__(f"training diverged{where}{f': {broken} is not finite' if broken else ''}")
-        self.epoch, self.step = epoch, step
+        self.epoch, self.step, self.count = epoch, step, count
 
 
 class Pace:
@@ -97,6 +98,7 @@ def _run_steps(model, iterator, epoch, first, steps_per_epoch, callbacks, listen
         )
         pace.took(done, time.monotonic() - started)
         step += done
-        if int(model.state.bad_in_row.numpy()) >= model.max_bad_steps:
-            raise DivergedError(epoch, step - 1)
+        bad = int(model.state.bad_in_row.numpy())
+        if bad >= model.max_bad_steps:
+            raise DivergedError(epoch, step - 1, bad)
         callbacks.on_train_batch_end(step - 1, model.results())

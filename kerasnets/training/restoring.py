@@ -8,14 +8,15 @@ from kerasnets.training.checkpoint import read_checkpoint, restore
 log = logging.getLogger("kerasnets")
 
 
-def take_up(model, directory, listeners, diverged=False):
+def take_up(model, directory, listeners, good=None):
     """Put the newest checkpoint's numbers and state back, or save a first one.
 
     Args:
         model: the compiled `ReplicatedModel`.
         directory: the `RunDirectory`.
         listeners: the `Listeners`.
-        diverged: remove what was saved amid bad steps, such as at an epoch's end, and go back to before them.
+        good: whether to go on from (epoch, step); the newest checkpoints where it says no are removed. The
+            oldest is always good enough.
 
     Returns:
         (epoch, step) to go on from: epochs done, and steps done of the next one.
@@ -23,7 +24,7 @@ def take_up(model, directory, listeners, diverged=False):
     Raises:
         UserError: there are checkpoints, but none is whole, or they are not this model's.
     """
-    found = _newest(directory, diverged) if model.hosts.chief else None
+    found = _newest(directory, good) if model.hosts.chief else None
     position = _agreed(model.hosts, found)
     if position is None:
         listeners.record.save_now()  # there is always one to go back to
@@ -42,7 +43,7 @@ def take_up_best(model, directory):
         restore(directory.best, model, read_checkpoint(directory.best)[0])
 
 
-def _newest(directory, diverged):
+def _newest(directory, good):
     """Return position, arrays and state of the newest checkpoint that is whole; None where there is none."""
     refusals, positions = [], directory.checkpointed()
     for position in reversed(positions):
@@ -52,7 +53,7 @@ def _newest(directory, diverged):
         except UserError as refusal:
             refusals.append(refusal)
             continue
-        if diverged and found[1]["step/bad_in_row"] and position != positions[0]:
+        if good and position != positions[0] and not good(*position):
             path.unlink()
             continue
         for refusal in refusals:

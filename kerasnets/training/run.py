@@ -149,10 +149,16 @@ class _Run:
             if self.listeners.record.rescued:
                 raise FailureError(f"{said}; at a lower rate too") from diverged
             log.warning("%s; going back to the last checkpoint, at %g times the rate", said, RESCUE)
-            position = take_up(self.model, self.directory, self.listeners, diverged=True)
+            position = take_up(self.model, self.directory, self.listeners, self._good_until(diverged))
             self.listeners.rescue(RESCUE)
             self.listeners.record.save_now()
             self._train(position)
+
+    def _good_until(self, diverged):
+        """Return which positions a good step came after: at others, weights too large may have been saved."""
+        steps = self.prepared.steps_per_epoch
+        first_bad = diverged.epoch * steps + diverged.step + 1 - diverged.count
+        return lambda epoch, step: epoch * steps + step < first_bad
 
     def _fit(self, position):
         train, prepared = self.recipe.train, self.prepared
@@ -180,7 +186,7 @@ class _Run:
             take_up_best(self.model, self.directory)
         broken = not_finite(capture(self.model))
         if broken:
-            raise DivergedError(record.epochs_done - 1, self.prepared.steps_per_epoch - 1, broken)
+            raise DivergedError(record.epochs_done - 1, self.prepared.steps_per_epoch - 1, broken=broken)
         steps = record.epochs_done * self.prepared.steps_per_epoch
         taken = steps - position[0] * self.prepared.steps_per_epoch - position[1]
         result = {
