@@ -197,6 +197,24 @@ def test_training_learns_the_numbers_and_says_how_well(fixture, power, centres, 
     assert json.loads((run / "dataset.json").read_text())["numeric"] is True
 
 
+def test_a_search_of_the_least_absolute_error(centres, tmp_path):
+    ranges = [
+        f"tune.parameters.optimizer.learning_rate.{end}={rate}" for end, rate in (("min", 1e-6), ("max", 0.1))
+    ]
+    asked = ("tune.objective=val_mean_absolute_error", "tune.epochs=1", "tune.tuner=random", *ranges)
+    table = kerasnets.tune(_recipe(centres, "mean_squared_error", *asked), trials=2, to=tmp_path / "search")
+    assert table.val_mean_absolute_error.is_monotonic_increasing
+    for run, error in zip(table.run, table.val_mean_absolute_error, strict=True):
+        assert pd.read_csv(f"{run}/history.csv").val_mean_absolute_error.iloc[-1] == error
+
+
+def test_a_search_is_told_what_numbers_can_be_judged_by(centres, tmp_path):
+    with pytest.raises(
+        UserError, match=r"objective: found 'val_accuracy', allowed: .*val_mean_absolute_error"
+    ):
+        kerasnets.tune(_recipe(centres, "mean_squared_error", "tune.epochs=1"), 1, tmp_path / "search")
+
+
 def test_evaluation_measures_each_target(l2_run, centres, command):
     test = _held_out(centres)
     errors = _values(l2_run, test.images) - test.labels

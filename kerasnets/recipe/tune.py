@@ -27,6 +27,6 @@ class Tune(Section):
     """What Keras Tuner searches: ranges by dotted recipe key."""
 
     tuner: Literal["random", "bayesian"] = "bayesian"
-    objective: Literal["val_accuracy", "val_loss"] = "val_accuracy"
+    objective: Literal["val_accuracy", "val_loss", "val_mean_absolute_error"] = "val_accuracy"
     epochs: Positive | None = None
     parameters: dict[str, Range] = {}
