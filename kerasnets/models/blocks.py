@@ -2,6 +2,7 @@
 
 from keras import layers
 
+from kerasnets.layers.convolution import Conv2D
 from kerasnets.layers.normalization import BatchNormalization
 
 
@@ -27,7 +28,7 @@ def convolution(x, filters, size, name, stride=1, padding="same", groups=1, bias
         padding = "valid"
         if height > 1 or width > 1:
             x = layers.ZeroPadding2D((height // 2, width // 2), name=f"{name}_pad")(x)
-    return layers.Conv2D(
+    return Conv2D(
         filters, (height, width), strides=stride, padding=padding, groups=groups,
         use_bias=bias, activation=activation, name=name,
     )(x)  # fmt: skip
