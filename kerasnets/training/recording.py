@@ -146,6 +146,10 @@ class RunRecord(keras.callbacks.Callback):
         for name, one in self._stateful.items():
             one.set_state(state["callbacks"][name])
 
+    def forget_best(self):
+        """Let the next epoch be the best so far, because the one that was is gone."""
+        self._patience.best = None
+
     @property
     def epochs_done(self):
         """Epochs recorded."""

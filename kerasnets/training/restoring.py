@@ -15,8 +15,8 @@ def take_up(model, directory, listeners, good=None):
         model: the compiled `ReplicatedModel`.
         directory: the `RunDirectory`.
         listeners: the `Listeners`.
-        good: whether to go on from (epoch, step); the newest checkpoints where it says no are removed. The
-            oldest is always good enough.
+        good: whether to go on from (epoch, step); the newest checkpoints where it says no are removed, and
+            the best with them if it is later than what is gone back to. The oldest is always good enough.
 
     Returns:
         (epoch, step) to go on from: epochs done, and steps done of the next one.
@@ -33,6 +33,8 @@ def take_up(model, directory, listeners, good=None):
     arrays, state = found[1:] if found else read_checkpoint(path)
     restore(path, model, arrays)
     listeners.resume(*position, state)
+    if good and model.hosts.chiefs(int(model.hosts.chief and _drop_later_best(directory, state))):
+        listeners.record.forget_best()
     model.hosts.agree(0)  # the chief writes there again only when all have read
     return position
 
@@ -41,6 +43,14 @@ def take_up_best(model, directory):
     """Give the model the numbers of the best epoch."""
     if directory.best.is_file():
         restore(directory.best, model, read_checkpoint(directory.best)[0])
+
+
+def _drop_later_best(directory, state):
+    """Remove the best checkpoint where it has more epochs behind it than `state`; return whether it had."""
+    later = directory.best.is_file() and len(read_checkpoint(directory.best)[1]["rows"]) > len(state["rows"])
+    if later:
+        directory.best.unlink()
+    return later
 
 
 def _newest(directory, good):
