@@ -4,10 +4,15 @@ import fcntl
 import json
 import os
 import re
+import shutil
+import stat
 from contextlib import contextmanager
 from pathlib import Path
 
 from kerasnets.errors import UserError
+
+TEMPORARY = re.compile(r"\.(?P<stem>.+)\.(?P<number>\d+)(?:-(?P<start>\d+))?\.tmp(?P<suffix>.*)")
+"""Names of what is being written: `.STEM.OWNER.tmp.SUFFIX`, see `temporary_path`."""
 
 
 @contextmanager
@@ -21,7 +26,7 @@ def whole_file(path):
         OSError: the disk is full or the folder cannot be written; nothing is left behind.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    temporary = temporary_path(path)
     try:
         yield temporary
         sync(temporary)
@@ -54,6 +59,55 @@ def sync(path):
         os.close(descriptor)
 
 
+def temporary_path(path):
+    """Return where this process writes what shall become `path`, a file or a folder: beside it, hidden.
+
+    The name says whose it is, so that `remove_leftovers` knows when nobody writes it any more.
+
+    Args:
+        path: where the file or folder shall appear.
+    """
+    path = Path(path)
+    return path.with_name(f".{path.stem}.{owner()}.tmp{path.suffix}")
+
+
+def final_name(name):
+    """Return the name that a temporary file or folder was to get; of any other, its own.
+
+    Args:
+        name: a name without folders.
+    """
+    found = TEMPORARY.fullmatch(name)
+    return found["stem"] + found["suffix"] if found else name
+
+
+def remove_leftovers(folder, recursive=False):
+    """Remove temporary files and folders (see `temporary_path`) of processes that are no more.
+
+    Args:
+        folder: where to look.
+        recursive: look in the folders below as well; links are not followed.
+    """
+    folder = Path(folder)
+    for leftover in list(folder.rglob(".*.tmp*") if recursive else folder.glob(".*.tmp*")):
+        named = TEMPORARY.fullmatch(leftover.name)
+        if not named or _alive(int(named["number"]), named["start"]):
+            continue
+        if leftover.is_dir() and not leftover.is_symlink():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
+
+
+def owner():
+    """Return who this process is: its number and, where the system tells it, when it started.
+
+    The number alone comes again: in a container it is always 1.
+    """
+    number, start = os.getpid(), _start(os.getpid())
+    return str(number) if start is None else f"{number}-{start}"
+
+
 @contextmanager
 def owned(folder):
     """Be the one process that writes `folder`, created if need be; the ownership dies with the process.
@@ -61,39 +115,62 @@ def owned(folder):
     What a killed owner left half-written is removed.
 
     Raises:
-        UserError: another process owns it.
+        UserError: another process owns it, or its `lock` is not a plain file.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / "lock", "a+", encoding="utf-8") as lock:
+    with _open_lock(folder / "lock") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lock.seek(0)
-            owner = lock.read().strip() or "unknown"
+            number = re.match(r"\d+", lock.read(20))
+            writer = f"process {number[0]}" if number else "another process"
             raise UserError(
-                f"{folder}: process {owner} is writing here; wait for it, or name another folder"
+                f"{folder}: {writer} is writing here; wait for it, or name another folder"
             ) from None
         lock.truncate(0)
-        lock.write(str(os.getpid()))
+        lock.write(owner())
         lock.flush()
-        _remove_leftovers(folder)
+        remove_leftovers(folder, recursive=True)
         yield
 
 
-def _remove_leftovers(folder):
-    """Remove temporary files of processes that are no more."""
-    for leftover in folder.rglob(".*.tmp*"):
-        named = re.search(r"\.(\d+)\.tmp", leftover.name)
-        if named and not _alive(int(named[1])):
-            leftover.unlink(missing_ok=True)
-
-
-def _alive(process):
+def _open_lock(path):
+    """Open a lock for reading and writing, created if need be, without following a link to another file."""
     try:
-        os.kill(process, 0)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    except OSError:
+        if path.is_symlink() or path.is_dir():
+            raise _no_lock(path) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _no_lock(path)
+    return open(descriptor, "r+", encoding="utf-8", errors="replace")
+
+
+def _no_lock(path):
+    kind = "a link" if path.is_symlink() else "a folder" if path.is_dir() else "no plain file"
+    return UserError(f"{path}: found {kind}, allowed: the file by which kerasnets owns the folder; remove it")
+
+
+def _alive(number, start):
+    """Return whether the process of this number runs, and is the one that started then, if that is known."""
+    try:
+        os.kill(number, 0)
     except ProcessLookupError:
         return False
     except (PermissionError, OverflowError):
         pass
-    return True
+    now = _start(number)
+    return start is None or now is None or int(start) == now
+
+
+def _start(number):
+    """Return when a process started, in clock ticks since the machine did (proc(5), field 22), or None."""
+    try:
+        line = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # no Linux, or no such process
+        return None
+    # the second field is the program's name in parentheses, which may itself hold spaces and parentheses
+    return int(line.rpartition(")")[2].split()[22 - 3])

@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-import re
 from dataclasses import dataclass
 
 import numpy as np
 
 from kerasnets.data.manifest import INDEX_FILE, MANIFEST, PLAN
 from kerasnets.errors import UserError
+from kerasnets.files import TEMPORARY
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def refuse_anything_else(folder, plan, files):
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: found a file, allowed: a folder to pack into")
     names = {entry.name for entry in folder.iterdir()} if folder.is_dir() else set()
-    names = {name for name in names - {"lock"} if not re.fullmatch(r"\..+\.\d+\.tmp\..+", name)}
+    names = {name for name in names - {"lock"} if not TEMPORARY.fullmatch(name)}
     ours = {PLAN, INDEX_FILE, MANIFEST, *files} if PLAN in names else set()
     if PLAN in names and _read(folder / PLAN) != plan:
         raise UserError(

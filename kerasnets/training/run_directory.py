@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from kerasnets.errors import UserError
-from kerasnets.files import owned
+from kerasnets.files import final_name, owned
 from kerasnets.recipe import load_recipe
 
 KEPT_CHECKPOINTS = 2
@@ -126,9 +126,8 @@ class RunDirectory:
 
 
 def _of_a_beginning(entry):
-    name = re.sub(r"^\.(.+)\.\d+\.tmp(\.\w+)$", r"\1\2", entry.name)  # half-written
     empty = not (entry.is_dir() and any(entry.iterdir()))
-    return name in (*BEGINNING, "recipe.toml") and empty
+    return final_name(entry.name) in (*BEGINNING, "recipe.toml") and empty
 
 
 def _check_same(kept, given, directory):
