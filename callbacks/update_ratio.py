@@ -7,6 +7,7 @@ import numpy as np
 
 from kerasnets.callbacks.cadence import CadencedCallback
 from kerasnets.callbacks.diagnostics_log import as_log
+from kerasnets.callbacks.layer_paths import trainable_weights
 
 log = logging.getLogger("kerasnets")
 
@@ -15,33 +16,35 @@ BAND = (3e-5, 3e-2)
 """A factor of thirty about 1e-3: the first steps of a sound run may well move ten times as far."""
 
 
-def layers_with_weights(model):
-    """Return the layers of `model`, nested models opened, that have trainable weights."""
-    found = []
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            found += layers_with_weights(layer)
-        elif layer.trainable_weights:
-            found.append(layer)
-    return found
+AT_ONCE = 2**20
+"""Numbers of a weight that are squared in float64 at a time."""
 
 
 def update_ratio(before, after):
     """Return ‖after - before‖ / ‖before‖ over all arrays of a layer together.
 
     Args:
-        before, after: lists of arrays, the layer's trainable weights.
+        before, after: iterables of arrays, the layer's trainable weights; `before` a list.
 
     Returns:
         A float; infinite where weights that were all zero have moved, 0 where they have not.
     """
-    moved = np.sqrt(
-        sum(np.sum(np.square(a.astype("float64") - b)) for a, b in zip(after, before, strict=True))
-    )
-    size = np.sqrt(sum(np.sum(np.square(b.astype("float64"))) for b in before))
+    moved = np.sqrt(sum(_squared_distance(a, b) for a, b in zip(after, before, strict=True)))
+    size = np.sqrt(sum(_squared_distance(array) for array in before))
     if size == 0:
         return float("inf") if moved else 0.0
     return float(moved / size)
+
+
+def _squared_distance(array, other=None):
+    """Return ‖array - other‖², or ‖array‖², in float64, with no second array as large."""
+    array, total = array.reshape(-1), 0.0
+    for start in range(0, array.size, AT_ONCE):
+        part = array[start : start + AT_ONCE].astype("float64")
+        if other is not None:
+            part -= other.reshape(-1)[start : start + AT_ONCE]
+        total += float(part @ part)
+    return total
 
 
 class UpdateRatio(CadencedCallback):
@@ -51,13 +54,14 @@ class UpdateRatio(CadencedCallback):
     Part 3", ratio of weights to updates). A warning line names a layer when it leaves the band. A schedule
     that lowers the rate is meant to lower the ratio: the low side is judged at the highest rate so far.
 
+    Layers of nested models are measured each for itself, `backbone/conv1` by name; what is frozen is not
+    measured. A model that runs several steps an execution hides single steps: one line says so, and training
+    goes on unmeasured.
+
     Args:
         log: a `DiagnosticsLog`, or the path of a new one.
         every: steps from one measurement to the next.
         band: (low, high), the ratios taken for healthy.
-
-    Raises:
-        ValueError: the model runs several steps an execution, so that single steps cannot be seen.
 
     Example:
         >>> model.fit(x, y, callbacks=[UpdateRatio("diagnostics.csv", every=50)])
@@ -68,20 +72,28 @@ class UpdateRatio(CadencedCallback):
         self.log = as_log(log)
         self.band = band
         self._before = None
+        self._measurable = True
         self._outside = {}
         self._highest_rate = 0.0
 
     def on_train_begin(self, logs=None):
         """Check that single steps can be measured."""
         super().on_train_begin(logs)
-        if self.model.steps_per_execution != 1:
-            raise ValueError("UpdateRatio measures single steps: compile with steps_per_execution=1")
+        self._measurable = self.model.steps_per_execution == 1
+        if not self._measurable:
+            log.warning(
+                "update ratios are left out: single steps only: found steps_per_execution=%d, allowed: 1",
+                self.model.steps_per_execution,
+            )
 
     def on_train_batch_begin(self, batch, logs=None):
         """Keep the weights of a step that is to be measured."""
         super().on_train_batch_begin(batch, logs)
-        if self.due():
-            self._before = {layer.name: _weights(layer) for layer in layers_with_weights(self.model)}
+        if self.due() and self._measurable:
+            self._before = {
+                path: [np.array(_array(weight)) for weight in weights]
+                for path, weights in trainable_weights(self.model).items()
+            }
 
     def on_train_batch_end(self, batch, logs=None):
         """Record the ratios of the step."""
@@ -91,10 +103,12 @@ class UpdateRatio(CadencedCallback):
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self._highest_rate = max(rate, self._highest_rate)
         slowed = rate / self._highest_rate if self._highest_rate else 1.0
-        for layer in layers_with_weights(self.model):
-            ratio = update_ratio(self._before[layer.name], _weights(layer))
-            self.log.record(self.step, self.epoch, layer.name, QUANTITY, ratio)
-            self._watch(layer.name, ratio, self.band[0] * slowed, self.band[1])
+        for path, weights in trainable_weights(self.model).items():
+            if path not in self._before:  # set free meanwhile
+                continue
+            ratio = update_ratio(self._before[path], map(_array, weights))
+            self.log.record(self.step, self.epoch, path, QUANTITY, ratio)
+            self._watch(path, ratio, self.band[0] * slowed, self.band[1])
         self._before = None
 
     def on_epoch_end(self, epoch, logs=None):
@@ -129,5 +143,5 @@ class UpdateRatio(CadencedCallback):
         self._outside[layer] = outside
 
 
-def _weights(layer):
-    return [np.array(keras.ops.convert_to_numpy(variable)) for variable in layer.trainable_weights]
+def _array(variable):
+    return keras.ops.convert_to_numpy(variable)

@@ -1,6 +1,11 @@
 """Diagnostics in anybody's fit, against numbers worked out in NumPy."""
 
 import copy
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -8,8 +13,9 @@ import pandas as pd
 import pytest
 
 from kerasnets.callbacks import ActivationStats, DiagnosticsLog, UpdateRatio
-from kerasnets.callbacks.activation_stats import QUANTITIES
+from kerasnets.callbacks.activation_stats import QUANTITIES, probe_moments
 from kerasnets.callbacks.diagnostics_log import COLUMNS, read_diagnostics
+from kerasnets.callbacks.moments import Moments
 
 RATE = 0.05
 
@@ -161,22 +167,113 @@ def test_weights_that_start_at_zero_give_infinity_or_nothing():
     assert log.frame().value.tolist() == [np.inf, 0.0]
 
 
-def test_what_cannot_be_measured_is_refused(problem):
+def test_what_cannot_be_measured_is_said_in_a_line_and_training_goes_on(problem, tmp_path, caplog):
     model, x, y = problem
     with pytest.raises(ValueError, match="every is 0"):
         UpdateRatio("d.csv", every=0)
     model.compile(optimizer="sgd", loss="mse", steps_per_execution=2)
-    with pytest.raises(ValueError, match=r"single steps|must be 1"):  # Keras itself refuses it on PyTorch
-        model.fit(x, y, verbose=0, callbacks=[UpdateRatio("d.csv")])
+    log = DiagnosticsLog(tmp_path / "d.csv")
+    model.fit(x, y, batch_size=10, verbose=0, callbacks=[UpdateRatio(log), ActivationStats(log, x[:, :3])])
+    ratios, statistics = caplog.messages
+    assert "single steps only: found steps_per_execution=2, allowed: 1" in ratios
+    assert statistics.startswith("activation statistics cannot be measured, and are left out: ")
+    assert "\n" not in statistics
+    assert int(model.optimizer.iterations.numpy()) == 4
 
+
+def test_a_subclassed_model_is_measured_too(tmp_path):
     class Subclassed(keras.Model):
-        def call(self, inputs):
-            return inputs
+        def __init__(self):
+            super().__init__()
+            self.dense, self.unused = keras.layers.Dense(2, name="dense"), keras.layers.ReLU(name="unused")
+            self.shift = self.add_weight(shape=(2,), initializer="ones", name="shift")
 
-    free = Subclassed()
-    free.compile(optimizer="sgd", loss="mse")
-    with pytest.raises(ValueError, match="functional or sequential"):
-        free.fit(x, x, verbose=0, callbacks=[ActivationStats("d.csv", x)])
+        def call(self, inputs):
+            return self.dense(inputs) + self.shift
+
+    x, model = np.ones((4, 3), "float32"), Subclassed()
+    model.compile(optimizer="sgd", loss="mse")
+    log = DiagnosticsLog(tmp_path / "d.csv")
+    model.fit(x, x[:, :2], verbose=0, callbacks=[UpdateRatio(log), ActivationStats(log, x)])
+    layers = log.frame().groupby("quantity").layer.unique().map(list)
+    assert layers["update_ratio"] == ["dense", model.name]
+    assert layers["activation_mean"] == ["dense"]
+
+
+def test_statistics_in_parts_are_numpys_in_float64(monkeypatch, tmp_path):
+    """Parts of seven examples, a mean a thousand times the deviation, exact zeros."""
+    values = np.random.default_rng(0).normal(1000, 1, (40, 5)).astype("float32")
+    values[::3, 1] = 0
+    values[:, 2:] /= 1000
+    inputs = keras.Input((5,))
+    half = keras.layers.Activation("linear", name="half", dtype="float16")(inputs)
+    model = keras.Model(inputs, keras.layers.Activation("linear", name="same", dtype="float32")(half))
+    assert probe_moments(model, values)["same"].count == 200
+    monkeypatch.setattr("kerasnets.callbacks.activation_stats.AT_ONCE", 7 * 5 * (2 + 4 + 4))
+    found = probe_moments(model, values)
+    right = values.astype("float16").astype("float64")
+    for name in ("half", "same"):
+        moments = found[name]
+        assert moments.count == right.size
+        assert moments.zeros == (right == 0).sum() > 0
+        np.testing.assert_allclose([moments.mean, moments.variance], [right.mean(), right.var()], rtol=1e-6)
+    narrow = np.full((40, 5), 4096, "float32") + np.random.default_rng(1).normal(0, 0.01, (40, 5))
+    narrow = narrow.astype("float32")
+    parts = sum(map(Moments.of, map(keras.ops.convert_to_tensor, np.array_split(narrow, 6))), start=Moments())
+    assert parts.variance == pytest.approx(narrow.astype("float64").var(), rel=1e-4)
+
+
+PROBED = """
+import sys
+import keras
+import numpy as np
+from kerasnets.benchmarking.measuring import resident_bytes
+from kerasnets.callbacks import ActivationStats
+
+images = x = keras.Input((64, 64, 8))
+for number in range(12):
+    x = keras.layers.Conv2D(32, 1, activation="relu", name=f"conv{number}")(x)
+model = keras.Model(images, keras.layers.GlobalAveragePooling2D()(x))
+model.compile("sgd", "mse")
+probe = np.random.default_rng(0).normal(size=(256, 64, 64, 8)).astype("float32")
+statistics = ActivationStats("unused.csv", probe)
+statistics.set_model(model)
+model(probe[:1])
+before = resident_bytes()[1]
+statistics.on_train_begin()
+print((resident_bytes()[1] - before) / 2**20)
+"""
+
+
+def test_a_large_probe_takes_little_memory(tmp_path):
+    """All outputs of its 256 images take 1.5 GiB, in float64 as much again for each layer in turn."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBED], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert float(done.stdout) < 700
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_transfer_models_are_measured_layer_by_layer(backend, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed (extra: backends)")
+    program = Path(__file__).with_name("transfer_model.py")
+    done = subprocess.run(
+        [sys.executable, program, tmp_path / "d.csv"],
+        env=os.environ | {"KERAS_BACKEND": backend}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "Warning" not in done.stderr
+    rows = read_diagnostics(tmp_path / "d.csv")
+    right = pd.read_csv(tmp_path / "d-by-hand.csv")
+    assert set(rows[rows.quantity == "update_ratio"].layer) == {"tower/conv1", "tower/head/dense", "classes"}
+    first = rows[(rows.step == 0) & rows.quantity.isin(QUANTITIES)]
+    found = first.pivot(index="layer", columns="quantity", values="value")
+    assert set(found.index) == {
+        *("backbone/conv1", "backbone/head/dense", "tower/conv1", "tower/head/dense", "classes"),
+    }
+    right = right.set_index("layer").loc[found.index, list(QUANTITIES)]
+    np.testing.assert_allclose(found[list(QUANTITIES)], right, rtol=1e-4, atol=1e-6)
 
 
 def test_log_goes_on_after_a_step_exactly_and_can_be_copied(tmp_path):
