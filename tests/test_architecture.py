@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 RANKS = [
-    {"kerasnets.errors", "kerasnets.files", "kerasnets.arrays", "kerasnets.runtime"},
+    {"kerasnets.errors", "kerasnets.files", "kerasnets.arrays", "kerasnets.memory", "kerasnets.runtime"},
     {"kerasnets.recipe", "kerasnets.recipes"},
     {"kerasnets.data"},
     {"kerasnets.layers"},

@@ -281,7 +281,7 @@ def test_keeping_images_decoded_changes_nothing(photos, preprocessing, tmp_path,
 
 def test_what_does_not_fit_is_not_kept_or_refused(photos, preprocessing, monkeypatch):
     assert keep_decoded(photos.train, preprocessing, "auto", 58 * SIZE * SIZE * 3 - 1, Reading()) is None
-    monkeypatch.setattr("kerasnets.data.decoded._available_memory", lambda: 1000)
+    monkeypatch.setattr("kerasnets.data.decoded.available_memory", lambda: 1000)
     with pytest.raises(UserError, match=r'data.cache: .* memory has 0.00; allowed: data.cache = "disk"'):
         keep_decoded(photos.train, preprocessing, "memory", 0, Reading())
 

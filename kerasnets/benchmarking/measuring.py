@@ -64,15 +64,6 @@ def resident_bytes():
     return peak, peak
 
 
-def available_bytes():
-    """Return how much memory a process of this machine can still get."""
-    known = Path("/proc/meminfo")
-    if known.is_file():
-        lines = dict(line.split(":", 1) for line in known.read_text().splitlines())
-        return int(lines["MemAvailable"].split()[0]) * 1024
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
 def processor():
     """Return the CPU as {"kind", "name", "count"}: how many of its cores this process may use."""
     known = Path("/proc/cpuinfo")

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import keras
 
-from kerasnets.benchmarking.measuring import available_bytes
 from kerasnets.data.image_shapes import prepared_images
 from kerasnets.errors import UserError
+from kerasnets.memory import available_memory
 from kerasnets.sizing.layers import multiply_accumulates, parameter_count, shapes_only
 from kerasnets.sizing.memory import training_memory
 from kerasnets.sizing.optimizer_memory import optimizer_memory
@@ -47,7 +47,7 @@ def network_sizes(case, device):
     held = optimizer_memory(**case.recipe.optimizer.model_dump())
     parts = case.recipe.train.accumulation if case.backend == "tensorflow" else 1
     needed = training_memory(network, case.batch // parts, held, case.precision)["peak"]
-    available = available_bytes()
+    available = available_memory()
     if device["kind"] == "cpu" and needed > available:
         raise UserError(
             f"--batch {case.batch}: a training step of {case.name} takes about {needed / 2**30:,.1f} GiB, "

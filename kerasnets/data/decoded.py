@@ -3,9 +3,7 @@
 import hashlib
 import json
 import math
-import re
 import shutil
-from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +12,7 @@ from kerasnets.data.statistics import fingerprint
 from kerasnets.data.storage import cache_folder
 from kerasnets.errors import UserError
 from kerasnets.files import whole_file
+from kerasnets.memory import available_memory
 
 GIB = 2**30
 
@@ -42,8 +41,8 @@ def keep_decoded(split, preprocessing, cache, limit, reading):
         return None
     if cache == "disk":
         return _on_disk(split, preprocessing, size, reading)
-    available = _available_memory()
-    if available is not None and size > available:
+    available = available_memory()
+    if size > available:
         raise UserError(_too_large("memory", size, available, 'data.cache = "disk" or "none"'))
     decoded = np.empty((len(split), *preprocessing.output_shape), "uint8")
     _fill(decoded, split, preprocessing, reading)
@@ -72,13 +71,6 @@ def _fill(decoded, split, preprocessing, reading):
     for batch in spatial_batches(split, preprocessing, reading):
         decoded[first : first + len(batch)] = batch
         first += len(batch)
-
-
-def _available_memory():
-    """Return the bytes that Linux says may be taken without swapping, or None elsewhere."""
-    meminfo = Path("/proc/meminfo")
-    found = re.search(r"MemAvailable:\s+(\d+) kB", meminfo.read_text()) if meminfo.is_file() else None
-    return int(found[1]) * 1024 if found else None
 
 
 def _too_large(place, size, room, instead):
