@@ -225,7 +225,7 @@ def test_folder_mistakes_name_the_path(image_folder, tmp_path):
     assert f"{image_folder / 'digit9'}: empty_class: no images" in refusal()
     with pytest.raises(UserError, match="no such folder"):
         load_dataset("folder", str(tmp_path / "nowhere"))
-    with pytest.raises(UserError, match="found class folders with images: none; allowed: two or more"):
+    with pytest.raises(UserError, match="digit0: found 20 images, but no class folders; allowed: PATH/CLASS"):
         load_dataset("folder", str(image_folder / "digit0"))
 
 

@@ -47,6 +47,8 @@ class Dataset:
         train, validation, test: `Split`s; the last two may be None.
         findings: `kerasnets.data.audit.kinds.Finding`s of the source itself: what it met while it listed its
             images.
+        notes: lines that say how the source was read, where that is not plain.
+        drawn: names of the splits that the source does not bring, drawn from its training images.
     """
 
     classes: tuple
@@ -55,6 +57,8 @@ class Dataset:
     validation: Split | None = None
     test: Split | None = None
     findings: tuple = ()
+    notes: tuple = ()
+    drawn: tuple = ()
 
     @property
     def splits(self):

@@ -1,4 +1,4 @@
-"""A folder of images: one folder a class, with or without train, val and test above them."""
+"""A folder of images: one folder a class, with or without folders of splits above them."""
 
 import os
 from dataclasses import replace
@@ -7,40 +7,40 @@ from pathlib import Path
 import numpy as np
 
 from kerasnets.data.audit.entries import leads_upwards, listed, unusable
-from kerasnets.data.audit.kinds import Finding
+from kerasnets.data.audit.kinds import Finding, shown
 from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.encoded import EncodedImages
+from kerasnets.data.folder_layout import ALLOWED, find_layout, folders_below
+from kerasnets.data.formats import is_image_name
 from kerasnets.errors import UserError
-
-SPLITS = {"train": ("train",), "validation": ("val", "validation"), "test": ("test",)}
 
 
 def read_folder(path, channels):
-    """List PATH/CLASS/image files, or PATH/{train,val,test}/CLASS/image files. No image is opened.
+    """List the images of a folder of class folders, or of such folders for splits. No image is opened.
 
-    Links are followed, but none that leads upwards. What cannot be an image, or lies where none belongs, is
-    left out and becomes a finding of the dataset: an audit says it, or refuses it.
+    `kerasnets.data.folder_layout` says which layouts are known. Images in folders within a class folder
+    belong to the class, unless images lie in the class folder itself. Links are followed, but none that leads
+    upwards. What cannot be an image, or lies where none belongs, is left out and becomes a finding of the
+    dataset: an audit says it, or refuses it.
 
     Args:
         path: the folder.
         channels: 1 (grayscale) or 3 (RGB), what images are decoded to.
 
     Raises:
-        UserError: no such folder, or fewer than two classes that have images.
+        UserError: no such folder, a layout that can be read in several ways or in none, or fewer than two
+            classes that have images.
     """
     root = Path(path)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder")
-    findings = []
-    folders = _split_folders(root, findings)
-    listings = {split: _list_classes(folder, split, findings) for split, folder in folders.items()}
+    layout = find_layout(root)
+    folders, findings, nested = layout.folders, _strays(layout.between), []
+    listings = {split: _list_classes(folder, split, findings, nested) for split, folder in folders.items()}
     names = sorted({name for listing in listings.values() for name in listing}, key=os.fsencode)
     full = [name for name in names if any(listing.get(name) for listing in listings.values())]
     if len(full) < 2:
-        found = ", ".join(map(_class_name, full)) or "none"
-        raise UserError(
-            f"{folders['train']}: found class folders with images: {found}; allowed: two or more, one a class"
-        )
+        raise UserError(f"{folders['train']}: found {_few(names, full)}; {ALLOWED}, for two classes or more")
     for name in names:
         if name not in full:
             place = next(folders[split] for split, listing in listings.items() if name in listing)
@@ -49,48 +49,68 @@ def read_folder(path, channels):
             )
     splits = {split: _split(listing, names) for split, listing in listings.items()}
     classes = tuple(map(_class_name, names))
-    return Dataset(classes, (None, None, channels), **splits, findings=tuple(findings))
+    notes = (*layout.notes, *_said_of_nested(root, nested))
+    return Dataset(classes, (None, None, channels), **splits, findings=tuple(findings), notes=notes)
 
 
-def _split_folders(root, findings):
-    """Return the folder of each split there is; a folder without "train" holds the classes itself."""
-    folders = {}
-    for split, names in SPLITS.items():
-        there = [root / name for name in names if (root / name).is_dir()]
-        folders |= {split: there[0]} if there else {}
-    if "train" not in folders:
-        return {"train": root}
-    names, hidden = listed(root)
-    findings += hidden
-    findings += [_stray(root / name) for name in names if root / name not in folders.values()]
-    return folders
+def _few(names, full):
+    """Say which class folders there are, of fewer than two that have images."""
+    if full:
+        return f"images of one class alone, {shown(_class_name(full[0]))}"
+    if not names:
+        return "no class folders"
+    return (
+        f"no images in its folders {shown(', '.join(map(_class_name, names[:3])))}{', …' * (len(names) > 3)}"
+    )
 
 
-def _list_classes(folder, split, findings):
-    """Return a dict of class folder to the paths of its images."""
+def _said_of_nested(root, nested):
+    if not nested:
+        return ()
+    first = os.path.relpath(nested[0], root)
+    folders = f"{len(nested):,} folders, first {first}" if len(nested) > 1 else first
+    return (shown(f"{root}: images in folders within a class folder belong to the class: {folders}"),)
+
+
+def _strays(between):
+    """Return the findings on what lies beside the folders that lead to the class folders."""
+    findings = []
+    for folder, leading in between.items():
+        names, hidden = listed(folder)
+        findings += hidden
+        findings += [_stray(folder / name) for name in names if name not in leading]
+    return findings
+
+
+def _list_classes(folder, split, findings, nested):
+    """Return a dict of class folder to the paths of its images; append folders within them to `nested`."""
     names, hidden = listed(folder)
     findings += hidden
     listing = {}
     for name in names:
         path = folder / name
         if path.is_dir() and not leads_upwards(path):
-            listing[name] = _list_images(path, split, findings)
+            listing[name] = _list_images(path, split, findings, nested)
         else:
             findings.append(_stray(path))
     return listing
 
 
-def _list_images(folder, split, findings):
-    names, hidden = listed(folder)
-    place = {"split": split, "class_name": _class_name(folder.name)}
-    findings += [replace(finding, **place) for finding in hidden]
-    images = []
-    for path in (str(folder / name) for name in names):
-        problem = unusable(path)
-        if problem:
-            findings.append(Finding(problem[0], path, problem[1], **place))
-        else:
-            images.append(path)
+def _list_images(folder, split, findings, nested):
+    names, _ = listed(folder)
+    within = [] if any(map(is_image_name, names)) else folders_below(folder)
+    nested += within
+    leading = {str(path) for inner in within for path in (inner, *inner.parents)}
+    place, images = {"split": split, "class_name": _class_name(folder.name)}, []
+    for inner in (folder, *within):
+        names, hidden = listed(inner)
+        findings += [replace(finding, **place) for finding in hidden]
+        for path in (str(inner / name) for name in names):
+            problem = None if path in leading else unusable(path)
+            if problem:
+                findings.append(Finding(problem[0], path, problem[1], **place))
+            elif path not in leading:
+                images.append(path)
     return images
 
 

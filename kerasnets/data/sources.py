@@ -1,5 +1,7 @@
 """Where images come from. `load_dataset` is the way in; each source is one function below it."""
 
+from dataclasses import replace
+
 from kerasnets.data.audit.auditing import audit
 from kerasnets.data.audit.kinds import MAX_PIXELS
 from kerasnets.data.csv_file import read_csv
@@ -42,7 +44,8 @@ def load_dataset(source, path=None, channels=None, validation=0.1, test=0.2, see
     if said:
         said(found)
     found.check()
-    return hold_out(dataset, path or source, validation, test, seed)
+    held = hold_out(dataset, path or source, validation, test, seed)
+    return replace(held, drawn=tuple(name for name in held.splits if name not in dataset.splits))
 
 
 def read_source(source, path=None, channels=None, workers=2):

@@ -50,7 +50,8 @@ def describe(prepared, model, directory, position):
     count = len(dataset.classes)
     what = ("target" if count == 1 else "targets") if dataset.numeric else "classes"
     print(f"{recipe.name}: {model.name} on {shape}, {model.count_params():,} parameters")
-    print(f"images: {counts}; {count} {what}")
+    drawn = f" ({' and '.join(dataset.drawn)} drawn from train)" if dataset.drawn else ""
+    print(f"images: {counts}{drawn}; {count} {what}")
     print(f"run: {directory}; {prepared.steps_per_epoch} steps an epoch on {_devices(recipe, model)}")
     epoch, step = position
     if epoch or step:

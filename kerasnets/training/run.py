@@ -96,7 +96,7 @@ def _check_monitors(recipe, dataset):
 
 
 def _say_audit(audit):
-    if len(audit.table) or audit.inspected:
+    if len(audit.table) or audit.inspected or audit.notes:
         print(audit.text())
 
 

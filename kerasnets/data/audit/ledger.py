@@ -112,7 +112,7 @@ class Ledger:
             None if member is None else (self.dataset.splits[member.split].images, member.index)
             for *_, member in rows
         )
-        return Audit(table, images, inspected, self._left, pictures)
+        return Audit(table, images, inspected, self._left, pictures, self.dataset.notes)
 
 
 def _of_classes(split, kept):

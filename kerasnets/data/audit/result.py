@@ -20,6 +20,7 @@ class Audit:
         inspected: how many encoded images were inspected now, the others known from an audit before.
         left: mapping of split to the images that are left.
         pictures: for each row (images, index), where its image lies, or None.
+        notes: lines that say how the source was read.
     """
 
     table: pd.DataFrame
@@ -27,6 +28,7 @@ class Audit:
     inspected: int
     left: dict
     pictures: tuple
+    notes: tuple = ()
 
     def counts(self):
         """Return the table of kind, policy and the number of findings."""
@@ -38,9 +40,9 @@ class Audit:
         return counts[[kind for kind in KINDS if kind in counts.columns]]
 
     def text(self):
-        """Return lines that say how many of each kind, what was done, and which is the first."""
+        """Return lines: how the source was read; of each kind how many, what was done, and the first."""
         new = f", {self.inspected:,} of them for the first time" if self.inspected else ""
-        lines = [f"{self.images:,} images audited{new}"]
+        lines = [f"{self.images:,} images audited{new}", *self.notes]
         for (kind, policy), rows in self.table.groupby(["kind", "policy"], sort=False):
             first = f"{_where(rows.iloc[0])}: {rows.iloc[0]['detail']}"
             lines.append(
