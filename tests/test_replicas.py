@@ -66,7 +66,7 @@ def _check(steps, run, alone):
     statistics = [name for name in expected if "/moving_" in name]
     weights = [name for name in expected if name.startswith("model/") and name not in statistics]
     averages = [name for name in expected if name.endswith("_average") and name.startswith("optimizer/")]
-    assert (len(statistics), len(weights), len(averages)) == (4, 10, 10)
+    assert (len(statistics), len(weights), len(averages)) == (4, 10, 14)
     for group in (statistics, weights, averages):
         right = np.concatenate([expected[name].ravel() for name in group])
         found = np.concatenate([arrays[name].ravel() for name in group])

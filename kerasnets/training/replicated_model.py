@@ -1,12 +1,13 @@
 """The model that `fit` trains: one global batch, shared by any number of replicas, gives one answer."""
 
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 import keras
 import tensorflow as tf
 
 from kerasnets.training.hosts import Hosts, dealt
 from kerasnets.training.loop import run_epochs
+from kerasnets.training.moving_averages import MovingAverages, moving_statistics
 from kerasnets.training.step import Step
 from kerasnets.training.step_state import StepState
 
@@ -35,15 +36,24 @@ class ReplicatedModel(keras.Model):
         objective: the same.
         state: the `StepState`.
         hosts: the `Hosts` that train together.
+        averages: once compiled, the `MovingAverages`; None where the optimizer keeps none.
     """
 
     def __init__(self, network, objective, accumulation=1, xla=False, scaled=False, max_bad_steps=10, seed=0):
         super().__init__(inputs=network.inputs, outputs=network.outputs, name=network.name)
         self.objective, self.state = objective, StepState()
         self.hosts = Hosts(tf.distribute.get_strategy())
+        self.averages = None
         self.max_bad_steps = max_bad_steps
         self._strategy = tf.distribute.get_strategy()
         self._step = Step(self, objective, self.state, accumulation, xla, scaled, seed)
+
+    def compile(self, optimizer, **options):
+        """Take a built optimizer, which also keeps the averages of the statistics if it averages weights."""
+        super().compile(optimizer=optimizer, **options)
+        if optimizer.use_ema:
+            weights = self.trainable_variables
+            self.averages = MovingAverages(optimizer, weights, moving_statistics(self))
 
     def fit(self, x, epochs=1, *, steps_per_epoch, initial_epoch=0, initial_step=0, validation_data=None,
             callbacks=(), rate=None, steps_per_execution="auto"):  # fmt: skip
@@ -92,21 +102,9 @@ class ReplicatedModel(keras.Model):
             callbacks.on_test_end(results)
         return results
 
-    @contextmanager
     def averaged(self):
-        """Have the moving averages of the weights in their place, where the optimizer keeps such."""
-        if not self.optimizer.use_ema:
-            yield
-            return
-        weights = self.trainable_variables
-        kept = [variable.numpy() for variable in weights]
-        for variable, average in zip(weights, self.optimizer._model_variables_moving_average, strict=True):
-            variable.assign(average)
-        try:
-            yield
-        finally:
-            for variable, value in zip(weights, kept, strict=True):
-                variable.assign(value)
+        """Return a context that has the moving averages in place, where the optimizer keeps such."""
+        return self.averages.in_place() if self.averages else nullcontext()
 
     def results(self):
         """Return loss and measure of the epoch so far, and how many of its steps were skipped, by name."""

@@ -8,6 +8,7 @@ each replica     L2 added, clipped and applied by the optimizer; or skipped, as 
 import keras
 import tensorflow as tf
 
+from kerasnets.training.moving_averages import moving_statistics
 from kerasnets.training.seeding import dropout_seeds
 
 
@@ -120,6 +121,8 @@ class Step:
         if moved:
             self._assign_statistics(moved)
         self._model.optimizer.apply(self._objective.decayed(gradients, variables), variables)
+        if self._model.averages:
+            self._model.averages.update()
 
     def _read_statistics(self):
         return [tf.identity(variable.value) for variable in self._statistics]
@@ -142,9 +145,3 @@ class Step:
         for generator, seed in self._dropout:
             key = tf.stack([seed + replica, draw])
             generator.state.assign(tf.cast(key % 2**31, generator.state.dtype))
-
-
-def moving_statistics(model):
-    """Return the variables that a training pass moves: those of batch normalizations that are not frozen."""
-    layers = [layer for layer in model.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    return [variable for layer in layers if layer.trainable for variable in layer.non_trainable_variables]
