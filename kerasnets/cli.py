@@ -313,13 +313,24 @@ def _counter(what):
     return show
 
 
+class _Said(logging.Formatter):
+    """Messages as they are, warnings marked as such."""
+
+    def format(self, record):
+        mark = f"{record.levelname.lower()}: " if record.levelno > logging.INFO else ""
+        return mark + super().format(record)
+
+
 def main():
     """Run the command.
 
     Exit code 0; 2 for what the user must mend; 1 for what the machine refuses; 130 for Ctrl-C, 143 for
     SIGTERM.
     """
-    logging.basicConfig(format="warning: %(message)s", level=logging.WARNING)
+    shown = logging.StreamHandler()
+    shown.setFormatter(_Said())
+    logging.basicConfig(level=logging.WARNING, handlers=[shown])
+    logging.getLogger("kerasnets").setLevel(logging.INFO)
     try:
         app(standalone_mode=True)
     except UserError as error:

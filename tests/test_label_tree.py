@@ -142,7 +142,7 @@ def test_a_network_with_a_tree_takes_published_weights_but_for_its_head(tmp_path
     published = kerasnets.build("vgg11", (32, 32, 3), 10, units=8)
     published.save(tmp_path / "all.keras")
     whole = with_label_tree(kerasnets.build("vgg11", (32, 32, 3), 6, units=8), _tree(tmp_path))
-    with pytest.raises(UserError, match="--new-head starts it anew"):
+    with pytest.raises(UserError, match="--new-head starts the classifier anew"):
         load_weights(whole, tmp_path / "all.keras")
     load_weights(whole, tmp_path / "all.keras", new_head=True)
     for layer in published.layers[:-1]:

@@ -19,7 +19,7 @@ STEPS, SKIPPED = 6, 3
 
 
 def _model(devices, accumulation):
-    """Return a model of a frozen and a trained batch normalization and a dense layer with dropout before it."""
+    """Return a model of a frozen and a trained batch normalization, dropout and a dense layer."""
     with make_strategy("mirrored" if devices > 1 else "single", devices).scope():
         x = images = keras.Input((4, 4, 3))
         x = keras.layers.BatchNormalization(name="frozen", trainable=False)(x)

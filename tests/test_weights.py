@@ -237,7 +237,7 @@ def test_transfer_to_other_classes(default_run, image_folder, tmp_path, quick_re
     weights = ("--weights", default_run / "model.keras")
     message = refused(*arguments, *weights)
     assert "model.weights" in message
-    assert "--new-head starts it anew" in message
+    assert "--new-head starts the classifier anew" in message
     assert not (tmp_path / "run" / "recipe.toml").exists()
     code, output, errors = command(*arguments, *weights, "--new-head")
     assert code == 0, errors

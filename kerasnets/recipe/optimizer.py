@@ -12,8 +12,8 @@ CLIPPING = ("clipvalue", "clipnorm", "global_clipnorm")
 class _Optimizer(Section):
     """What all have: gradients clipped by value, by each variable's norm or by the norm of all; and EMA.
 
-    With `use_ema` moving averages of weights and statistics are kept, of which `ema_momentum` stays after each
-    step, in the first steps less (`kerasnets.training.moving_averages`).
+    With `use_ema` moving averages of weights and statistics are kept, of which `ema_momentum` stays after
+    each step, in the first steps less (`kerasnets.training.moving_averages`).
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 
 from keras import layers
 
@@ -13,8 +14,11 @@ from kerasnets.weights.state import read_state
 
 log = logging.getLogger("kerasnets")
 
-COUNTERS = ("num_batches_tracked",)
+COUNTERS = ("num_batches_tracked", "n_averaged")
 """What PyTorch keeps beside the weights and nobody needs."""
+
+HEADS = re.compile(r"(head|fc|classifier|linear)\b")
+"""Modules that a network's own head is in, whatever it is called: a new head leaves them."""
 
 SHOWN = 4
 """How many names of a kind a refusal lists."""
@@ -29,8 +33,8 @@ def load_weights(model, file, new_head=False):
     Args:
         model: a network of `kerasnets.build`.
         file: path, or "imagenet" for what keras.applications publishes of the same architecture.
-        new_head: keep the layer that gives the logits as it is, whatever the file has for it; and the dense
-            layers before it, where the file has none.
+        new_head: keep the layer that gives the logits as it is, whatever the file has for it, under whatever
+            name; and the dense layers before it, where the file has none.
 
     Raises:
         UserError: the file cannot be read, or does not fit; the model is as it was.
@@ -61,6 +65,8 @@ def assign_state(model, state, origin, new_head=False, allowed=None):
         raise UserError(f"{origin}: no tensor has a name that {model.name} knows: found {names}, …")
     arrays, faults = _fitted(model, found, wanted, state, new_head)
     if faults:
+        if not new_head and not _fitted(model, found, wanted, state, new_head=True)[1]:
+            faults.append("--new-head starts the classifier anew")
         raise UserError(f"{origin}: does not fit {model.name} ({found.source}): {'; '.join(faults)}")
     if said := found.needs(model):
         raise UserError(f"{origin}: not the weights of {model.name} as built: {said}")
@@ -90,15 +96,14 @@ def _fitted(model, convention, wanted, state, new_head):
                 misshapen.append(f"{name} {found} for {layer.name} {_shape(variable)}")
             else:
                 arrays[name] = array
-    left = [name for name in state.keys() - wanted.keys() if not _unneeded(name, convention)]
-    if misshapen and not new_head and all(wanted[each.split(" ")[0]][0].name in head for each in misshapen):
-        misshapen[-1] += " (--new-head starts it anew)"
+    left = [name for name in state.keys() - wanted.keys() if not _unneeded(name, convention, new_head)]
     faults = {"missing": missing, "left over": sorted(left), "misshapen": misshapen}
     return arrays, [_listed(kind, names) for kind, names in faults.items() if names]
 
 
-def _unneeded(name, convention):
-    return name.endswith(COUNTERS) or convention.auxiliary(name)
+def _unneeded(name, convention, new_head):
+    others_head = new_head and HEADS.match(name) is not None
+    return name.endswith(COUNTERS) or convention.auxiliary(name) or others_head
 
 
 def _laid_out(array, layer, variable, model):

@@ -1,5 +1,6 @@
 """A state dict, tensors by name, from the files that networks' weights are published in."""
 
+import logging
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from kerasnets.arrays import read_arrays
 from kerasnets.errors import UserError
 from kerasnets.weights.tensors import elements_of
 from kerasnets.weights.torch_file import read_torch_file
+from kerasnets.weights.wrapping import unwrapped_names
+
+log = logging.getLogger("kerasnets")
 
 SAFETENSORS = {
     "F64": "float64",
@@ -30,17 +34,19 @@ def read_state(path):
     """Return the tensors of a weight file as arrays by name.
 
     The content tells the kind, not the name: a PyTorch file of either format (.pth, .pt, .bin), safetensors,
-    or a NumPy archive. Half precision and bfloat16 become float32; other types stay. The "module." that
-    DataParallel puts before every name is taken off.
+    or a NumPy archive. Half precision and bfloat16 become float32; other types stay. What wrappers put before
+    the names is taken off (`unwrapped_names`), and said.
 
     Raises:
-        UserError: no such file, one of another kind, a damaged one, or one that holds more than tensors.
+        UserError: no such file, one of another kind, a damaged one, one that holds more than tensors, or
+            several networks.
     """
     state = _reader(path)(path)
     if not state:
         raise UserError(f"{path}: found no tensors, allowed: one at least")
-    if all(name.startswith("module.") for name in state):
-        state = {name.removeprefix("module."): array for name, array in state.items()}
+    state, said = unwrapped_names(path, state)
+    if said:
+        log.info("%s: %s", path, said)
     return {
         name: array.astype("float32") if array.dtype == "float16" else array for name, array in state.items()
     }

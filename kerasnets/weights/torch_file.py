@@ -1,17 +1,15 @@
 """The tensors of a PyTorch file, read without PyTorch and without running anything the file asks for."""
 
 import io
+import logging
 import os
 import struct
 import zipfile
 
 from kerasnets.errors import UserError
-from kerasnets.weights.pickle_names import kind_of
 from kerasnets.weights.pickle_program import LONGEST_PICKLE, unpickled
-from kerasnets.weights.tensors import Tensor, elements_of
-
-WRAPPERS = ("state_dict", "model", "state_dict_ema")
-"""Where checkpoints hold the state dict: timm's, torchvision's, timm's average. The first that is there."""
+from kerasnets.weights.tensors import elements_of
+from kerasnets.weights.wrapping import find_state_dict
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 PROTOCOL_VERSION = 1001
@@ -19,6 +17,8 @@ PROTOCOL_VERSION = 1001
 
 MOST_COPIES = 4
 """Tensors may share a storage, but together be no more than this many times the file."""
+
+log = logging.getLogger("kerasnets")
 
 # what zipfile, pickletools and NumPy raise for other, cut off or altered files
 _DAMAGED = (
@@ -30,12 +30,12 @@ _DAMAGED = (
 def read_torch_file(path):
     """Return the state dict that torch.save wrote, as arrays by name, in the file's order.
 
-    Both formats are read: the archive of torch 1.6 and later, and the one before. A checkpoint that holds the
-    state dict under one of `WRAPPERS` is unwrapped. bfloat16, which NumPy lacks, becomes float32.
+    Both formats are read: the archive of torch 1.6 and later, and the one before. In a checkpoint the state
+    dict is found (`find_state_dict`), and said. bfloat16, which NumPy lacks, becomes float32.
 
     Raises:
-        UserError: no such file, a damaged one, one without a state dict, or one whose pickle asks for more
-            than tensors.
+        UserError: no such file, a damaged one, one without a state dict or with several, or one whose pickle
+            asks for more than tensors.
     """
     try:
         with open(path, "rb") as file:
@@ -43,7 +43,9 @@ def read_torch_file(path):
             opened = _open_archive if file.read(2) == b"PK" else _open_legacy
             file.seek(0)
             root, read_storage = opened(file, size)
-            tensors = _state_dict(root)
+            tensors, said = find_state_dict(path, root)
+            if said:
+                log.info("%s: %s", path, said)
             if sum(tensor.nbytes for tensor in tensors.values()) > MOST_COPIES * size:
                 raise ValueError(f"its tensors are more than {MOST_COPIES} times the file")
             return _gathered(tensors, read_storage)
@@ -52,21 +54,6 @@ def read_torch_file(path):
     except _DAMAGED as error:
         reason = " ".join((str(error) or type(error).__name__).split())[:400]
         raise UserError(f"{path}: not readable as a PyTorch file: {reason}") from error
-
-
-def _state_dict(root):
-    """Return the tensors by name that the unpickled `root` is or wraps."""
-    if type(root) is dict:
-        root = next((root[key] for key in WRAPPERS if type(root.get(key)) is dict), root)
-    if type(root) is not dict:
-        raise ValueError(f"found {kind_of(type(root))}, allowed: a state dict, tensors by name")
-    for name, value in root.items():
-        if type(name) is not str or type(value) is not Tensor:
-            raise ValueError(
-                f"found {kind_of(type(value))} under {str(name)[:80]!r}, allowed: a state dict, "
-                f"tensors by name, alone or under {', '.join(WRAPPERS)}"
-            )
-    return root
 
 
 def _gathered(tensors, read_storage):
