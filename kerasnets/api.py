@@ -5,13 +5,13 @@ from pathlib import Path
 from kerasnets import runtime
 from kerasnets.benchmarking.case import make_case
 from kerasnets.errors import UserError, nearest
-from kerasnets.recipe import Recipe, load_recipe
+from kerasnets.recipe import Recipe, load_recipe, with_data
 from kerasnets.training.start import start_training
 
 EXPORT_KINDS = ("saved_model", "onnx")
 
 
-def train(recipe, run=None, resume=False):
+def train(recipe, run=None, resume=False, data=None):
     """Train a recipe.
 
     Args:
@@ -19,6 +19,8 @@ def train(recipe, run=None, resume=False):
         run: the run directory; by default runs/NAME.
         resume: go on with an unfinished run of this recipe that lies there; start one where none does;
             leave a finished one as it is.
+        data: path of the images in place of the recipe's `data.path`. A run goes on where they are those that
+            it began with.
 
     Returns:
         The run directory's `pathlib.Path`.
@@ -27,10 +29,11 @@ def train(recipe, run=None, resume=False):
         UserError: the recipe, its data or the directory cannot be used.
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    recipe = with_data(recipe, data)
     return start_training(recipe, run or Path("runs", recipe.name), resume)
 
 
-def evaluate(runs, split="test", views=None, short_sides=None):
+def evaluate(runs, split="test", views=None, short_sides=None, data=None, allow_changed_data=False):
     """Measure a finished run, or an ensemble of several, on one of its splits.
 
     An ensemble predicts the mean of its members' class probabilities (Krizhevsky 2012, section 6: seven
@@ -42,6 +45,9 @@ def evaluate(runs, split="test", views=None, short_sides=None):
         views: "center", "ten_crop", "crops_144" or "dense", see `kerasnets.views`; by default each recipe's.
         short_sides: lengths in pixels that each image's short side is resized to, several for multi-scale
             views; by default each recipe's, or the paper's.
+        data: path of the images, where they lie elsewhere now than the recipe says.
+        allow_changed_data: measure also where images were added, removed, replaced or relabelled since the
+            run was made. What has changed is in the table as `changed_data`.
 
     Returns:
         Table with `loss`, or `cross_entropy` of averaged views or runs, `accuracy`, `top5` of more than five
@@ -51,12 +57,13 @@ def evaluate(runs, split="test", views=None, short_sides=None):
         Of a run, `run`, its directory; of an ensemble, `members`: a list of each run's own table.
 
     Raises:
-        UserError: no finished run lies there, it has no such split, or the runs differ in classes or images.
+        UserError: no finished run lies there, it has no such split, its images are not there or are others
+            now, or the runs differ in classes or images.
     """
     runtime.prepare()
-    from kerasnets.evaluation import evaluate_runs
+    from kerasnets.evaluation import DataPlace, evaluate_runs
 
-    return evaluate_runs(runs, split, views, short_sides)
+    return evaluate_runs(runs, split, views, short_sides, DataPlace(data, allow_changed_data))
 
 
 def predict(runs, images, top=3):
@@ -103,7 +110,7 @@ def tune(recipe, trials=8, to=None, resume=False):
     return tune_recipe(recipe, trials, Path(to or Path("runs", f"{recipe.name}-tune")), resume)
 
 
-def export(runs, to=None, kind="saved_model"):
+def export(runs, to=None, kind="saved_model", data=None, allow_changed_data=False):
     """Write a finished run for others to use, and check what was written against the network in memory.
 
     Args:
@@ -111,6 +118,7 @@ def export(runs, to=None, kind="saved_model"):
         to: folder of the exports; by default `export` in the run directory. Several runs need one.
         kind: "saved_model", which takes raw images and gets the next integer as its name, or "onnx", which
             takes images of the network's size and gets the recipe's name, of several runs "ensemble".
+        data, allow_changed_data: as of `evaluate`; the images are what the export is checked on.
 
     Returns:
         `pathlib.Path` of the SavedModel or the file.
@@ -125,9 +133,10 @@ def export(runs, to=None, kind="saved_model"):
             f"export to {kind!r}, allowed: {', '.join(EXPORT_KINDS)}{nearest(kind, EXPORT_KINDS)}"
         )
     runtime.prepare()
+    from kerasnets.evaluation import DataPlace
     from kerasnets.exporting import export_runs
 
-    return export_runs(runs, to, kind)
+    return export_runs(runs, to, kind, DataPlace(data, allow_changed_data))
 
 
 def write_report(run):

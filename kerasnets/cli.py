@@ -36,6 +36,13 @@ DataArgument = Annotated[
 Overrides = Annotated[
     list[str], typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe's key; may be repeated.")
 ]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", metavar="PATH", help="Where the images lie now.", show_default="as in the recipe"),
+]
+AllowChangedData = Annotated[
+    bool, typer.Option("--allow-changed-data", help="Measure although the images are not the run's any more.")
+]
 AsCSV = Annotated[bool, typer.Option("--csv", help="Print the layers as CSV.")]
 AsJSON = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 
@@ -60,13 +67,14 @@ def train(
         str | None, typer.Option(metavar="FILE", help='Start from published weights, or "imagenet".')
     ] = None,
     new_head: Annotated[bool, typer.Option("--new-head", help="Leave their classifier out.")] = False,
+    data: Data = None,
     overrides: Overrides = (),
 ):
     """Train a recipe."""
     given = [f"model.weights={weights}"] if weights else []
     given += ["model.new_head=true"] if new_head else []
     with _interruptible():
-        directory = api.train(load_recipe(recipe, [*overrides, *given]), run, resume)
+        directory = api.train(load_recipe(recipe, [*overrides, *given]), run, resume, data)
     result = RunDirectory(directory).result() if RunDirectory(directory).finished else {}
     for split in ("validation", "test"):
         if split in result:
@@ -101,9 +109,11 @@ def evaluate(
     short_sides: Annotated[
         list[int] | None, typer.Option("--short-side", help="Of the views; several for multi-scale.")
     ] = None,
+    data: Data = None,
+    allow_changed_data: AllowChangedData = False,
 ):
     """Measure a finished run on one of its splits; of several also the average of their predictions."""
-    measured = api.evaluate(runs, split, views, short_sides)
+    measured = api.evaluate(runs, split, views, short_sides, data, allow_changed_data)
     parts = measured.pop("targets") if "targets" in measured else measured.pop("classes")
     print(parts.to_string(index=False, float_format="{:.4f}".format))
     members = measured.pop("members", [])
@@ -168,9 +178,11 @@ def export(
     runs: RunsArgument,
     to: Annotated[Path | None, typer.Option(help="Folder of the exports.", show_default="RUN/export")] = None,
     kind: Annotated[str, typer.Option("--format", help="saved_model or onnx.")] = "saved_model",
+    data: Data = None,
+    allow_changed_data: AllowChangedData = False,
 ):
     """Write a finished run, or several as one, as a SavedModel that takes raw images, or as ONNX."""
-    print(f"exported: {api.export(runs, to, kind)}")
+    print(f"exported: {api.export(runs, to, kind, data, allow_changed_data)}")
 
 
 @app.command()
@@ -300,7 +312,8 @@ def _say_measured(split, images, views="center", short_sides=(), **measured):
     numbers = ", ".join(f"{said} {measured[name]:.4f}" for name, said in SAID.items() if name in measured)
     sides = f" at short side {', '.join(map(str, short_sides))}" if short_sides else ""
     seen = f", {views}{sides}" if views != "center" or sides else ""
-    print(f"{split} {numbers}, {images:,} images{seen}")
+    changed = f"; the data has changed: {measured['changed_data']}" if "changed_data" in measured else ""
+    print(f"{split} {numbers}, {images:,} images{seen}{changed}")
 
 
 def _counter(what):

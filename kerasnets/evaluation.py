@@ -1,73 +1,124 @@
 """What finished runs are worth, alone or as an ensemble."""
 
+import itertools
+import logging
+import os
+from dataclasses import dataclass
+
 import numpy as np
 import tensorflow as tf
 
 from kerasnets.data.pipeline import decoded_images, evaluation_batches, raw_images
 from kerasnets.data.reading import Reading
-from kerasnets.data.statistics import fingerprint
 from kerasnets.errors import UserError
 from kerasnets.losses import example_loss
-from kerasnets.recipe import changed
+from kerasnets.recipe import changed, with_data
 from kerasnets.scoring import class_scores, cross_entropy, value_scores
 from kerasnets.training.prepared import recipe_dataset
+from kerasnets.training.same_data import check_data_is_there, data_changes, of_classes
 from kerasnets.training.trained import open_runs, shared_channels
 from kerasnets.views import averaged_probabilities, view_short_sides
 
-
-def load_run_splits(trained):
-    """Return the `Split`s a run was trained and measured on, by name, as they were then."""
-    dataset = recipe_dataset(trained.recipe)
-    if (dataset.numeric, dataset.classes) != (trained.numeric, trained.classes):
-        raise UserError(f"{trained.directory}: its data has changed: the classes are others now")
-    return dataset.splits
+log = logging.getLogger("kerasnets")
 
 
-def shared_splits(members, name="test"):
+@dataclass(frozen=True)
+class DataPlace:
+    """Where runs' data is looked for, and whether it may have changed.
+
+    Attributes:
+        path: in place of the recipes' `data.path`; None for that.
+        may_change: measure on data that is not the run's any more, and say so.
+    """
+
+    path: str | os.PathLike | None = None
+    may_change: bool = False
+
+
+def load_run_splits(trained, place=DataPlace()):
+    """Return the `Split`s a run was trained and measured on, by name, and how they have changed since.
+
+    Args:
+        trained: a `Trained` run.
+        place: the `DataPlace`.
+
+    Returns:
+        Mapping of name to `Split`, labelled as the run's classes are, and a line, empty where all is as it
+        was.
+
+    Raises:
+        UserError: the data is not there, or has changed and may not.
+    """
+    recipe, directory = with_data(trained.recipe, place.path), trained.directory
+    check_data_is_there(directory, recipe)
+    dataset = recipe_dataset(recipe)
+    said = data_changes(directory, dataset)
+    if said and not place.may_change:
+        raise UserError(
+            f"{directory}: its data has changed: {said}; allowed: the images it was made of, or "
+            "--allow-changed-data, to measure these"
+        )
+    if dataset.numeric and dataset.classes != trained.classes:
+        raise UserError(f"{directory}: its data has changed: {said}; allowed: {', '.join(trained.classes)}")
+    return of_classes(dataset, trained.classes).splits, said
+
+
+def shared_splits(members, name="test", place=DataPlace()):
     """Return the first run's splits, after a look at whether all runs hold out the same images.
 
     Args:
         members: list of `Trained`.
         name: the split that must be the same; it may be absent from all.
+        place: the `DataPlace` of all.
+
+    Returns:
+        Mapping of name to `Split`, and for each run how its data has changed, as of `load_run_splits`.
 
     Raises:
         UserError: a run whose split of that name has other images or labels; the data has changed.
     """
     first, *others = members
-    splits = load_run_splits(first)
+    splits, *said = load_run_splits(first, place)
     for other in others:
-        if not _same(load_run_splits(other).get(name), splits.get(name)):
+        theirs, changed_data = load_run_splits(other, place)
+        said.append(changed_data)
+        if not _same(theirs.get(name), splits.get(name)):
             raise UserError(
                 f"{other.directory}: found other images in its {name} split, allowed: those of "
                 f"{first.directory} (the same data; data.validation is held out by train.seed)"
             )
-    return splits
+    return splits, said
 
 
 def _same(split, other):
     if split is None or other is None:
         return split is other
-    return np.array_equal(split.labels, other.labels) and fingerprint(split) == fingerprint(other)
+    pairs = ((split.labels, other.labels), (split.identities.digests, other.identities.digests))
+    return all(itertools.starmap(np.array_equal, pairs))
 
 
-def real_images(members, count=100):
+def real_images(members, place=DataPlace(), count=100):
     """Return up to `count` raw images that the runs were not fitted to: uint8 arrays (height, width, C)."""
-    splits = shared_splits(members)
+    splits, changes = shared_splits(members, place=place)
+    for trained, said in zip(members, changes, strict=True):
+        if said:
+            log.warning("%s: checked on changed data: %s", trained.directory, said)
     split = splits.get("test") or splits.get("validation") or splits["train"]
     return raw_images(split, count, shared_channels(members))
 
 
-def evaluate_runs(runs, split, views=None, short_sides=None):
+def evaluate_runs(runs, split, views=None, short_sides=None, place=DataPlace()):
     """Measure a finished run, or an ensemble of several; see `kerasnets.evaluate`."""
     members = open_runs(runs, "evaluate")
-    splits = shared_splits(members, split)
+    splits, changes = shared_splits(members, split, place)
     if split not in splits:
         raise UserError(f"{members[0].directory}: split {split!r}, allowed: {', '.join(splits)}")
     tables, together = [], 0.0
-    for trained in members:
+    for trained, said in zip(members, changes, strict=True):
         answers, measured = _predicted(trained, splits[split], views, short_sides)
         scores = _scores(trained, answers, splits[split].labels, "loss" not in measured)
-        tables.append({"run": str(trained.directory)} | measured | scores)
+        noted = {"changed_data": said} if said else {}
+        tables.append({"run": str(trained.directory)} | measured | scores | noted)
         together = together + answers / len(members)
     if len(members) == 1:
         return tables[0]
@@ -75,6 +126,7 @@ def evaluate_runs(runs, split, views=None, short_sides=None):
         "views": ", ".join(dict.fromkeys(table["views"] for table in tables)),
         "short_sides": sorted({side for table in tables for side in table["short_sides"]}),
         **_scores(members[0], together, splits[split].labels, True),
+        **({"changed_data": "; ".join(dict.fromkeys(filter(None, changes)))} if any(changes) else {}),
         "members": tables,
     }
 

@@ -20,10 +20,10 @@ from kerasnets.onnx_export import write_onnx
 from kerasnets.training.trained import mean_of, open_runs, predictions, shared_channels
 
 
-def export_runs(runs, to, kind):
+def export_runs(runs, to, kind, place):
     """Export a finished run, or an ensemble of several; see `kerasnets.export`."""
     members = open_runs(runs, "export")
-    images = real_images(members)
+    images = real_images(members, place)
     first, *others = members
     if others and to is None:
         raise UserError("export: found several runs and no folder, allowed: several with --to DIR")

@@ -8,6 +8,24 @@ from kerasnets.data.encoded import EncodedImages
 
 
 @dataclass(frozen=True)
+class Identities:
+    """What images are called, and what tells them from any other.
+
+    Attributes:
+        names: object array (N,) of str: paths from the source's folder; of images that have no file of their
+            own, where they lie in the archive or the shard.
+        digests: uint64 (N,), the first 64 bits of the SHA-256 of the encoded bytes, or of an array's pixels.
+    """
+
+    names: np.ndarray
+    digests: np.ndarray
+
+    def __getitem__(self, indices):
+        """Return the identities at `indices` only."""
+        return Identities(self.names[indices], self.digests[indices])
+
+
+@dataclass(frozen=True)
 class Split:
     """Images with their labels.
 
@@ -17,11 +35,13 @@ class Split:
             predicted.
         weights: float32 array (N,), how much each image counts in the training loss; None where all count
             alike.
+        identities: `Identities` of the images, as they lie in the source; None before an audit.
     """
 
     images: np.ndarray | EncodedImages
     labels: np.ndarray
     weights: np.ndarray | None = None
+    identities: Identities | None = None
 
     def __len__(self):
         return len(self.labels)
@@ -33,8 +53,8 @@ class Split:
 
     def at(self, indices):
         """Return the split of the given examples only."""
-        weights = None if self.weights is None else self.weights[indices]
-        return Split(self.images[indices], self.labels[indices], weights)
+        optional = (part if part is None else part[indices] for part in (self.weights, self.identities))
+        return Split(self.images[indices], self.labels[indices], *optional)
 
 
 @dataclass(frozen=True)
@@ -49,6 +69,7 @@ class Dataset:
             images.
         notes: lines that say how the source was read, where that is not plain.
         drawn: names of the splits that the source does not bring, drawn from its training images.
+        root: the folder that image files are named from; empty where there is none.
     """
 
     classes: tuple
@@ -59,6 +80,7 @@ class Dataset:
     findings: tuple = ()
     notes: tuple = ()
     drawn: tuple = ()
+    root: str = ""
 
     @property
     def splits(self):

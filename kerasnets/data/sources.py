@@ -1,5 +1,6 @@
 """Where images come from. `load_dataset` is the way in; each source is one function below it."""
 
+import os
 from dataclasses import replace
 
 from kerasnets.data.audit.auditing import audit
@@ -50,6 +51,13 @@ def load_dataset(source, path=None, channels=None, validation=0.1, test=0.2, see
 
 def read_source(source, path=None, channels=None, workers=2):
     """Read a source as it is, neither audited nor split; arguments as of `load_dataset`."""
+    dataset = _read(source, path, channels, workers)
+    if path is None:
+        return dataset
+    return replace(dataset, root=str(path) if os.path.isdir(path) else os.path.dirname(path))
+
+
+def _read(source, path, channels, workers):
     if source == "digits":
         return _digits()
     if source == "npz":

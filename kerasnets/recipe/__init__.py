@@ -4,7 +4,7 @@
 reported as file, dotted key, what was found and what is allowed.
 """
 
-from kerasnets.recipe.loading import changed, load_recipe, recipe_names
+from kerasnets.recipe.loading import changed, load_recipe, recipe_names, with_data
 from kerasnets.recipe.schema import Recipe
 
-__all__ = ["Recipe", "changed", "load_recipe", "recipe_names"]
+__all__ = ["Recipe", "changed", "load_recipe", "recipe_names", "with_data"]

@@ -56,6 +56,22 @@ def changed(recipe, values):
     return _resolve(_overridden(recipe.tables(), values.items(), recipe.origin), recipe.origin)
 
 
+def with_data(recipe, path):
+    """Return a recipe with its images at `path`; None leaves them where they are.
+
+    Raises:
+        UserError: the recipe's source has no path.
+    """
+    if path is None:
+        return recipe
+    if recipe.data.path is None:
+        raise UserError(
+            f"{recipe.origin}: --data: found {path} for data.source = {recipe.data.source!r}, allowed: with "
+            "a source that has a path: folder, csv, npz, tfrecord"
+        )
+    return changed(recipe, {"data.path": str(path)})
+
+
 def _find(name, beside=None):
     name = str(name)
     if name.endswith(".toml") or "/" in name:

@@ -8,16 +8,31 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from kerasnets.data.image_list import fingerprints, write_image_list
 from kerasnets.files import write_json, write_text
 
 PACKAGES = ("kerasnets", "tensorflow", "keras", "numpy", "pandas")
 
 
 def write_beginning(directory, prepared, strategy):
-    """Write what is known before the first step; the recipe last, because it makes the folder a run."""
+    """Write what is known before the first step; the recipe last, because it makes the folder a run.
+
+    A run that goes on keeps what it says of its data.
+    """
     directory.checkpoints.mkdir(exist_ok=True)
-    dataset = prepared.dataset
     write_json(directory.environment, _environment(strategy))
+    if not directory.exists:
+        _write_data(directory, prepared)
+    prepared.preprocessing.save(directory.preprocessing)
+    if prepared.recipe.loss.name == "hierarchical_softmax" and not directory.label_tree.is_file():
+        write_text(directory.label_tree, Path(prepared.recipe.loss.tree).read_text(encoding="utf-8-sig"))
+    if not directory.exists:
+        write_text(directory.recipe_file, prepared.recipe.to_toml())
+
+
+def _write_data(directory, prepared):
+    dataset = prepared.dataset
+    write_image_list(directory.images, dataset)
     write_json(
         directory.dataset,
         {
@@ -26,13 +41,9 @@ def write_beginning(directory, prepared, strategy):
             "numeric": dataset.numeric,
             "image_shape": dataset.image_shape,
             "images": {name: len(split) for name, split in dataset.splits.items()},
+            "fingerprints": fingerprints(dataset),
         },
     )
-    prepared.preprocessing.save(directory.preprocessing)
-    if prepared.recipe.loss.name == "hierarchical_softmax" and not directory.label_tree.is_file():
-        write_text(directory.label_tree, Path(prepared.recipe.loss.tree).read_text(encoding="utf-8-sig"))
-    if not directory.exists:
-        write_text(directory.recipe_file, prepared.recipe.to_toml())
 
 
 def describe(prepared, model, directory, position):

@@ -85,15 +85,18 @@ def audit_settings(recipe):
     return policies, policies.pop("max_pixels")
 
 
-def prepare(recipe, said=None, host=0, hosts=1):
+def prepare(recipe, said=None, host=0, hosts=1, check=None):
     """Load the data of a recipe and take the statistics its preprocessing and augmentation need.
 
     Args:
         recipe: the `Recipe`.
         said: called with the `Audit`.
         host, hosts: whose share of every batch is read, and how many there are.
+        check: called with the `Dataset` before any statistics are taken; it may refuse it.
     """
     dataset = recipe_dataset(recipe, said)
+    if check:
+        check(dataset)
     _check_loss(recipe, dataset)
     _check_batches(recipe, len(dataset.train))
     preprocessing = Preprocessing([step.model_dump() for step in recipe.preprocess], dataset.image_shape)

@@ -3,6 +3,7 @@
 import logging
 import time
 from contextlib import nullcontext
+from functools import partial
 
 import tensorflow as tf
 
@@ -19,6 +20,7 @@ from kerasnets.training.listeners import Listeners, monitored
 from kerasnets.training.loop import DivergedError
 from kerasnets.training.prepared import prepare
 from kerasnets.training.restoring import take_up, take_up_best
+from kerasnets.training.same_data import check_data_is_there, check_goes_on
 from kerasnets.training.saver import Saver
 from kerasnets.training.strategy import ahead_on_device, make_strategy
 
@@ -50,7 +52,11 @@ def run_training(recipe, directory, resume, rescue=True):
     strategy = make_strategy(recipe.train.strategy, recipe.train.devices)
     hosts = Hosts(strategy)
     _check_shares(recipe, strategy, hosts)
-    prepared = prepare(recipe, _say_audit if hosts.chief else None, hosts.index, hosts.count)
+    check = None
+    if directory.exists:
+        check_data_is_there(directory, recipe)
+        check = partial(check_goes_on, directory)
+    prepared = prepare(recipe, _say_audit if hosts.chief else None, hosts.index, hosts.count, check)
     _check_monitors(recipe, prepared.dataset)
     model, network = make_model(prepared, strategy, from_start=not (resume and directory.checkpointed()))
     with directory.locked() if hosts.chief else nullcontext():

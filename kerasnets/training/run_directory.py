@@ -12,15 +12,17 @@ KEPT_CHECKPOINTS = 2
 CHECKPOINT_NAME = r"epoch-(\d+)(?:-step-(\d+))?\.npz"
 
 BEGINNING = (
-    "lock", "checkpoints", "environment.json", "dataset.json", "preprocessing.json", "preprocessing.npz",
+    "lock", "checkpoints", "environment.json", "dataset.json", "images.csv.gz", "preprocessing.json",
+    "preprocessing.npz",
 )  # fmt: skip
 """What a run that was stopped before its recipe was written has left; the recipe makes the folder a run."""
 
 MAY_CHANGE = {
-    *(("data", key) for key in ("workers", "prefetch", "cache", "cache_gib")),
+    *(("data", key) for key in ("path", "workers", "prefetch", "cache", "cache_gib")),
     *(("train", key) for key in ("strategy", "devices", "steps_per_execution", "checkpoint_seconds")),
 }
-"""Keys that do not change what is trained: a run may go on with others."""
+"""Keys that do not change what is trained: a run may go on with others. Its list of images, and not the path,
+says whether the data is the same."""
 
 
 class RunDirectory:
@@ -35,6 +37,7 @@ class RunDirectory:
         self.recipe_file = self.path / "recipe.toml"
         self.environment = self.path / "environment.json"
         self.dataset = self.path / "dataset.json"
+        self.images = self.path / "images.csv.gz"
         self.preprocessing = self.path / "preprocessing.json"
         self.label_tree = self.path / "label_tree.csv"
         self.history = self.path / "history.csv"

@@ -8,6 +8,7 @@ from contextlib import closing
 import numpy as np
 
 from kerasnets.data.audit.cache import InspectionCache
+from kerasnets.data.audit.identities import identified
 from kerasnets.data.audit.inspection import Inspected
 from kerasnets.data.audit.kinds import DEFAULTS, MAX_PIXELS
 from kerasnets.data.audit.ledger import Ledger
@@ -46,10 +47,11 @@ def audit(dataset, policies=None, max_pixels=MAX_PIXELS, workers=2, progress=Non
     Raises:
         UserError: a corrected copy cannot be written.
     """
-    ledger = Ledger(dataset, DEFAULTS | (policies or {}), max_pixels)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about metadata
         members, inspected = _members(dataset, max_pixels, workers, progress)
+        dataset = identified(dataset, members)
+        ledger = Ledger(dataset, DEFAULTS | (policies or {}), max_pixels)
         decoded = [member for member in members if member.found.look]
         ledger.note(
             (kind, member, said) for member in members for kind, said in member.found.problems.items()

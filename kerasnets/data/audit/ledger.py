@@ -10,7 +10,6 @@ from kerasnets.data.audit.kinds import KINDS, Finding
 from kerasnets.data.audit.reading import LARGE, give_back_freed
 from kerasnets.data.audit.result import COLUMNS, Audit
 from kerasnets.data.audit.survey import uneven_classes
-from kerasnets.data.dataset import Split
 from kerasnets.data.encoded import EncodedImages
 
 
@@ -120,4 +119,4 @@ def _of_classes(split, kept):
     number = np.full(max(kept, default=0) + 1 + int(split.labels.max(initial=0)), -1, "int64")
     number[kept] = np.arange(len(kept))
     split = split.at(np.flatnonzero(number[split.labels] >= 0))
-    return Split(split.images, number[split.labels], split.weights)
+    return replace(split, labels=number[split.labels])
