@@ -41,7 +41,7 @@ def _read(what):
     if path is not None and path.is_dir():
         source = "tfrecord" if (path / MANIFEST).is_file() else "folder"
         return read_source(source, path), DEFAULTS, MAX_PIXELS, 2
-    if path is not None and path.suffix == ".csv":
+    if path is not None and path.suffix.lower() in (".csv", ".tsv"):
         return read_source("csv", path), DEFAULTS, MAX_PIXELS, 2
     recipe = what if isinstance(what, Recipe) else load_recipe(what)
     data = recipe.data

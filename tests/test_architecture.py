@@ -11,7 +11,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 RANKS = [
-    {"kerasnets.errors", "kerasnets.files", "kerasnets.arrays", "kerasnets.memory", "kerasnets.runtime"},
+    {
+        "kerasnets.errors", "kerasnets.files", "kerasnets.arrays", "kerasnets.memory", "kerasnets.runtime",
+        "kerasnets.given_files",
+    },
     {"kerasnets.recipe", "kerasnets.recipes"},
     {"kerasnets.data"},
     {"kerasnets.layers"},
@@ -27,7 +30,7 @@ RANKS = [
     {"kerasnets.exporting", "kerasnets.report", "kerasnets.tuning", "kerasnets.benchmarking"},
     {"kerasnets.api"},
     {"kerasnets.cli"},
-]
+]  # fmt: skip
 """From left to right: a module imports from its own set or from those before it."""
 
 BACKEND_FREE = {

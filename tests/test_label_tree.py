@@ -163,8 +163,8 @@ def test_a_network_with_a_tree_becomes_fully_convolutional(tmp_path):
 
 MISTAKES = {
     "other columns": ("name,parent\na,\n", "row 1: found columns 'name', 'parent', allowed: node, parent"),
-    "empty": ("", "row 1: found columns"),
-    "three cells": ("node,parent\ncar,,\n", "row 2: found no node and parent, allowed: two cells"),
+    "empty": ("", "found an empty file, allowed: a table with a header"),
+    "three cells": ("node,parent\ncar,,x\n", "row 2: found 3 cells, allowed: 2, as row 1 has"),
     "no name": ("node,parent\n,car\n", "row 2: found no node and parent"),
     "twice": (ANIMALS + "dog,thing\n", "row 9: found node 'dog', which row 4 names already"),
     "unknown parent": (
@@ -188,7 +188,7 @@ MISTAKES = {
         ANIMALS + "terier,dog\n",
         "row 9: found the leaf 'terier', allowed: classes of the data as leaves; did you mean 'terrier'",
     ),
-    "quotes": ('node,parent\n"a"b,\n', "not readable as a CSV file"),
+    "quotes": ('node,parent\n"a"b,\n', "line 2: not readable as a table: ',' expected after '\"'"),
 }
 
 
@@ -206,6 +206,19 @@ def test_files_that_are_no_tree_of_the_classes(tmp_path, case):
 def test_a_tree_that_is_not_there_or_not_text(tmp_path):
     with pytest.raises(UserError, match="no such CSV file"):
         read_label_tree(tmp_path / "none.csv", CLASSES)
-    (tmp_path / "bytes.csv").write_bytes(b"node,parent\n\xff,\n")
-    with pytest.raises(UserError, match="not readable as a CSV file"):
+    (tmp_path / "bytes.csv").write_bytes(b"node,parent\n\x81,\n")
+    with pytest.raises(UserError, match="found the byte 0x81 in line 2, allowed: text in UTF-8, UTF-16 or W"):
         read_label_tree(tmp_path / "bytes.csv", CLASSES)
+
+
+def test_a_tree_that_a_spreadsheet_has_saved(tmp_path):
+    names = {"poodle": "Pudel mit Ä", "car": "Käfer"}
+    text, classes = ANIMALS, [names.get(name, name) for name in CLASSES]
+    for name, other in names.items():
+        text = text.replace(name, other)
+    right = _tree(tmp_path, ANIMALS)
+    text = text.replace("node,parent", "Node,Parent").replace(",", ";").replace("\n", "\r\n")
+    for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "cp1252"):
+        (tmp_path / "tree.csv").write_bytes(text.encode(encoding))
+        found = read_label_tree(tmp_path / "tree.csv", classes)
+        assert (found.parents, found.leaves) == (right.parents, right.leaves)

@@ -19,21 +19,21 @@ def read_csv(path, channels):
 
     Columns: `path`, absolute or from the CSV file's folder; `label`, a class name taken as it is written, or
     an integer; or in its place numbers to be predicted, `target`, or `target_NAME` for each of several;
-    optionally `split`, train, validation (or val) or test, without which all are for training; optionally
+    optionally `split`, named as folders of splits are, without which all are for training; optionally
     `weight`, how much the image counts in the training loss, 0 or more. Others are not looked at. Classes
     are in the order of their names, or of their numbers where all are integers; targets in the columns'.
 
     Rows whose file is not there, and images that lie beside listed ones without a row, become findings.
 
     Args:
-        path: the CSV file, in UTF-8, with a header.
+        path: the CSV file, with a header, see `kerasnets.data.csv_table`.
         channels: 1 (grayscale) or 3 (RGB), what images are decoded to.
 
     Raises:
         UserError: not readable; a missing column, an empty cell, a value that is not allowed, a path twice;
             fewer than two classes; no training images. The message counts the header as row 1.
     """
-    table = read_table(path)
+    table, notes = read_table(path)
     columns = targets(table)
     names = [name.removeprefix("target_") for name in columns] or _classes(table["label"], path)
     problems = [_problem(image, row) for image, row in zip(table["path"], table.index, strict=True)]
@@ -49,7 +49,8 @@ def read_csv(path, channels):
     if "weight" in there and not there["weight"][there["split"] == "train"].any():
         raise UserError(f"{path}: weight: found 0 for every training image, allowed: one above 0 or more")
     splits = {name: _split(rows, columns, names) for name, rows in there.groupby("split")}
-    return Dataset(tuple(names), (None, None, channels), **splits, findings=tuple(findings))
+    shape = (None, None, channels)
+    return Dataset(tuple(names), shape, **splits, findings=tuple(findings), notes=tuple(notes))
 
 
 def _classes(labels, path):
@@ -65,9 +66,9 @@ def _classes(labels, path):
 
 def _problem(image, row):
     if not os.path.lexists(image):
-        return "label_without_file", image, f"row {row} names it, but it is not there"
+        return "label_without_file", image, f"named in row {row}, path, but not there"
     problem = problem_of(image)
-    return problem and (problem[0], image, f"{problem[1]}; row {row} names it")
+    return problem and (problem[0], image, f"{problem[1]}; named in row {row}, path")
 
 
 def _unlisted(paths):

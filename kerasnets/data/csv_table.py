@@ -7,51 +7,69 @@ import numpy as np
 import pandas as pd
 
 from kerasnets.data.audit.kinds import shown
+from kerasnets.data.folder_layout import split_named
+from kerasnets.data.listed_files import ListedFiles
+from kerasnets.data.table_file import no_text, read_rows
 from kerasnets.errors import UserError, nearest
-
-SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
-
 
 LARGEST = float(np.finfo("float32").max)
 
 
 def read_table(path):
-    """Return the checked table of a CSV file; no image is opened.
+    """Return the checked table of a CSV file, and lines that say how it was read; no image is opened.
 
     Args:
-        path: the CSV file, in UTF-8, with a header.
+        path: the CSV file, with a header, see `kerasnets.data.table_file`. Names of columns may be in upper
+            or lower case.
 
     Returns:
-        DataFrame indexed by row number, the header being row 1, with the columns `path` (joined to the CSV
-        file's folder), `label` or those that `targets` names (float32), `split` and perhaps `weight`
-        (float32).
+        DataFrame indexed by row number, the header being row 1, with the columns `path` (of the file, joined
+        to the CSV file's folder), `label` or those that `targets` names (float32), `split` and perhaps
+        `weight` (float32); and a list of str.
 
     Raises:
-        UserError: not readable; a missing column, an empty cell, a value that is not allowed, a path twice.
+        UserError: not readable; a missing column, an empty cell, a value that is not allowed, a path twice,
+            no file there.
     """
-    if not os.path.isfile(path):
-        raise UserError(f"{path}: no such CSV file")
-    try:  # every cell as it is written; the header as a row, so that rows of other lengths are errors
-        table = pd.read_csv(
-            path, header=None, dtype=object, na_filter=False, skip_blank_lines=False,
-            encoding="utf-8-sig", encoding_errors="surrogateescape",
-        )  # fmt: skip
-    except (ValueError, OSError) as error:
-        said = str(error).strip().splitlines()[-1]
-        raise UserError(f"{path}: not readable as a CSV file: {said}") from error
-    table.index += 1
-    header, table = table.iloc[0].astype(str).tolist(), table.iloc[1:]
+    read = read_rows(path, lambda header: _fits(_plain(header)), _names_a_file(path))
+    header = _plain(read.header)
     checks = {name: _CHECKS.get(name, _number) for name in _known(header, path)}
-    table = table.set_axis(header, axis=1)[list(checks)]
-    table = table[(table != "").any(axis=1)].copy()
+    table = pd.DataFrame(list(read.rows.values()), list(read.rows), header, dtype=object)[list(checks)]
+    if "label" in checks:
+        _refuse_missing(table["label"], read.missing, header.index("label"), path)
     _check_cells(table, checks, path)
     numbers = [name for name in checks if name == "weight" or checks[name] is _number]
     table[numbers] = table[numbers].astype("float32")
-    table["split"] = table["split"].map(SPLITS) if "split" in header else "train"
-    folder = os.path.dirname(path)
-    table["path"] = [os.path.normpath(os.path.join(folder, image)) for image in table["path"]]
+    table["split"] = table["split"].map(split_named) if "split" in header else "train"
+    files, cells = ListedFiles(path), table["path"]
+    found = [files.find(row, cell) for row, cell in cells.items()]
+    table["path"] = pd.Series(found, table.index, dtype=object)  # pandas' own strings hold no bytes
     _refuse_repetition(table, path)
-    return table
+    if len(table) and not any(map(os.path.lexists, table["path"])):
+        raise files.refusal(cells.index[0], cells.iloc[0], len(table))
+    return table, [*read.notes, *files.notes()]
+
+
+def _plain(header):
+    """Return names of columns in lower case but for the names of targets, without outer spaces."""
+    names = [name.strip() for name in header]
+    return [re.sub("^[^_]+", lambda found: found[0].lower(), name) for name in names]
+
+
+def _fits(header):
+    return "path" in header and bool({"label", *targets(header)} & set(header))
+
+
+def _names_a_file(path):
+    """Return the function that says whether a row names a file by bytes that are no text."""
+    folder = os.path.dirname(path)
+
+    def is_right(header, cells):
+        header = _plain(header)
+        cell = cells[header.index("path")] if "path" in header else ""
+        return no_text(cell) and os.path.lexists(os.path.join(folder, cell))
+
+    return is_right
 
 
 def targets(columns):
@@ -63,7 +81,7 @@ def _known(header, path):
     """Return the columns of a header that are looked at."""
     wanted = ["label", *targets(header)]
     known = [name for name in header if name in ("path", "split", "weight", *wanted)]
-    if "path" not in header or not set(wanted) & set(header):
+    if not _fits(header):
         found = shown(", ".join(header))
         raise UserError(
             f"{path}: row 1: found columns {found}, allowed: path, label (or target, target_NAME, …), split, "
@@ -79,6 +97,17 @@ def _known(header, path):
     return known
 
 
+def _refuse_missing(labels, missing, place, path):
+    """Refuse labels that are not there: empty, or what is written where there is none, without quotes."""
+    rows = [row for row, cell in labels.items() if not cell or (row, place) in missing]
+    if rows:
+        more = f", and in {len(rows) - 1:,} more rows ({', '.join(map(str, rows[1:5]))}" if rows[1:] else ""
+        more += ", …)" if rows[5:] else ")" if more else ""
+        cell = labels[rows[0]]
+        hint = f'; a class of that name in quotes: "{cell}"' if cell else ""
+        raise UserError(f"{path}: row {rows[0]}, label: found {cell!r}{more}, allowed: a class name{hint}")
+
+
 def _check_cells(table, checks, path):
     """Refuse the first cell whose value is not allowed."""
     for column, check in checks.items():
@@ -90,7 +119,7 @@ def _check_cells(table, checks, path):
 
 
 def _text(cell):
-    return None if cell else "a path"
+    return None if cell and "\0" not in cell else "a path"
 
 
 def _label(cell):
@@ -100,7 +129,8 @@ def _label(cell):
 
 
 def _split_name(cell):
-    return None if cell in SPLITS else ", ".join(SPLITS) + nearest(cell, SPLITS)
+    names = ("train", "validation", "val", "test")
+    return None if split_named(cell) else ", ".join(names) + nearest(cell, names)
 
 
 def _weight(cell):

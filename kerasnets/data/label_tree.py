@@ -1,9 +1,13 @@
 """A CSV file of a tree over the classes, for hierarchical softmax."""
 
-import csv
+import logging
 from dataclasses import dataclass
 
+from kerasnets.data.audit.kinds import shown
+from kerasnets.data.table_file import read_rows
 from kerasnets.errors import UserError, nearest
+
+log = logging.getLogger("kerasnets")
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,7 @@ class Tree:
 def read_label_tree(path, classes):
     """Read the tree that lies over the classes of some data.
 
-    A CSV file in UTF-8 with the columns node and parent, a row a node, the parent empty at the top. The
+    A CSV file with the columns node and parent, a row a node, the parent empty at the top. The
     leaves are the classes. A single node at the top is not among the nodes of the result: it has the
     probability one.
 
@@ -52,21 +56,17 @@ def read_label_tree(path, classes):
 
 def _read(path):
     """Return the file as {node: (parent, row)}."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            header, *table = list(csv.reader(file, strict=True)) or [[]]
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such CSV file") from None
-    except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: not readable as a CSV file: {error}") from error
+    table = read_rows(path, lambda header: set(_plain(header)) == {"node", "parent"})
+    for note in table.notes:
+        log.warning("%s", note)
+    header = _plain(table.header)
     if sorted(header) != ["node", "parent"]:
-        raise UserError(f"{path}: row 1: found columns {', '.join(map(repr, header))}, allowed: node, parent")
+        found = ", ".join(map(repr, table.header))
+        raise UserError(shown(f"{path}: row 1: found columns {found}, allowed: node, parent"))
     rows = {}
-    for row, cells in enumerate(table, 2):
-        if not any(cells):
-            continue
-        cells = dict(zip(header, cells, strict=False)) if len(cells) == 2 else {}
-        node = cells.get("node")
+    for row, cells in table.rows.items():
+        cells = dict(zip(header, cells, strict=True))
+        node = cells["node"]
         if not node:
             raise UserError(f"{path}: row {row}: found no node and parent, allowed: two cells, a name first")
         if node in rows:
@@ -74,6 +74,10 @@ def _read(path):
             raise UserError(f"{path}: row {row}: {said}, allowed: every node once")
         rows[node] = cells["parent"], row
     return rows
+
+
+def _plain(header):
+    return [name.strip().lower() for name in header]
 
 
 def _check_parents(path, rows):

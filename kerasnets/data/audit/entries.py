@@ -6,6 +6,7 @@ import stat
 
 from kerasnets.data.audit.kinds import Finding
 from kerasnets.data.formats import is_image_name
+from kerasnets.given_files import kind_of
 
 _LEFT_BEHIND = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx")
 """What file managers leave in folders."""
@@ -44,8 +45,7 @@ def unusable(path):
 
 def what_is(mode):
     """Return what a file mode that is no regular file's says."""
-    kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
-    return f"{kinds.get(stat.S_IFMT(mode), 'a device')}, not a file"
+    return f"{kind_of(mode)}, not a file"
 
 
 def leads_upwards(path):
