@@ -336,7 +336,7 @@ def test_safetensors_of_bfloat16_and_of_types_that_weights_do_not_have(tmp_path)
 
 def test_what_is_no_weight_file(tmp_path):
     assert "no such file" in _refusal(tmp_path / "none.pth")
-    assert "not readable: Is a directory" in _refusal(tmp_path)
+    assert "found a folder, allowed: a file" in _refusal(tmp_path)
     path = tmp_path / "w.pth"
     for content in (b"", b"P", b"hello", b"\x89HDF\r\n\x1a\n" + bytes(99), bytes(999)):
         path.write_bytes(content)

@@ -1,6 +1,7 @@
 """MNIST, Fashion-MNIST and CIFAR: looked for on this machine first, then downloaded through Keras."""
 
 import gzip
+import math
 import os
 import zlib
 from pathlib import Path
@@ -12,6 +13,7 @@ from kerasnets.data.dataset import Dataset
 from kerasnets.data.npz import npz_split
 from kerasnets.data.storage import cache_folder
 from kerasnets.errors import UserError
+from kerasnets.given_files import check_memory
 
 DEBIAN = Path("/usr/share/datasets")
 
@@ -83,15 +85,21 @@ def read_idx(path):
     """Read a gzipped idx file of unsigned bytes (the format of the four MNIST files) as a uint8 array.
 
     Raises:
-        UserError: the file is damaged or something else.
+        UserError: the file is damaged or something else, or declares more than fits into memory.
     """
     try:
-        raw = gzip.decompress(path.read_bytes())
-        zeros, kind, rank = raw[:2], raw[2], raw[3]
-        if zeros != b"\0\0" or kind != 8:
-            raise ValueError("it does not start as one of unsigned bytes does")
-        shape = np.frombuffer(raw, ">i4", count=rank, offset=4)
-        return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)
+        with gzip.open(path) as file:
+            zeros, kind, rank = (start := file.read(4))[:2], start[2], start[3]
+            if zeros != b"\0\0" or kind != 8:
+                raise ValueError("it does not start as one of unsigned bytes does")
+            shape = tuple(map(int, np.frombuffer(file.read(4 * rank), ">u4", count=rank)))
+            declared = math.prod(shape)
+            check_memory(declared, path)
+            raw = file.read(declared + 1)
+        if len(raw) != declared:
+            held = f"{len(raw):,}" if len(raw) < declared else "more"
+            raise ValueError(f"it declares {declared:,} bytes and holds {held}")
+        return np.frombuffer(raw, np.uint8).reshape(shape)
     except (OSError, ValueError, IndexError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: not readable as a gzipped idx file: {error}") from error
 

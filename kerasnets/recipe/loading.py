@@ -8,8 +8,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from kerasnets.errors import UserError, nearest
-from kerasnets.recipe.mistakes import one_line
+from kerasnets.given_files import check_file
+from kerasnets.recipe.mistakes import one_line, shortened, with_overrides
 from kerasnets.recipe.schema import Recipe
+from kerasnets.recipe.toml_file import DEEPEST, check_bounds, parsed, read_toml
 
 PATHS = (("data", "path"), ("model", "weights"), ("loss", "tree"), ("initialization", "from_run"))
 """Table and key of what names a file or folder."""
@@ -40,7 +42,9 @@ def load_recipe(name, overrides=()):
     path = _find(name)
     tables = _with_base(path, seen=[])
     tables.setdefault("name", path.name.removesuffix(".toml"))
-    return _resolve(_overridden(tables, [_parse_override(text) for text in overrides], path), path)
+    items = [_parse_override(text) for text in overrides]
+    given = [(key, text) for (key, _), text in zip(items, overrides, strict=True)]
+    return _resolve(_overridden(tables, items, with_overrides(path, given)), path, given)
 
 
 def changed(recipe, values):
@@ -76,13 +80,12 @@ def _find(name, beside=None):
     name = str(name)
     if name.endswith(".toml") or "/" in name:
         path = Path(beside or ".", name).expanduser()
-        if not path.is_file():
-            raise UserError(f"{path}: no such recipe file")
+        check_file(path, "recipe file")
         return path
     if name not in recipe_names():
         raise UserError(
-            f"recipe {name!r}: not one of {', '.join(recipe_names())}, nor a path ending in .toml"
-            + nearest(name, recipe_names())
+            f"recipe {shortened(name)!r}: found none of that name, allowed: one that `kerasnets list` gives, "
+            f"or a path ending in .toml{nearest(name, recipe_names())}"
         )
     return files("kerasnets.recipes") / f"{name}.toml"
 
@@ -90,10 +93,7 @@ def _find(name, beside=None):
 def _with_base(path, seen):
     if path in seen:
         raise UserError(f"{path}: base: leads back to itself through {' -> '.join(map(str, seen))}")
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"{path}: not readable as TOML: {error}") from error
+    tables = read_toml(path)
     base = tables.pop("base", None)
     if base is None:
         return tables
@@ -116,12 +116,17 @@ def _merged(base, child):
 
 def _parse_override(text):
     key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise UserError(f"--set {text}: allowed: dotted.key=value, for instance optimizer.learning_rate=0.05")
+    origin, key = f"--set {shortened(text)}", key.strip()
+    if not equals or not key:
+        raise UserError(f"{origin}: allowed: dotted.key=value, for instance optimizer.learning_rate=0.05")
+    if key.count(".") >= DEEPEST:
+        raise UserError(f"{origin}: found a key of {key.count('.') + 1} parts, allowed: {DEEPEST}")
     try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+        found = parsed(f"value = {value}", origin)["value"]
     except tomllib.TOMLDecodeError:
-        return key.strip(), value.strip()
+        return key, value.strip()
+    check_bounds({key: found}, origin)
+    return key, found
 
 
 def _overridden(tables, items, origin):
@@ -162,7 +167,7 @@ def _index(items, part, key, origin):
     raise UserError(f"{origin}: {key}: found {part!r}, allowed: an index below {len(items)}")
 
 
-def _resolve(tables, origin):
+def _resolve(tables, origin, given=()):
     tables = copy.deepcopy(tables)
     for section, key in PATHS:
         table = tables.get(section)
@@ -173,8 +178,8 @@ def _resolve(tables, origin):
     try:
         recipe = Recipe.model_validate(tables)
     except ValidationError as error:
-        raise UserError(one_line(error, origin)) from None
-    recipe._origin = str(origin)
+        raise UserError(one_line(error, origin, given)) from None
+    recipe._origin = with_overrides(origin, given)
     for key, searched in recipe.tune.parameters.items():
         _check_searched(recipe, key, searched)
     return recipe

@@ -2,11 +2,11 @@
 
 import warnings
 import zipfile
-from pathlib import Path
 
 import keras
 
 from kerasnets.errors import UserError
+from kerasnets.weights.declared_sizes import check_keras_file
 from kerasnets.weights.keras_pairing import array_of, paired_state
 
 COUNTERPARTS = {
@@ -51,8 +51,7 @@ def keras_state(model, file):
     """
     if str(file) == "imagenet":
         return paired_state(model, _downloaded(model), file)
-    if not Path(file).is_file():
-        raise UserError(f"{file}: no such file")
+    check_keras_file(file)
     source = _loaded_whole(file) if str(file).endswith(".keras") else _loaded_into_a_copy(model, file)
     if {layer.name for layer in source.layers if layer.weights} & {layer.name for layer in model.layers}:
         return {

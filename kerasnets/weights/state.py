@@ -9,6 +9,7 @@ import safetensors
 
 from kerasnets.arrays import read_arrays
 from kerasnets.errors import UserError
+from kerasnets.given_files import check_file, check_memory
 from kerasnets.weights.tensors import elements_of
 from kerasnets.weights.torch_file import read_torch_file
 from kerasnets.weights.wrapping import unwrapped_names
@@ -54,11 +55,10 @@ def read_state(path):
 
 def _reader(path):
     """Return the function that reads the kind of file that `path` begins like."""
+    check_memory(check_file(path), path)
     try:
         with open(path, "rb") as file:
             start = file.read(9)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
     except OSError as error:
         raise UserError(f"{path}: not readable: {error.strerror}") from error
     if start.startswith(b"PK"):
