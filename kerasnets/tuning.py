@@ -30,6 +30,7 @@ ORACLES = {
 def tune_recipe(recipe, trials, folder, resume):
     """Run the search; see `kerasnets.tune`."""
     _check(recipe, folder, resume)
+    before = list(folder.iterdir()) if folder.is_dir() else None
     folder.mkdir(parents=True, exist_ok=True)
     with owned(folder):
         if not (folder / "recipe.toml").is_file():
@@ -43,9 +44,7 @@ def tune_recipe(recipe, trials, folder, resume):
                 search.search()
         except FatalError as error:  # Keras Tuner goes on after any other exception of a trial
             if isinstance(error.__cause__, UserError) and not search.oracle.end_order:
-                shutil.rmtree(
-                    folder
-                )  # the first trial could not even start: there is no search to go on with
+                _remove_all_but(before, folder)  # the first trial could not even start
             raise error.__cause__ from None
     return search.write_results()
 
@@ -69,6 +68,15 @@ def _check(recipe, folder, resume):
             raise UserError(f"{folder}: holds a search of another recipe; give another --to")
     elif folder.is_file() or (folder.is_dir() and any(entry.name != "lock" for entry in folder.iterdir())):
         raise UserError(f"{folder}: found other files, allowed: an empty or a new folder")
+
+
+def _remove_all_but(before, folder):
+    """Remove what a folder holds besides `before`; where that is None, the folder too."""
+    if before is None:
+        shutil.rmtree(folder)
+        return
+    for made in set(folder.iterdir()) - set(before):
+        shutil.rmtree(made) if made.is_dir() else made.unlink()
 
 
 class RecipeSearch(BaseTuner):

@@ -123,7 +123,7 @@ def test_the_command_prints_each_member_and_the_ensemble(runs, command):
     for run, member in zip(runs, measured["members"], strict=True):
         assert f"{run}: test accuracy {member['accuracy']:.4f}, top-5 {member['top5']:.4f}, loss" in output
     said = f"3 runs averaged: test accuracy {measured['accuracy']:.4f}, top-5 {measured['top5']:.4f}"
-    assert f"{said}, cross-entropy {measured['cross_entropy']:.4f}, 359 images\n" in output
+    assert f"{said}, cross-entropy {measured['cross_entropy']:.4f}, 350 images\n" in output
 
 
 def test_one_saved_model_holds_every_member_with_its_preprocessing(runs, test_split, tmp_path, command):
@@ -205,7 +205,7 @@ def test_runs_that_are_no_ensemble_are_named(runs, trained, tmp_path, refused):
 
 def test_validation_images_held_out_by_other_seeds_are_not_one_split(trained, refused):
     first, second = (trained("data.validation=0.1", f"train.seed={seed}") for seed in (1, 2))
-    assert kerasnets.evaluate([first, second])["images"] == 359
+    assert kerasnets.evaluate([first, second])["images"] == 350
     said = refused("evaluate", first, second, "--split", "validation")
     assert f"{second}: found other images in its validation split" in said
     assert "held out by train.seed" in said

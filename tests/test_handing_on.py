@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import signal
 import subprocess
 import sys
 
@@ -12,9 +13,9 @@ import pytest
 import tensorflow as tf
 
 import kerasnets
-from kerasnets import exporting
+from kerasnets import exporting, tuning
 from kerasnets.data.sources import load_dataset
-from kerasnets.errors import UserError
+from kerasnets.errors import StoppedError, UserError
 from kerasnets.exporting import write_saved_model
 from kerasnets.recipe import load_recipe
 from kerasnets.training.recording import read_history
@@ -48,14 +49,14 @@ def test_evaluate_repeats_the_result(default_run, command):
     result = RunDirectory(default_run).result()
     assert measured["accuracy"] == pytest.approx(result["test"]["accuracy"], abs=1e-6)
     assert measured["loss"] == pytest.approx(result["test"]["loss"], rel=1e-4)
-    assert measured["classes"].images.sum() == 359
+    assert measured["classes"].images.sum() == 350
     weighted = np.average(measured["classes"].accuracy, weights=measured["classes"].images)
     assert weighted == pytest.approx(measured["accuracy"])
     code, output, _ = command("evaluate", default_run, "--split", "validation")
     last = read_history(default_run / "history.csv").iloc[-1]
     assert code == 0
     assert f"validation accuracy {last.val_accuracy:.4f}, top-5 " in output
-    assert f", loss {last.val_loss:.4f}, 144 images\n" in output
+    assert f", loss {last.val_loss:.4f}, 145 images\n" in output
 
 
 def test_evaluate_refuses_what_is_not_there(default_run, tmp_path, refused):
@@ -272,6 +273,37 @@ def test_what_fails_in_a_trial_stops_the_search(tmp_path, image_folder):
     assert not (tmp_path / "search").exists()
 
 
+def test_a_search_goes_on_after_its_data_was_gone_for_a_while(tmp_path, image_folder, monkeypatch):
+    overrides = [f"data.path={image_folder}", "data.source=folder", "tune.epochs=1", "train.batch_size=8"]
+    recipe, folder = load_recipe("lenet5-digits", overrides), tmp_path / "search"
+
+    def interrupted(*_, **__):
+        raise StoppedError(signal.SIGINT)
+
+    with monkeypatch.context() as patched:  # Ctrl-C in the first trial
+        patched.setattr(tuning, "start_training", interrupted)
+        with pytest.raises(StoppedError):
+            kerasnets.tune(recipe, trials=1, to=folder)
+    (folder / "notes.txt").write_text("mine")
+    kept = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "lock"}
+    assert folder / "recipe.toml" in kept
+    image_folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(UserError, match="no such folder"):
+        kerasnets.tune(recipe, trials=1, to=folder, resume=True)
+    assert {path: path.read_bytes() for path in kept if path.is_file()} == kept
+    (tmp_path / "elsewhere").rename(image_folder)
+    assert len(kerasnets.tune(recipe, trials=1, to=folder, resume=True)) == 1
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_a_search_that_cannot_start_leaves_an_empty_folder_as_it_was(tmp_path, image_folder):
+    recipe = load_recipe("lenet5-digits", ["data.source=folder", f"data.path={image_folder}/gone"])
+    (tmp_path / "search").mkdir()
+    with pytest.raises(UserError, match="no such folder"):
+        kerasnets.tune(recipe, trials=1, to=tmp_path / "search")
+    assert list((tmp_path / "search").iterdir()) == []
+
+
 def test_a_search_in_which_every_trial_diverges_says_so(tmp_path, refused):
     overrides = [*TUNED, "tune.objective=val_loss", "regularization.l2=1.0", "optimizer.momentum=0.0"]
     searched = "tune.parameters.optimizer.learning_rate"
@@ -284,5 +316,5 @@ def test_a_search_in_which_every_trial_diverges_says_so(tmp_path, refused):
 
 def test_dataset_file_says_what_was_trained_on(default_run):
     dataset = json.loads((default_run / "dataset.json").read_text())
-    assert dataset["images"] == {"train": 1294, "validation": 144, "test": 359}
+    assert dataset["images"] == {"train": 1302, "validation": 145, "test": 350}
     assert dataset["classes"] == list("0123456789")

@@ -130,9 +130,9 @@ def test_archives_that_fit_neither_are_refused(tmp_path, arrays, said):
 def test_images_without_classes_are_split_by_fraction(centres):
     splits = [load_dataset("npz", str(centres), seed=seed).splits for seed in (0, 0, 1)]
     for each in splits:
-        assert {name: len(split) for name, split in each.items()} == {
-            "train": 1294, "validation": 144, "test": 359,
-        }  # fmt: skip
+        assert list(each) == ["train", "validation", "test"]
+        assert len(each["test"]) == 350, "the images of the digits' own test split: the same bytes"
+        assert abs(len(each["validation"]) - 145) < 35
         together = np.concatenate([split.images for split in each.values()])
         np.testing.assert_array_equal(
             np.sort(together.sum((1, 2, 3), dtype=int)),
@@ -143,8 +143,7 @@ def test_images_without_classes_are_split_by_fraction(centres):
     assert not np.array_equal(first["validation"].labels, other["validation"].labels)
     np.testing.assert_array_equal(first["test"].labels, other["test"].labels)
     assert np.abs(first["test"].labels.mean(0) - first["train"].labels.mean(0)).max() < 0.05
-    with pytest.raises(UserError, match=r"data\.test = 0\.0001 cannot split 1797 images"):
-        load_dataset("npz", str(centres), test=1e-4)
+    assert len(load_dataset("npz", str(centres), test=1e-9).test) == 1
 
 
 @pytest.mark.parametrize("operation", ["mixup", "cutmix"])
@@ -223,7 +222,7 @@ def test_evaluation_measures_each_target(l2_run, centres, command):
     assert measured["targets"].mean_absolute_error.tolist() == pytest.approx(np.abs(errors).mean(0), rel=1e-4)
     assert measured["targets"].mean_squared_error.tolist() == pytest.approx((errors**2).mean(0), rel=1e-4)
     assert measured["loss"] == pytest.approx(measured["mean_squared_error"], rel=1e-5)
-    assert measured["images"] == 359
+    assert measured["images"] == 350
     code, output, errors = command("evaluate", l2_run)
     assert code == 0, errors
     assert f"test mean absolute error {measured['mean_absolute_error']:.4f}, mean squared error" in output

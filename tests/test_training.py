@@ -43,7 +43,7 @@ def _fingerprint(run):
 def test_the_default_recipe_reaches_its_accuracy(default_run):
     result = RunDirectory(default_run).result()
     assert result["test"]["accuracy"] >= 0.97
-    assert result["test"]["images"] == 359
+    assert result["test"]["images"] == 350
     assert result["parameters"] == 61706
 
 
@@ -188,7 +188,7 @@ def test_a_run_stopped_before_its_recipe_was_written_begins_anew(default_run, qu
     [
         (["model.name=lenet55"], "model.name: unknown model 'lenet55'"),
         (["model.options.poolling=max"], "model.options: lenet5 has no option 'poolling'"),
-        (["train.batch_size=2000"], "train.batch_size: found 2000, allowed: up to 1294"),
+        (["train.batch_size=2000"], "train.batch_size: found 2000, allowed: up to 1302"),
         (["preprocess=[]"], "model: lenet5 cannot be built"),
         (["data.source=npz", "data.path=/nowhere.npz"], "/nowhere.npz: no such file"),
         (["data.source=folder", "data.path=/nowhere"], "/nowhere: no such folder"),

@@ -10,9 +10,10 @@ from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.folder import read_folder
 from kerasnets.data.npz import read_npz
 from kerasnets.data.published import read_published
-from kerasnets.data.splitting import hold_out
+from kerasnets.data.splitting import Shares
 from kerasnets.data.tfds import read_tfds
 from kerasnets.data.tfrecord import read_tfrecord
+from kerasnets.errors import UserError
 
 PUBLISHED = ("mnist", "fashion_mnist", "cifar10", "cifar100")
 SOURCES = ("digits", *PUBLISHED, "npz", "folder", "csv", "tfrecord")
@@ -21,7 +22,7 @@ SOURCES = ("digits", *PUBLISHED, "npz", "folder", "csv", "tfrecord")
 
 def load_dataset(source, path=None, channels=None, validation=0.1, test=0.2, seed=0, workers=2,
                  policies=None, max_pixels=MAX_PIXELS, said=None):  # fmt: skip
-    """Load a source, audit it and split it.
+    """Load a source, audit it, and draw the splits it does not bring; see `kerasnets.data.splitting`.
 
     Args:
         source: one of `SOURCES`, or "tfds:NAME".
@@ -41,12 +42,19 @@ def load_dataset(source, path=None, channels=None, validation=0.1, test=0.2, see
         UserError: the data is missing, unreadable or not as the source needs it, or refused by a policy.
     """
     dataset = read_source(source, path, channels, workers)
-    dataset, found = audit(dataset, policies, max_pixels, workers)
+    shares = {"test": test, "validation": validation}
+    dataset, found = audit(dataset, policies, max_pixels, workers, shares=Shares(**shares, seed=seed))
     if said:
         said(found)
     found.check()
-    held = hold_out(dataset, path or source, validation, test, seed)
-    return replace(held, drawn=tuple(name for name in held.splits if name not in dataset.splits))
+    for name, fraction in shares.items():
+        if fraction and name not in dataset.splits:
+            raise UserError(
+                f"{path or source}: data.{name} = {fraction}: found no image of {len(dataset.train)} to hold "
+                "out: one of each class stays in training, with its copies; allowed: more images, or "
+                f"data.{name} = 0"
+            )
+    return dataset
 
 
 def read_source(source, path=None, channels=None, workers=2):

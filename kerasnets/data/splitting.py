@@ -1,91 +1,111 @@
-"""Splits by fraction, out of the training images: stratified by class, where there are classes."""
+"""Splits that a source does not bring, drawn from its training images: by a hash of each image's bytes.
 
-import logging
-from collections import Counter
-from dataclasses import replace
+Whether an image is held out depends on its own bytes alone, not on its name, its place or other images. So
+adding, removing, renaming, moving or packing images moves no other one, and copies always stay together. The
+shares are kept on average only, by class as in the whole.
+
+A class of few images may get none that way. In the test split it then gets the one that came nearest; and one
+image of each class stays in training, whatever its hash. Such an image may change sides when its class grows.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 
-from kerasnets.data.audit.kinds import Finding
-from kerasnets.errors import UserError
+from kerasnets.data.dataset import Split
 
-TEST_SEED = 0
+TEST_SALT = 0
 """The test images of a source without a test split of its own never change, whatever the recipe's seed."""
 
-log = logging.getLogger("kerasnets")
+
+@dataclass(frozen=True)
+class Shares:
+    """How much is held out of the training images, where a source does not bring such a split itself.
+
+    Attributes:
+        validation: fraction from 0 (none) to 1, of what the test split leaves; which, depends on `seed`.
+        test: fraction from 0 (none) to 1, held out first; which, depends on nothing.
+        seed: non-negative integer.
+    """
+
+    validation: float = 0.1
+    test: float = 0.2
+    seed: int = 0
 
 
-def hold_out(dataset, origin, validation, test, seed):
-    """Split off what the source does not bring, out of the training images: stratified by class.
-
-    Images with numeric targets have no classes, and are drawn evenly.
-
-    The image of a class that has only one stays in training; this is logged, and a finding of the dataset.
+def hold_out(split: Split, shares: Shares, groups: np.ndarray, counted: np.ndarray) -> dict[str, np.ndarray]:
+    """Deal the training images of a source to the splits it lacks.
 
     Args:
-        dataset: a `Dataset`, with or without its own validation and test splits.
-        origin: the source's name or path, for messages.
-        validation: fraction of the training images; 0 for none. The split depends on `seed`.
-        test: fraction of the training images, split off first. The split depends on nothing.
-        seed: non-negative integer.
+        split: the training images, with their identities.
+        shares: how much is held out; 0 for a split that is there already.
+        groups: int64 array (N,), a number that images share which must stay on one side.
+        counted: bool array (N,), whether an image will be used. Others do not count as one of their class.
 
-    Raises:
-        UserError: fewer images are to be held out, or kept, than there are classes.
+    Returns:
+        Mapping of "train" and of each split that could be drawn to the indices of its images, ascending.
     """
-    held_out = _drawn if dataset.numeric else _stratified
-    if dataset.test is None and test:
-        dataset, held = held_out(dataset, origin, "data.test", test, TEST_SEED)
-        dataset = replace(dataset, test=held)
-    if dataset.validation is None and validation:
-        dataset, held = held_out(dataset, origin, "data.validation", validation, seed)
-        dataset = replace(dataset, validation=held)
-    return dataset
-
-
-def _stratified(dataset, origin, key, fraction, seed):
-    """Return the dataset without the images held out of its training split, and the split they make."""
-    from sklearn.model_selection import train_test_split
-
-    split = dataset.train
-    counts = Counter(split.labels.tolist())
-    single = [label for label, count in sorted(counts.items()) if count == 1]
-    divisible = np.flatnonzero(~np.isin(split.labels, single))
-    held = round(fraction * len(split))
-    if min(held, len(divisible) - held) < len(counts) - len(single) or not len(divisible):
-        raise UserError(
-            f"{origin}: {key} = {fraction} cannot split {len(split)} images of {len(counts)} classes evenly "
-            f"by class: every class needs one on either side (or set {key} = 0)"
-        )
-    _, given = train_test_split(
-        np.arange(len(divisible)), test_size=held, random_state=seed, stratify=split.labels[divisible]
+    parts, left = {}, np.arange(len(split))
+    classes = np.zeros(len(split), "int64") if split.numeric else split.labels
+    draws = (
+        ("test", shares.test, TEST_SALT, True),
+        ("validation", shares.validation, shares.seed + 1, False),
     )
-    train = np.setdiff1d(np.arange(len(split)), divisible[given])
-    findings = _singles(dataset, origin, single)
-    left = replace(dataset, train=split.at(train), findings=(*dataset.findings, *findings))
-    return left, split.at(divisible[np.sort(given)])
-
-
-def _drawn(dataset, origin, key, fraction, seed):
-    """Return what `_stratified` does, of images without classes."""
-    split = dataset.train
-    held = round(fraction * len(split))
-    if not 0 < held < len(split):
-        raise UserError(
-            f"{origin}: {key} = {fraction} cannot split {len(split)} images: either side needs one "
-            f"(or set {key} = 0)"
+    for name, fraction, salt, of_each_class in draws:
+        if not fraction:
+            continue
+        chosen = _held_out(
+            chances=group_chances(split.identities.digests, groups, salt)[left],
+            fraction=fraction,
+            classes=classes[left],
+            groups=groups[left],
+            counted=counted[left],
+            of_each_class=of_each_class,
         )
-    order = np.random.default_rng(seed).permutation(len(split))
-    left = replace(dataset, train=split.at(np.sort(order[held:])))
-    return left, split.at(np.sort(order[:held]))
+        if chosen.any():
+            parts[name], left = left[chosen], left[~chosen]
+    return {"train": left, **parts}
 
 
-def _singles(dataset, origin, labels):
-    """Return, and log, the findings on classes of one image that have none yet."""
-    known = {finding.class_name for finding in dataset.findings if finding.kind == "one_image_class"}
-    names = [dataset.classes[label] for label in labels if dataset.classes[label] not in known]
-    if names:
-        log.warning(
-            "%s: %d classes have one image, which stays in training, first %r", origin, len(names), names[0]
-        )
-    detail = "one image, which stays in training"
-    return [Finding("one_image_class", "", detail, "train", name) for name in names]
+def _held_out(*, chances, fraction, classes, groups, counted, of_each_class):
+    """Return which images (N,) are held out: those with a chance below `fraction`, and what classes need."""
+    chosen, count = chances < fraction, classes.max(initial=0) + 1
+    of_class, _ = np.unique(np.stack([classes, groups], 1)[counted], axis=0).T
+    several = np.bincount(of_class, minlength=count) > 1
+    possible = counted & several[classes]  # classes of one image, or of copies of one, cannot be shared
+    if of_each_class:
+        without = several & (np.bincount(classes[chosen & counted], minlength=count) == 0)
+        wanting = [possible & (classes == label) for label in np.flatnonzero(without)]
+    else:
+        wanting = [possible] if not (chosen & possible).any() else []
+    for candidates in wanting:
+        if candidates.any():
+            chosen |= groups == groups[candidates][chances[candidates].argmin()]
+    there, kept = (np.bincount(classes[which], minlength=count) for which in (counted, counted & ~chosen))
+    for label in np.flatnonzero((there > 0) & (kept == 0)):
+        mine = counted & (classes == label)
+        chosen &= groups != groups[mine][chances[mine].argmax()]
+    return chosen
+
+
+def group_chances(digests: np.ndarray, groups: np.ndarray, salt: int) -> np.ndarray:
+    """Return a number for each image, float64 (N,) from 0 to below 1, evenly spread: that of its group.
+
+    A group's is that of its smallest digest.
+
+    Args:
+        digests: uint64 array (N,).
+        groups: int64 array (N,), from 0.
+        salt: non-negative integer; another one gives other numbers.
+    """
+    smallest = np.full(groups.max(initial=0) + 1, np.iinfo("uint64").max, "uint64")
+    np.minimum.at(smallest, groups, digests)
+    return (_mixed(smallest, salt) >> np.uint64(11))[groups] * 2.0**-53
+
+
+def _mixed(values, salt):
+    """Return SplitMix64's outputs for the states `values`, moved on by `salt` + 1 steps (Steele 2014)."""
+    mixed = values + np.uint64((salt + 1) * 0x9E3779B97F4A7C15 % 2**64)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ mixed >> np.uint64(shift)) * np.uint64(factor)
+    return mixed ^ mixed >> np.uint64(31)

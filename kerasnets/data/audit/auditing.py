@@ -8,6 +8,7 @@ from contextlib import closing
 import numpy as np
 
 from kerasnets.data.audit.cache import InspectionCache
+from kerasnets.data.audit.dividing import divided
 from kerasnets.data.audit.identities import identified
 from kerasnets.data.audit.inspection import Inspected
 from kerasnets.data.audit.kinds import DEFAULTS, MAX_PIXELS
@@ -27,7 +28,7 @@ FIRST = ("test", "validation", "train")
 """Of copies in several splits, that in the first of these stays: what is measured stays what it was."""
 
 
-def audit(dataset, policies=None, max_pixels=MAX_PIXELS, workers=2, progress=None):
+def audit(dataset, policies=None, max_pixels=MAX_PIXELS, workers=2, progress=None, shares=None):
     """Audit a dataset.
 
     Encoded images are inspected one by one and compared with each other; of arrays, only exact copies and
@@ -39,6 +40,7 @@ def audit(dataset, policies=None, max_pixels=MAX_PIXELS, workers=2, progress=Non
         max_pixels: an image that declares more is not decoded.
         workers: threads; without effect on the result.
         progress: a function called with (images done, images in all) now and then.
+        shares: the `Shares` that splits which the source lacks are drawn by; None draws none.
 
     Returns:
         The `Dataset` without what is left out and with what is fixed, and the `Audit`. Where `Audit.check`
@@ -47,11 +49,14 @@ def audit(dataset, policies=None, max_pixels=MAX_PIXELS, workers=2, progress=Non
     Raises:
         UserError: a corrected copy cannot be written.
     """
+    policies = DEFAULTS | (policies or {})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about metadata
         members, inspected = _members(dataset, max_pixels, workers, progress)
         dataset = identified(dataset, members)
-        ledger = Ledger(dataset, DEFAULTS | (policies or {}), max_pixels)
+        if shares:  # after the inspection, which knows copies; before all that is said of splits
+            dataset, members = divided(dataset, members, shares, policies)
+        ledger = Ledger(dataset, policies, max_pixels)
         decoded = [member for member in members if member.found.look]
         ledger.note(
             (kind, member, said) for member in members for kind, said in member.found.problems.items()

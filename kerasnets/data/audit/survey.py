@@ -71,11 +71,18 @@ def conflicts(members, label_text):
 
 
 def copies(members):
-    """Yield (kind, member, detail) of images whose very bytes and label an earlier one of `members` has."""
-    for first, *others in _groups(members, lambda member: (member.found.sha256, member.label)):
-        for member in others:
-            kind = "duplicate" if member.split == first.split else "duplicate_across_splits"
-            yield kind, member, f"same bytes as {first.path} ({first.split})"
+    """Yield (kind, member, detail) of images whose very bytes an earlier one of `members` has.
+
+    In another split that is any copy, in the same split one with the same label: `conflicts` has the others.
+    """
+    for group in _groups(members, lambda member: member.found.sha256):
+        known = {}
+        for member in group:
+            across = member.split != group[0].split
+            first = group[0] if across else known.setdefault(member.label, member)
+            if first is not member:
+                kind = "duplicate_across_splits" if across else "duplicate"
+                yield kind, member, f"same bytes as {first.path} ({first.split})"
 
 
 def _groups(members, key):
@@ -94,13 +101,19 @@ def near_copies(members, label_text):
         members: the `Member`s.
         label_text: function that says a label.
     """
-    seen = {member.found.sha256: member for member in reversed(members) if member.found.look}
-    looking = [m for m in members if m.found.look and not m.found.blank and seen[m.found.sha256] is m]
-    hashes = np.array([_words(member.found.look) for member in looking], "uint64").reshape(-1, 2)
-    for later, earlier in similar(hashes):
+    looking, pairs = lookalikes(members)
+    for later, earlier in pairs:
         first = looking[earlier]
         detail = f"looks as {first.path} ({first.split}, {label_text(first.label)})"
         yield "near_duplicate", looking[later], detail
+
+
+def lookalikes(members):
+    """Return the first member of each set of copies that has a look, and pairs (later, earlier) of these."""
+    seen = {member.found.sha256: member for member in reversed(members) if member.found.look}
+    looking = [m for m in members if m.found.look and not m.found.blank and seen[m.found.sha256] is m]
+    hashes = np.array([_words(member.found.look) for member in looking], "uint64").reshape(-1, 2)
+    return looking, similar(hashes)
 
 
 def _words(look):
