@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kerasnets.arrays import read_arrays
 from kerasnets.data.image_shapes import SPATIAL, output_shape
-from kerasnets.data.resizing import resize, resize_short_side
+from kerasnets.data.resizing import LONGEST, middle, resize, resize_short_side
 from kerasnets.data.value_steps import apply_values, fit_values, needs_statistics
 from kerasnets.files import whole_file, write_json
 
@@ -136,9 +136,11 @@ def _resize(images, step):
     size, fit = tf.constant(step["size"]), step.get("fit", "stretch")
     if fit == "stretch":
         return resize(images, step["size"], step["method"])
-    shape = tf.cast(tf.shape(images)[1:3], tf.float64)
-    scales = tf.cast(size, tf.float64) / shape
-    scale = tf.reduce_max(scales) if fit == "crop" else tf.reduce_min(scales)
+    wanted, shape = tf.cast(size, tf.float64), tf.cast(tf.shape(images)[1:3], tf.float64)
+    scale = tf.reduce_max(wanted / shape) if fit == "crop" else tf.reduce_min(wanted / shape)
+    if fit == "crop":
+        images = middle(images, tf.cast(tf.math.ceil(LONGEST * wanted / scale), tf.int32))
+        shape = tf.cast(tf.shape(images)[1:3], tf.float64)
     inner = tf.cast(tf.round(shape * scale), tf.int32)
     inner = tf.maximum(inner, size) if fit == "crop" else tf.clip_by_value(inner, 1, size)
     images = resize(images, inner, step["method"])

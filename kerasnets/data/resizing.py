@@ -1,6 +1,13 @@
-"""Resizing, one way everywhere: with antialiasing, and rounded to whole raw values as a stored image has."""
+"""Resizing, one way everywhere: with antialiasing, and rounded to whole raw values as a stored image has.
+
+What it takes does not depend on an image's shape: an image of one row and 20,000 columns, whose short side is
+to get 256 pixels, would become 256 x 5,120,000.
+"""
 
 import tensorflow as tf
+
+LONGEST = 8
+"""Times the short side, or the size wanted, that an image may be long; a longer one's middle is taken."""
 
 
 def resize(images, size, method="bilinear"):
@@ -14,7 +21,35 @@ def resize(images, size, method="bilinear"):
     Returns:
         uint8 (N, *size, C) or (*size, C); overshoots of "bicubic" are clipped.
     """
-    return rounded(tf.image.resize(images, size, method=method, antialias=True))
+    height, width = size[0], size[1]
+
+    def resized(images, size):
+        return tf.image.resize(images, size, method=method, antialias=True)
+
+    # rows come first, and are kept as long as they were: a flat strip would be enlarged to a large sheet
+    rows, columns = tf.unstack(tf.cast(tf.shape(images)[-3:-1], tf.int64))
+    sheet, *others = (tf.cast(height, tf.int64) * columns, rows * columns, tf.cast(height * width, tf.int64))
+    strip = sheet > LONGEST * tf.maximum(*others)
+    return rounded(
+        tf.cond(
+            strip,
+            lambda: resized(resized(images, (tf.shape(images)[-3], width)), size),
+            lambda: resized(images, size),
+        )
+    )
+
+
+def middle(images, most):
+    """Return the middle of images, exactly in the middle, of no more than `most` pixels (or one more) a side.
+
+    Args:
+        images: (N, height, width, C) or (height, width, C).
+        most: int32 tensor (2,), height and width.
+    """
+    shape = tf.shape(images)[-3:-1]
+    size = tf.minimum(shape, most + (shape - most) % 2)
+    (top, left), (height, width) = tf.unstack((shape - size) // 2), tf.unstack(size)
+    return images[..., top : top + height, left : left + width, :]
 
 
 def rounded(images):
@@ -25,7 +60,8 @@ def rounded(images):
 def resize_short_side(images, short_side, method="bilinear"):
     """Resize images so that the shorter of height and width becomes `short_side`, the other in proportion.
 
-    The longer side is rounded down, as in torchvision's Resize.
+    The longer side is rounded down, as in torchvision's Resize. Of an image longer than `LONGEST` times its
+    short side, the middle is taken: what is cut from it later lies there.
 
     Args:
         images: (N, height, width, C) or (height, width, C), raw values 0..255, uint8 or float.
@@ -35,5 +71,6 @@ def resize_short_side(images, short_side, method="bilinear"):
     Returns:
         uint8 (N, h, w, C) or (h, w, C).
     """
+    images = middle(images, LONGEST * tf.reduce_min(tf.shape(images)[-3:-1]) * [1, 1])
     shape = tf.shape(images)[-3:-1]
     return resize(images, shape * short_side // tf.reduce_min(shape), method)

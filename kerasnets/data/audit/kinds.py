@@ -50,7 +50,9 @@ KINDS = {
     ),
     "grey_among_colour": Kind(_FIXED, "fix", "no colour where most images have; fix: R = G = B"),
     "tiny": Kind(_KEPT, "keep", "sides less than an eighth of the others'"),
-    "extreme_aspect": Kind(_KEPT, "keep", "one side more than eight times the other"),
+    "extreme_aspect": Kind(
+        _KEPT, "keep", "one side more than eight times the other: resized in proportion, its ends are cut off"
+    ),
     "blank": Kind(_KEPT, "keep", "one colour from corner to corner"),
     "odd_name": Kind(_KEPT, "keep", "a name that is not UTF-8, or with control characters or outer spaces"),
     "hidden": Kind(_OUT, "skip", "a name that starts with a dot, or that a file manager left"),
