@@ -150,7 +150,11 @@ def probe_moments(model, probe):
 
 
 def _run(model, probe, part):
-    model(keras.tree.map_structure(lambda array: array[part], probe), training=False)
+    images = keras.tree.map_structure(lambda array: array[part], probe)
+    inputs = getattr(model, "inputs", None) or ()
+    if len(inputs) == 1:  # a model may have been made with a list of one
+        images = keras.tree.pack_sequence_as(model.input, keras.tree.flatten(images))
+    model(images, training=False)
 
 
 def _numpy_type(tensor):

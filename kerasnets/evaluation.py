@@ -147,6 +147,7 @@ def _predicted(trained, split, views, short_sides):
         views,
         short_sides,
         trained.activation,
+        trained.recipe.train.evaluation_batch,
     )
     return averaged.astype("float64"), seen
 
@@ -176,9 +177,13 @@ def _outputs_and_losses(trained, split):
     loss = example_loss(**trained.recipe.loss.options())
     reading = Reading(trained.recipe.data.workers)
     outputs, losses = [], []
+    # a graph, which lets go of each layer's output once it has been read
+    signature = [tf.TensorSpec((None, *trained.preprocessing.output_shape))]
+    forward = tf.function(lambda images: trained.network(images, training=False), input_signature=signature)
+    batch_size = trained.recipe.train.evaluation_batch
     for images, labels in evaluation_batches(
-        split, trained.preprocessing, len(trained.classes), reading=reading
+        split, trained.preprocessing, len(trained.classes), batch_size, reading=reading
     ):
-        outputs.append(trained.network(images, training=False))
+        outputs.append(forward(images))
         losses.append(loss(labels, outputs[-1]))
     return tf.concat(outputs, 0), tf.concat(losses, 0).numpy()

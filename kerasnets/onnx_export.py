@@ -41,14 +41,16 @@ def write_onnx(members, images, path):
     spatial = members[0].preprocessing.spatial
     model = _served(members)
     inputs = np.concatenate([spatial(image[None]) for image in images])
-    right = np.asarray(model(inputs))  # called once: Keras exports no functional model before that
+    # called once at least: Keras exports no functional model before that
+    right = np.concatenate([model(image[None]) for image in inputs])
     with whole_file(path) as temporary:
         with warnings.catch_warnings():
             # Keras 3.15 asks whether NumPy has np.object
             warnings.simplefilter("ignore", FutureWarning)
             model.export(str(temporary), format="onnx", verbose=False)
         session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
-        found = session.run(None, {session.get_inputs()[0].name: inputs})[0]
+        name = session.get_inputs()[0].name
+        found = np.concatenate([session.run(None, {name: image[None]})[0] for image in inputs])
         worst = float((np.abs(found - right) / np.maximum(np.abs(right), 1)).max())
         if not worst <= TOLERANCE[members[0].answers]:
             raise FailureError(f"the ONNX file failed its check: {members[0].answers} differ by {worst:.1e}")

@@ -102,7 +102,9 @@ def _cut(image, size, row, column):
     return image[top : top + height, left : left + width]
 
 
-def averaged_probabilities(network, preprocessing, decoded, views, short_sides, activation=tf.nn.softmax):
+def averaged_probabilities(
+    network, preprocessing, decoded, views, short_sides, activation=tf.nn.softmax, at_once=AT_ONCE
+):
     """Return the class probabilities of images, averaged over their views.
 
     Args:
@@ -113,6 +115,7 @@ def averaged_probabilities(network, preprocessing, decoded, views, short_sides, 
         views: a key of `SHORT_SIDES`.
         short_sides: pixels, as `view_short_sides` gives them.
         activation: from the network's outputs to what is averaged; `tf.identity` for numeric targets.
+        at_once: views of the network's input size in one forward pass, if not `AT_ONCE` are less.
 
     Returns:
         float32 array (N, classes).
@@ -121,8 +124,9 @@ def averaged_probabilities(network, preprocessing, decoded, views, short_sides, 
         UserError: dense views of a network that has no fully convolutional form.
     """
     seen_by = fully_convolutional(network) if views == "dense" else network
-    predict = _predictor(seen_by, preprocessing, activation)
     *size, channels = preprocessing.output_shape
+    pixels = min(at_once, AT_ONCE) * math.prod(size)
+    predict = _predictor(seen_by, preprocessing, activation, pixels)
     methods = (step["method"] for step in preprocessing.spatial_steps if "method" in step)
     method = next(methods, "bilinear")
 
@@ -132,7 +136,7 @@ def averaged_probabilities(network, preprocessing, decoded, views, short_sides, 
             with tf.device("CPU"):
                 return image_views(image, views, short_side, size, method)
 
-        groups = _grouped(map(made, decoded()), AT_ONCE * math.prod(size))
+        groups = _grouped(map(made, decoded()), pixels)
         return np.concatenate([predict(group) for group in groups])
 
     return sum(map(probabilities, short_sides)) / len(short_sides)
@@ -151,8 +155,11 @@ def _grouped(views, pixels):
         yield group
 
 
-def _predictor(network, preprocessing, activation):
-    """Return a function from n images' views, each (V, h, w, C), to their probabilities (n, classes)."""
+def _predictor(network, preprocessing, activation, pixels):
+    """Return a function from n images' views, each (V, h, w, C), to their probabilities (n, classes).
+
+    One forward pass takes views of so many `pixels` in all, or a single one.
+    """
 
     @tf.function(input_signature=[tf.TensorSpec(network.input_shape, tf.uint8)])
     def activated(views):
@@ -161,7 +168,10 @@ def _predictor(network, preprocessing, activation):
         return activation(tf.reduce_mean(scores, (1, 2)) if len(scores.shape) == 4 else scores)
 
     def predict(group):
-        probabilities = activated(tf.concat(group, 0)).numpy()
+        stacked = tf.concat(group, 0)
+        part = max(1, pixels // math.prod(stacked.shape[1:3]))
+        parts = [activated(stacked[first : first + part]) for first in range(0, len(stacked), part)]
+        probabilities = np.concatenate(parts)
         return probabilities.reshape(len(group), -1, probabilities.shape[-1]).mean(1)
 
     return predict

@@ -7,6 +7,9 @@ from pydantic import Field, model_validator
 from kerasnets.recipe.schedule import Monitored
 from kerasnets.recipe.section import Above0, Count, Positive, Section
 
+MOST_EVALUATED = 256
+"""Images in a batch that is only measured: more are hardly faster."""
+
 
 class Train(Section):
     """How long, in which batches, on what, and what is kept.
@@ -31,6 +34,11 @@ class Train(Section):
     monitor: Monitored | None = None
     early_stopping: Count = 0
     keep: Literal["last", "best"] = "last"
+
+    @property
+    def evaluation_batch(self):
+        """Images that the devices run forward at once: never more than they train on at once."""
+        return min(MOST_EVALUATED, self.batch_size // self.accumulation)
 
     @model_validator(mode="after")
     def _batches_can_be_shared(self):

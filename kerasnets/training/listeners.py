@@ -78,5 +78,5 @@ def _probe(prepared, count):
     """Return evenly spaced training images as the network takes them, without augmentation."""
     split = prepared.dataset.train
     chosen = split.at(np.linspace(0, len(split) - 1, min(count, len(split))).astype(int))
-    batches = evaluation_batches(chosen, prepared.preprocessing, len(prepared.dataset.classes))
+    batches = evaluation_batches(chosen, prepared.preprocessing, len(prepared.dataset.classes), len(chosen))
     return np.concatenate([batch[0] for batch in batches])
