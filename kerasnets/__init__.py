@@ -26,6 +26,7 @@ _PUBLIC = {
     "audit": "kerasnets.api",
     "pack": "kerasnets.api",
     "preview": "kerasnets.api",
+    "cache": "kerasnets.api",
 }
 
 __all__ = list(_PUBLIC)

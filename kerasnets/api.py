@@ -250,7 +250,7 @@ def summary(what, input_shape=None, classes=None, options=None, batch=None, opti
         input_shape: (height, width, channels); by default the paper's, or what the recipe's data will be.
         classes: number of logits; by default the paper's, or the recipe's data's.
         options: further arguments of an architecture's builder, by name.
-        batch: images in a training step; by default the recipe's, or no step is estimated.
+        batch: images in a training step; by default the recipe's, or no training is estimated.
         optimizer: "sgd", "sgd_momentum", "adagrad", "rmsprop" or "adam"; by default the recipe's, or
             "sgd_momentum".
         precision: "float32", "mixed_bfloat16" or "mixed_float16".
@@ -312,3 +312,18 @@ def size(volume, layers):
     from kerasnets.sizing.stack import stack_sizes
 
     return stack_sizes(volume, layers)
+
+
+def cache(clear=False):
+    """Return what is kept between runs: decoded images, corrected copies, statistics, what audits found.
+
+    Args:
+        clear: remove it. A process that is running goes on; another has to make again what it needs.
+
+    Returns:
+        List of `kerasnets.data.storage.CachePart`: name, path, meaning, files, bytes, and `in_use` for what
+        was not cleared because a process needs it. Data sets in the same folder are not touched.
+    """
+    from kerasnets.data.storage import cache_parts, clear_cache
+
+    return clear_cache() if clear else cache_parts()

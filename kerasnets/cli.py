@@ -162,6 +162,17 @@ def pack(
 
 
 @app.command()
+def cache(
+    clear: Annotated[bool, typer.Option("--clear", help="Remove it; running trainings go on.")] = False,
+):
+    """Show what is kept between runs, and how large it is: decoded images, corrected copies, results."""
+    parts = api.cache(clear)
+    for part in parts:
+        state = " kept: in use by a running process" if part.in_use else " removed" if clear else ""
+        print(f"{part.path}: {part.meaning}: {part.files:,} files, {part.bytes / 2**20:,.1f} MiB{state}")
+
+
+@app.command()
 def preview(
     recipe: RecipeArgument,
     to: Annotated[Path | None, typer.Option(help="The PNG.", show_default="NAME-preview.png")] = None,

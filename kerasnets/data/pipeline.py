@@ -6,6 +6,7 @@ Reading and decoding run an image at a time in parallel, the rest a batch at a t
 are arrays, or have been decoded before, is gathered a batch at a time throughout.
 """
 
+import math
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +20,8 @@ from kerasnets.data.encoded import EncodedImages
 from kerasnets.data.order import draws, partners, training_order
 from kerasnets.data.reading import TWO_THREADS, parallel_map, read_batches, with_options
 
-EVALUATION_BATCH = 256
+SPATIAL_BATCH, SPATIAL_BYTES = 256, 4 * 2**20
+"""Images that are only looked at on the host, and bytes of their pixels, made at a time."""
 
 
 def training_batches(split, preprocessing, operations, classes, batch_size, seed, epochs, first_epoch=0,
@@ -72,9 +74,7 @@ def training_batches(split, preprocessing, operations, classes, batch_size, seed
     return _finished(batches, with_weights, reading)
 
 
-def evaluation_batches(
-    split, preprocessing, classes, batch_size=EVALUATION_BATCH, decoded=None, reading=TWO_THREADS
-):
+def evaluation_batches(split, preprocessing, classes, batch_size, decoded=None, reading=TWO_THREADS):
     """Return the images of a split once, in order, without augmentation; the last batch may be smaller."""
 
     def finish(images, indices, _):
@@ -86,7 +86,8 @@ def evaluation_batches(
 
 def spatial_batches(split, preprocessing, reading=TWO_THREADS):
     """Return an iterator over a split's images, uint8 (N, height, width, C) at the network's input size."""
-    batches = _in_order(split, preprocessing, EVALUATION_BATCH, None, reading)
+    batch_size = max(1, min(SPATIAL_BATCH, SPATIAL_BYTES // math.prod(preprocessing.output_shape)))
+    batches = _in_order(split, preprocessing, batch_size, None, reading)
     batches = batches.map(lambda images, *_: tf.cast(images, tf.uint8)).prefetch(reading.prefetch)
     return with_options(batches, reading).as_numpy_iterator()
 

@@ -46,7 +46,7 @@ def read_batches(order, split, preprocessing, crop, decoded, batch_size, reading
         split: the `Split`.
         preprocessing: a `Preprocessing`; its spatial steps are applied.
         crop: the crop's table in place of the spatial steps, or None.
-        decoded: uint8 (N, *output shape), the images after the spatial steps, if kept.
+        decoded: uint8 (N, *output shape), the images after the spatial steps, if kept; see `keep_decoded`.
         batch_size: B.
         reading: a `Reading`.
 
@@ -72,21 +72,16 @@ def read_batches(order, split, preprocessing, crop, decoded, batch_size, reading
 
 
 def _gathering(images):
-    """Return a function that gathers a batch out of an array in memory, or of one that lies in a file."""
-    if isinstance(images, np.memmap):
-        shape = images.shape[1:]
+    """Return a function that gathers a batch out of an array, or out of `StoredImages`.
 
-        def gather(indices):
-            rows = tf.numpy_function(lambda chosen: images[chosen], [indices], tf.uint8)
-            return tf.ensure_shape(rows, [None, *shape])
-    else:
-        with tf.device("CPU"):  # the whole set stays in host memory
-            kept = tf.constant(images)
+    By NumPy: as a constant of TensorFlow the whole set would lie in memory twice.
+    """
 
-        def gather(indices):
-            return tf.gather(kept, indices)
+    def gather(indices, drawn):
+        rows = tf.numpy_function(lambda chosen: images[chosen], [indices], images.dtype)
+        return tf.ensure_shape(rows, [None, *images.shape[1:]]), indices, drawn
 
-    return lambda indices, drawn: (gather(indices), indices, drawn)
+    return gather
 
 
 def _contents_reader(images):

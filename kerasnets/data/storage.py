@@ -1,9 +1,114 @@
-"""Where data that can be made again is kept between runs."""
+"""Where data that can be made again is kept between runs, what is there, and who uses it."""
 
+import fcntl
+import logging
 import os
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+log = logging.getLogger("kerasnets")
+
+PARTS = {
+    "decoded": 'images decoded and resized, of data.cache = "disk"',
+    "fixed": "corrected copies of images, which the audit has made",
+    "statistics": "statistics of training images",
+    "shards": "where images lie in shards without an index",
+    "audit.sqlite": "results of inspecting images",
+}
+"""What this program writes in the cache folder; the data sets there are the user's."""
+
+_IN_USE = {}
+
+
+@dataclass(frozen=True)
+class CachePart:
+    """A part of what is kept between runs.
+
+    Attributes:
+        name: one of `PARTS`.
+        path: its folder or file, which may not exist.
+        meaning: what it is.
+        files: how many files.
+        bytes: their size together.
+        in_use: whether a process holds it, so that it was not cleared.
+    """
+
+    name: str
+    path: Path
+    meaning: str
+    files: int
+    bytes: int
+    in_use: bool = False
 
 
 def cache_folder():
     """Return the folder: kerasnets in $XDG_CACHE_HOME, or else in ~/.cache. It may not exist yet."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerasnets"
+
+
+def cache_parts():
+    """Return the `CachePart`s."""
+    return [_part(name) for name in PARTS]
+
+
+def clear_cache():
+    """Remove what is kept between runs, but not what a running process needs as it is.
+
+    Of images that are decoded, audited or counted, running processes have what they need open.
+
+    Returns:
+        The `CachePart`s as they were; with `in_use` those that stay.
+    """
+    return [_cleared(_part(name)) for name in PARTS]
+
+
+def _part(name):
+    path = cache_folder() / name
+    files = [one for one in (path.rglob("*") if path.is_dir() else [path]) if one.is_file()]
+    files = [one for one in files if one.name != "lock"]
+    return CachePart(name, path, PARTS[name], len(files), sum(one.stat().st_size for one in files))
+
+
+def _cleared(part):
+    if not part.path.is_dir():
+        part.path.unlink(missing_ok=True)
+        return part
+    with open(part.path / "lock", "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return CachePart(**vars(part) | {"in_use": True})
+        for entry in part.path.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            elif entry.name != "lock":  # another process may wait for it
+                entry.unlink()
+    return part
+
+
+@contextmanager
+def holding(folder, what):
+    """Be the one process that writes a part of the cache while the block runs; wait for another that does.
+
+    Args:
+        folder: the part's.
+        what: that is there, for the message to who waits.
+    """
+    with open(folder / "lock", "a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.warning("%s: waiting for another process that writes %s", folder, what)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def keep_in_use(folder):
+    """Have a part of the cache stay as it is until this process ends: its files are read later, by name."""
+    folder = Path(folder)
+    if folder not in _IN_USE:
+        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        _IN_USE[folder] = lock  # stays open

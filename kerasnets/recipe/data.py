@@ -17,8 +17,9 @@ ENCODED = ("folder", "csv", "tfrecord")
 class Data(Section):
     """Where the images come from, how they are split, and how they are read.
 
-    `workers`, `prefetch`, `cache` and `cache_gib` have no effect on what the network sees. `streams` has: so
-    many parts the images are dealt into, and as many hosts, or a divisor, can share the reading.
+    `workers`, `prefetch`, `cache`, `cache_gib` (in memory) and `disk_gib` (on disk, of all runs together)
+    have no effect on what the network sees. `streams` has: so many parts the images are dealt into, and as
+    many hosts, or a divisor, can share the reading.
     """
 
     source: (
@@ -33,6 +34,7 @@ class Data(Section):
     prefetch: Annotated[int, Field(ge=1, le=64)] = 2
     cache: Literal["auto", "memory", "disk", "none"] = "auto"
     cache_gib: Annotated[float, Field(gt=0)] = 1.0
+    disk_gib: Annotated[float, Field(gt=0)] = 50.0
     streams: Annotated[int, Field(ge=1, le=4096)] = 1
     audit: Audit = Audit()
 

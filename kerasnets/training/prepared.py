@@ -1,6 +1,8 @@
 """All that a run knows before anything is written: images, preprocessing, augmentation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from kerasnets.data.augmentation import check_operations
 from kerasnets.data.crops import check_crop, split_crop
@@ -36,6 +38,7 @@ class Prepared:
     preprocessing: Preprocessing
     operations: list
     reading: Reading
+    _decoded: dict = field(default_factory=dict, repr=False)
 
     @property
     def steps_per_epoch(self):
@@ -57,15 +60,28 @@ class Prepared:
     def evaluation_batches(self, split, repeated=False):
         """Return a split's batches without augmentation; `repeated` says that they are read every epoch."""
         return evaluation_batches(
-            split, self.preprocessing, len(self.dataset.classes),
+            split, self.preprocessing, len(self.dataset.classes), self.recipe.train.evaluation_batch,
             decoded=self.decoded(split) if repeated else None, reading=self.reading,
         )  # fmt: skip
 
     def decoded(self, split):
-        """Return a split's images decoded, where the recipe keeps them so and they fit; else None."""
+        """Return a split's images decoded, where the recipe keeps them so and they fit; else None.
+
+        They stay for the rest of the run; a split that comes later has what is left of `data.cache_gib`.
+        """
+        if id(split) not in self._decoded:
+            self._decoded[id(split)] = self._newly_decoded(split)
+        return self._decoded[id(split)]
+
+    def _newly_decoded(self, split):
         data = self.recipe.data
+        kept = sum(one.nbytes for one in self._decoded.values() if isinstance(one, np.ndarray))
+        limit, disk_limit = data.cache_gib * 2**30 - kept, data.disk_gib * 2**30
+        say = print if self.reading.host == 0 else None
         try:
-            return keep_decoded(split, self.preprocessing, data.cache, data.cache_gib * 2**30, self.reading)
+            return keep_decoded(
+                split, self.preprocessing, data.cache, limit, self.reading, disk_limit, say=say
+            )
         except UserError as error:
             raise UserError(f"{self.recipe.origin}: {error}") from None
 

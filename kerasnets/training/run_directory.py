@@ -18,7 +18,7 @@ BEGINNING = (
 """What a run that was stopped before its recipe was written has left; the recipe makes the folder a run."""
 
 MAY_CHANGE = {
-    *(("data", key) for key in ("path", "workers", "prefetch", "cache", "cache_gib")),
+    *(("data", key) for key in ("path", "workers", "prefetch", "cache", "cache_gib", "disk_gib")),
     *(("train", key) for key in ("strategy", "devices", "steps_per_execution", "checkpoint_seconds")),
 }
 """Keys that do not change what is trained: a run may go on with others. Its list of images, and not the path,

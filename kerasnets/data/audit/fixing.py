@@ -17,7 +17,7 @@ from PIL import (
 )
 
 from kerasnets.data.headers import READERS
-from kerasnets.data.storage import cache_folder
+from kerasnets.data.storage import cache_folder, keep_in_use
 from kerasnets.errors import UserError
 from kerasnets.files import whole_file
 
@@ -77,6 +77,8 @@ def fixed_copy(contents, format, sha256, max_pixels):
         UserError: the copy cannot be written.
     """
     path = cache_folder() / "fixed" / f"{sha256}.png"
+    if path.parent.is_dir():
+        keep_in_use(path.parent)
     if path.exists():
         return path
     try:
@@ -88,6 +90,7 @@ def fixed_copy(contents, format, sha256, max_pixels):
         return None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        keep_in_use(path.parent)
         with whole_file(path) as temporary:
             flat.save(temporary, "PNG")
     except OSError as error:
