@@ -1,6 +1,7 @@
 """Sources: what they give, how it is split, and what is said when they cannot."""
 
 import gzip
+import pickle
 import struct
 
 import numpy as np
@@ -113,7 +114,7 @@ def test_a_damaged_published_file_is_named(tmp_path):
     [
         ({"x_train": np.zeros((40, 8, 8))}, r"mnist\.npz: x_train: found float64"),
         ({"y_test": np.full(20, 10)}, r"mnist\.npz: found label 10, allowed: below 10"),
-        ({"y_train": np.zeros(3, int)}, r"mnist\.npz: y_train: found int64 of shape \(3,\)"),
+        ({"y_train": np.zeros(3, int)}, r"mnist\.npz: y_train: found 3 labels, allowed: 40"),
     ],
 )
 def test_published_files_with_other_contents_are_refused(tmp_path, changes, said):
@@ -140,15 +141,40 @@ def test_npz_brings_its_own_splits_and_class_names(tmp_path):
     [
         ({"x_train": None, "y_train": None}, "found arrays .*allowed: x_train and y_train"),
         ({"y_train": None}, "found only one of x_train and y_train"),
-        ({"x_train": np.zeros((40, 8, 8))}, "x_train: found float64 of shape"),
+        (
+            {"x_train": np.linspace(0, 1, 2560).reshape(40, 8, 8)},
+            r"x_train: found float64 of shape .40, 8, 8., from 0 to 1, which .x . 255..round...astype",
+        ),
+        ({"x_train": np.full((40, 8, 8), 255)}, r"int64 .* from 255 to 255, which x.astype..uint8.. makes f"),
+        ({"x_train": np.full((40, 8, 8), -1.5)}, "found float64 .* from -1.5 to -1.5, allowed: uint8"),
+        (
+            {"x_train": np.zeros((40, 3, 8, 8), "uint8")},
+            r"x_train: found shape .40, 3, 8, 8., channels first, all",
+        ),
+        (
+            {"x_train": np.zeros((40, 1, 8, 6), "uint8")},
+            r"found shape .40, 1, 8, 6., channels first, allowed: ch",
+        ),
+        (
+            {"x_train": np.zeros((40, 13, 8, 8), "uint8")},
+            r"channels first, allowed: channels last, as x.transpose",
+        ),
+        (
+            {"y_train": np.arange(40).reshape(4, 10) % 10},
+            "y_train: found 4 labels, allowed: 40, one an image of",
+        ),
+        (
+            {"y_train": np.array([None] * 40)},
+            "y_train: found Python objects, allowed: an array of numbers or of",
+        ),
         ({"x_train": np.zeros((40, 8), "uint8")}, "x_train: found uint8 of shape"),
-        ({"y_train": np.zeros(39, int)}, "y_train: found int64 of shape .39,., allowed: 40 integers"),
+        ({"y_train": np.zeros(39, int)}, "y_train: found 39 labels, allowed: 40, one an image of x_train"),
         ({"y_train": np.full(40, -1)}, "y_train: .*integers from 0"),
         ({"y_train": np.full(40, 0.5)}, "found labels of both integers and floats"),
         ({"x_test": np.zeros((20, 9, 9), "uint8")}, "x_test: images are .9, 9, 1., allowed: .8, 8, 1."),
         ({"y_train": np.r_[[11], np.arange(39) % 10]}, "y_train: class '10' has no images"),
         ({"classes": ["a", "b"]}, "classes: found 2 names, allowed: 10"),
-        ({"x_train": np.array([{}] * 40)}, "not readable as a NumPy archive"),
+        ({"x_train": np.array([{}] * 40)}, "x_train: found Python objects, allowed: an array of numbers"),
     ],
     ids=str,
 )
@@ -160,12 +186,56 @@ def test_npz_mistakes_name_the_array(tmp_path, changes, said):
     assert str(caught.value).startswith(str(tmp_path / "mine.npz"))
 
 
+@pytest.mark.parametrize("kind", ["int64", "float32", "bool"])
+def test_one_hot_labels_are_classes_and_said(tmp_path, kind):
+    arrays = _published_arrays()
+    one_hot = {key: np.eye(10, dtype=kind)[arrays[key]] for key in ("y_train", "y_test")}
+    path = tmp_path / "mine.npz"
+    np.savez(path, **(arrays | one_hot))
+    dataset = load_dataset("npz", str(path), validation=0)
+    assert not dataset.numeric
+    np.testing.assert_array_equal(dataset.train.labels, arrays["y_train"])
+    assert dataset.notes == tuple(f"{path}: {name} is one-hot, read as 10 classes" for name in one_hot)
+
+
+def test_whole_floats_are_numbers_and_said(tmp_path):
+    arrays = _published_arrays()
+    labels = {key: arrays[key].astype("float32") for key in ("y_train", "y_test")}
+    np.savez(tmp_path / "mine.npz", **(arrays | labels))
+    (note,) = load_dataset("npz", str(tmp_path / "mine.npz"), validation=0).notes
+    assert note.endswith(
+        'y_train: float32 are numbers to predict; classes would be integers: y.astype("int64")'
+    )
+
+
+def test_one_hot_numbers_with_names_of_targets_stay_numbers(tmp_path):
+    arrays = _published_arrays()
+    labels = {key: np.eye(10, dtype="float32")[arrays[key]] for key in ("y_train", "y_test")}
+    np.savez(tmp_path / "mine.npz", **(arrays | labels), targets=[f"t{index}" for index in range(10)])
+    assert load_dataset("npz", str(tmp_path / "mine.npz"), validation=0).numeric
+
+
+def test_labels_may_stand_in_a_column(tmp_path):
+    arrays = _published_arrays()
+    np.savez(tmp_path / "mine.npz", **(arrays | {"y_train": arrays["y_train"][:, None]}))
+    dataset = load_dataset("npz", str(tmp_path / "mine.npz"), validation=0)
+    np.testing.assert_array_equal(dataset.train.labels, arrays["y_train"])
+
+
 def test_npz_that_is_none(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         load_dataset("npz", str(tmp_path / "none.npz"))
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(UserError, match="not readable as a NumPy archive"):
         load_dataset("npz", str(tmp_path / "text.npz"))
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    with pytest.raises(
+        UserError, match=r"one.npy: found a single array \(.npy\), allowed: an archive of named"
+    ):
+        load_dataset("npz", str(tmp_path / "one.npy"))
+    (tmp_path / "pickle.npz").write_bytes(pickle.dumps({}))
+    with pytest.raises(UserError, match="found a pickle, which could run anything, allowed: an archive"):
+        load_dataset("npz", str(tmp_path / "pickle.npz"))
 
 
 def test_folder_of_classes_is_split_by_class(image_folder):

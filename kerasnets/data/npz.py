@@ -11,9 +11,13 @@ def read_npz(path):
     """Read a NumPy archive of x_train, y_train and optionally x_val, y_val, x_test, y_test, classes, targets.
 
     Images are uint8 (N, height, width) or (N, height, width, channels). Labels are integers from 0, named by
-    `classes`; or floats (N,) or (N, targets), numbers to be predicted, named by `targets`.
+    `classes`, or one-hot; or floats (N,) or (N, targets), numbers to be predicted, named by `targets`.
+
+    Raises:
+        UserError: not readable, or arrays that are no images, or no labels of theirs.
     """
     arrays = read_arrays(path)
+    notes = [] if "targets" in arrays else _take_one_hot(arrays, path)
     train = npz_split(arrays, "train", path)
     if train is None:
         raise UserError(
@@ -30,7 +34,30 @@ def read_npz(path):
     if len({split.numeric for split in splits}) > 1:
         raise UserError(f"{path}: found labels of both integers and floats, allowed: one or the other")
     names = _target_names(arrays, splits, path) if train.numeric else _class_names(arrays, splits, path)
-    return Dataset(names, shape, train, validation, test)
+    if train.numeric and _are_whole([arrays["y_train"]]):
+        said = 'numbers to predict; classes would be integers: y.astype("int64")'
+        notes.append(f"{path}: y_train: {arrays['y_train'].dtype} are {said}")
+    return Dataset(names, shape, train, validation, test, notes=tuple(notes))
+
+
+def _take_one_hot(arrays, path):
+    """Put integers in place of one-hot labels; return the lines that say so."""
+    notes = []
+    for name in ("y_train", "y_val", "y_test"):
+        labels = arrays.get(name)
+        if labels is not None and labels.ndim == 2 and labels.shape[1] > 1 and _is_one_hot(labels):
+            arrays[name] = labels.argmax(axis=1)
+            notes.append(f"{path}: {name} is one-hot, read as {labels.shape[1]} classes")
+    return notes
+
+
+def _is_one_hot(labels):
+    numbers = labels.dtype.kind in "iufb" and len(labels)
+    return numbers and bool(((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all())
+
+
+def _are_whole(arrays):
+    return all((array == np.floor(array)).all() and (array >= 0).all() for array in arrays)
 
 
 def _class_names(arrays, splits, path):
@@ -62,12 +89,10 @@ def npz_split(arrays, name, path):
         return None
     if images is None or labels is None:
         raise UserError(f"{path}: found only one of x_{name} and y_{name}, allowed: both or none")
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.dtype != "uint8" or images.ndim != 4 or not images.size:
+    images = _images(images, f"{path}: x_{name}")
+    if labels.ndim and len(labels) != len(images):
         raise UserError(
-            f"{path}: x_{name}: found {images.dtype} of shape {images.shape}, "
-            "allowed: uint8 (N, height, width) or (N, height, width, channels)"
+            f"{path}: y_{name}: found {len(labels)} labels, allowed: {len(images)}, one an image of x_{name}"
         )
     if labels.dtype.kind == "f":
         return Split(images, _numbers(labels, len(images), f"{path}: y_{name}"))
@@ -78,6 +103,38 @@ def npz_split(arrays, name, path):
             f"allowed: {len(images)} integers from 0, one an image; or floats, one or more an image"
         )
     return Split(images, labels.astype("int64"))
+
+
+def _images(images, where):
+    """Return images as uint8 (N, height, width, channels), or say what they are instead."""
+    allowed = "allowed: uint8 (N, height, width) or (N, height, width, channels)"
+    if images.ndim not in (3, 4) or not images.size:
+        raise UserError(f"{where}: found {images.dtype} of shape {images.shape}, {allowed}")
+    if images.dtype != "uint8":
+        raise UserError(f"{where}: found {images.dtype} of shape {images.shape}{_range(images)}, {allowed}")
+    if images.ndim == 3:
+        return images[..., None]
+    _, first, second, last = images.shape
+    square_behind = second == last != first and last > 4
+    if (first in (1, 3, 4) and last not in (1, 3, 4)) or square_behind:
+        raise UserError(
+            f"{where}: found shape {images.shape}, channels first, allowed: channels last, as "
+            "x.transpose(0, 2, 3, 1) makes it"
+        )
+    return images
+
+
+def _range(images):
+    """Say from where to where the values of images go, and what makes them fit, if anything plain does."""
+    if images.dtype.kind not in "iuf":
+        return ""
+    least, most = images.min(), images.max()
+    said = f", from {least:g} to {most:g}"
+    if not (least >= 0 and most <= 255):
+        return said
+    scaled = "(x * 255)" if most <= 1 else "x"
+    way = "x" if images.dtype.kind != "f" else f"{scaled}.round()"
+    return f'{said}, which {way}.astype("uint8") makes fit'
 
 
 def _numbers(labels, count, where):
