@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import kerasnets
-from kerasnets.data.label_tree import read_label_tree
+from kerasnets.data.label_tree import label_tree_text, read_label_tree
 from kerasnets.errors import UserError
 from kerasnets.fully_convolutional import fully_convolutional
 from kerasnets.layers.label_tree import LabelTree, with_label_tree
@@ -222,3 +222,5 @@ def test_a_tree_that_a_spreadsheet_has_saved(tmp_path):
         (tmp_path / "tree.csv").write_bytes(text.encode(encoding))
         found = read_label_tree(tmp_path / "tree.csv", classes)
         assert (found.parents, found.leaves) == (right.parents, right.leaves)
+        (tmp_path / "again.csv").write_text(label_tree_text(tmp_path / "tree.csv"), encoding="utf-8")
+        assert read_label_tree(tmp_path / "again.csv", classes) == found

@@ -1,5 +1,7 @@
 """A CSV file of a tree over the classes, for hierarchical softmax."""
 
+import csv
+import io
 import logging
 from dataclasses import dataclass
 
@@ -52,6 +54,18 @@ def read_label_tree(path, classes):
     index = {node: number for number, node in enumerate(names)}
     parents = tuple(index.get(rows[node][0], -1) for node in names)
     return Tree(tuple(names), parents, tuple(index[str(name)] for name in classes))
+
+
+def label_tree_text(path):
+    """Return a label tree's file as it was read: in commas, with node and parent first and no other rows.
+
+    Raises:
+        UserError: not readable as a table of node and parent.
+    """
+    text = io.StringIO()
+    rows = ((node, parent) for node, (parent, _) in _read(path).items())
+    csv.writer(text, lineterminator="\n").writerows([("node", "parent"), *rows])
+    return text.getvalue()
 
 
 def _read(path):

@@ -9,6 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from kerasnets.data.image_list import fingerprints, write_image_list
+from kerasnets.data.label_tree import label_tree_text
 from kerasnets.files import write_json, write_text
 
 PACKAGES = ("kerasnets", "tensorflow", "keras", "numpy", "pandas")
@@ -25,7 +26,7 @@ def write_beginning(directory, prepared, strategy):
         _write_data(directory, prepared)
     prepared.preprocessing.save(directory.preprocessing)
     if prepared.recipe.loss.name == "hierarchical_softmax" and not directory.label_tree.is_file():
-        write_text(directory.label_tree, Path(prepared.recipe.loss.tree).read_text(encoding="utf-8-sig"))
+        write_text(directory.label_tree, label_tree_text(prepared.recipe.loss.tree))
     if not directory.exists:
         write_text(directory.recipe_file, prepared.recipe.to_toml())
 
