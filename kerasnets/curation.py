@@ -9,6 +9,7 @@ from kerasnets.data.audit.kinds import DEFAULTS, MAX_PIXELS
 from kerasnets.data.audit.page import write_audit
 from kerasnets.data.dataset import Split
 from kerasnets.data.manifest import MANIFEST
+from kerasnets.data.order import training_order
 from kerasnets.data.packing import pack
 from kerasnets.data.pipeline import decoded_images, training_batches
 from kerasnets.data.preprocessing import Preprocessing
@@ -55,16 +56,16 @@ def preview(recipe, path, rows, columns):
     train, dataset = prepared.dataset.train, prepared.dataset
     rows = min(rows, len(train))
     chosen = np.linspace(0, len(train) - 1, rows).astype(int)
-    # weights go with their images: they say which one each is
-    split = Split(train.images[chosen], train.labels[chosen], np.arange(rows, dtype="float32"))
+    split = Split(train.images[chosen], train.labels[chosen])
     plain = Preprocessing(prepared.preprocessing.spatial_steps, prepared.preprocessing.image_shape)
     batches = training_batches(
         split, plain, prepared.operations, len(dataset.classes), rows, recipe.train.seed, columns,
         reading=prepared.reading,
     )  # fmt: skip
     seen = np.empty((rows, columns, *plain.output_shape), "uint8")
-    for column, (images, _, numbers) in enumerate(batches):
-        seen[numbers.numpy().astype(int), column] = np.clip(np.round(images), 0, 255)
+    order = training_order(rows, rows, recipe.train.seed, columns)
+    for column, ((images, _), (_, _, indices)) in enumerate(zip(batches, order, strict=True)):
+        seen[indices.numpy(), column] = np.clip(np.round(images), 0, 255)
     originals = list(decoded_images(split, plain.output_shape[-1], recipe.data.workers))
     preview_grid(originals, seen, path, rows=[dataset.label_text(label) for label in split.labels])
     return Path(path)

@@ -187,8 +187,20 @@ def test_the_training_loss_adds_the_heads_and_weights_the_examples():
     objective = Objective(example_loss("categorical_crossentropy"), weighting=class_weighting([1, 3, 2], 3))
     log_p = outputs - np.log(np.exp(outputs).sum(-1, keepdims=True))
     main, first, second = -(labels * log_p).sum(-1)
-    of_class = objective.class_weighted(labels, weights)
+    same, of_class = objective.class_weighted(labels, weights)
+    np.testing.assert_array_equal(same, labels)
     np.testing.assert_allclose(of_class, weights * [1, 2, 3, 3])
     losses = objective.losses(labels, list(outputs), of_class)
     np.testing.assert_allclose(losses, (main + 0.3 * (first + second)) * weights * [1, 2, 3, 3], rtol=1e-5)
     np.testing.assert_allclose(objective.losses(labels, [outputs[0]]), main, rtol=1e-5)
+
+
+def test_a_mixed_example_weighs_each_of_its_classes():
+    """By hand: of classes with weights 1, 3 and 0, each part's loss counts its share times its weight."""
+    logits = np.random.default_rng(6).normal(size=(3, 3)).astype("float32")
+    labels = np.array([[0.75, 0.25, 0], [0.5, 0, 0.5], [0, 0, 1]], "float32")
+    objective = Objective(example_loss("categorical_crossentropy"), weighting=class_weighting([1, 3, 0], 3))
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    right = -(labels * [1, 3, 0] * log_p).sum(-1)
+    weighted, by = objective.class_weighted(labels, None)
+    np.testing.assert_allclose(objective.losses(weighted, [logits], by), right, rtol=1e-5)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import tensorflow as tf
 
-from kerasnets.data.augmentation import augment, draws_needed
+from kerasnets.data.augmentation import augment, draws_needed, mixes
 from kerasnets.data.crops import crop_draws, split_crop
 from kerasnets.data.decoding import decode, upright
 from kerasnets.data.encoded import EncodedImages
@@ -44,7 +44,9 @@ def training_batches(split, preprocessing, operations, classes, batch_size, seed
     Returns:
         `tf.data.Dataset` of images (B, height, width, C) float32 and labels (B, classes) float32, one-hot
         until they are mixed, or numeric targets (B, targets) as they are; and of weights (B,) float32 where
-        the split has them.
+        the split has them. Examples of weights v and w that are mixed, w's share being s, have the weight
+        u = (1 - s) v + s w and the labels ((1 - s) v a + s w b) / u: then u times a loss that is linear in
+        the labels, as the cross-entropy is, is (1 - s) v times that of a and s w times that of b.
     """
     crop, others = split_crop(operations)
     first_draws = crop_draws(crop)
@@ -70,6 +72,20 @@ def training_batches(split, preprocessing, operations, classes, batch_size, seed
 
     def with_weights(images, indices, drawn):
         return *finish(images, indices, drawn), tf.gather(split.weights, indices)
+
+    def with_mixed_weights(images, indices, drawn):
+        # mixing is linear: it leaves the sum of the parts' labels, each with its share and its weight
+        labels, weights = _labels(split, indices, classes), tf.gather(split.weights, indices)[:, None]
+        images, weighted = augment(
+            tf.cast(images, tf.float32), tf.concat([labels * weights, weights], axis=1),
+            drawn[:, first_draws:], others, mates,
+        )  # fmt: skip
+        weights = weighted[:, -1]
+        mixed = tf.where(weights[:, None] > 0, weighted[:, :-1] / weights[:, None], labels)
+        return preprocessing.values(images), mixed, weights
+
+    if mixes(others):
+        return _finished(batches, with_mixed_weights, reading)
 
     return _finished(batches, with_weights, reading)
 

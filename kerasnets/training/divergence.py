@@ -56,7 +56,8 @@ def _in_backward_pass(model, images, labels, weights):
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
         outputs = tf.nest.flatten(model(images, training=False))
-        losses = model.objective.losses(labels, outputs, model.objective.class_weighted(labels, weights))
+        weighted, by = model.objective.class_weighted(labels, weights)
+        losses = model.objective.losses(weighted, outputs, by)
         loss = tf.reduce_mean(losses)
     rows = _broken_rows(losses)
     if len(rows):

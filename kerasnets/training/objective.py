@@ -37,11 +37,18 @@ class Objective:
         return losses
 
     def class_weighted(self, labels, weights):
-        """Return the examples' weights (N,), their classes' weights included; None where all count alike."""
+        """Return labels and weights (N,) of the examples with their classes' weights in them.
+
+        A mixed label has of each class its share times the class's weight, over their sum, which goes into
+        the example's weight: the loss is the sum of those of its parts, each with the weight of its class.
+        Weights are None where all count alike.
+        """
         if self._weighting is None:
-            return weights
+            return labels, weights
         of_class = self._weighting(labels)
-        return of_class if weights is None else of_class * weights
+        shares = labels * self._weighting(tf.eye(labels.shape[-1]))
+        labels = tf.where(of_class[:, None] > 0, shares / of_class[:, None], labels)
+        return labels, of_class if weights is None else of_class * weights
 
     def sums(self, labels, logits, losses):
         """Return sums over the examples, float32 (3,): losses with penalty, measure, number."""

@@ -93,7 +93,8 @@ class Step:
         model, objective = self._model, self._objective
         with tf.GradientTape() as tape:
             outputs = tf.nest.flatten(model(images, training=True))
-            losses = objective.losses(labels, outputs, objective.class_weighted(labels, weights))
+            weighted, by = objective.class_weighted(labels, weights)
+            losses = objective.losses(weighted, outputs, by)
             loss = tf.reduce_sum(losses) / count
             if model.losses:  # what layers add of their own accord
                 loss += tf.add_n(model.losses) / (self._replicas * self._accumulation)

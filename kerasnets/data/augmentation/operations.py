@@ -63,6 +63,11 @@ def draws_needed(operations):
     return sum(map(_draws, operations))
 
 
+def mixes(operations):
+    """Return whether one of some operations mixes examples."""
+    return any(find_operation(table["op"]).mixes for table in operations)
+
+
 def augment(images, labels, draws, operations, partners=None):
     """Apply operations in order.
 
