@@ -15,8 +15,9 @@ class Train(Section):
     """How long, in which batches, on what, and what is kept.
 
     `batch_size` counts the examples of an optimizer step: all devices' shares and all `accumulation` parts
-    of these together. `early_stopping` is how many epochs `monitor` may go without improving (0: for ever);
-    `keep` says which weights the finished run has.
+    of these together. `devices` counts those of one host; `host_wait_seconds` is how long the other hosts are
+    waited for. `early_stopping` is how many epochs `monitor` may go without improving (0: for ever); `keep`
+    says which weights the finished run has.
     """
 
     epochs: Positive
@@ -24,6 +25,7 @@ class Train(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     strategy: Literal["auto", "single", "mirrored", "multi_worker"] = "auto"
     devices: Count = 0
+    host_wait_seconds: Above0 = 600.0
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     steps_per_execution: Literal["auto"] | Positive = "auto"
     xla: bool = False

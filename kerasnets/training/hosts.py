@@ -1,5 +1,6 @@
-"""What the hosts of a run agree on, and how a batch is dealt to the replicas."""
+"""What the hosts of a run tell each other, and how a batch is dealt to the replicas."""
 
+import numpy as np
 import tensorflow as tf
 
 from kerasnets.training.cluster import Cluster, cluster
@@ -8,12 +9,16 @@ from kerasnets.training.cluster import Cluster, cluster
 class Hosts:
     """The hosts that train together; one, unless the strategy is a `MultiWorkerMirroredStrategy`.
 
+    All hosts call its methods together, in the same order and with arrays of the same shape and type. A host
+    is one of them, however many devices it has.
+
     Args:
         strategy: a `tf.distribute.Strategy`.
 
     Attributes:
         index: this host's number, from 0.
         count: how many there are.
+        names: what each is called.
         chief: whether this host writes the run directory.
         replicas: devices of this host.
     """
@@ -23,22 +28,62 @@ class Hosts:
         own = cluster() if several else Cluster()
         self._strategy = strategy
         self.index, self.count, self.chief = own.index, own.count, own.chief
+        self.names = tuple(map(str, own.hosts))
         self.replicas = strategy.num_replicas_in_sync // self.count
-        self._summed = tf.function(self._sum, autograph=False)
 
-    def agree(self, *numbers):
-        """Return the sums over the hosts of what each of them says; all hosts must ask together."""
-        if self.count == 1:
-            return numbers
-        said = tf.constant(numbers, tf.float32) / self.replicas
-        return tuple(self._summed(said).numpy().tolist())
+    def all_reduce_sum(self, x):
+        """Return the sum over the hosts of what each of them gives.
 
-    def chiefs(self, number):
-        """Return what the chief says, on every host; all hosts must ask together."""
-        return int(self.agree(number if self.chief else 0)[0])
+        Args:
+            x: a number or an array of int64 (any Python integer), int32, float64 or float32.
 
-    def _sum(self, said):
-        return self._strategy.reduce("SUM", self._strategy.run(lambda value: value, (said,)), axis=None)
+        Returns:
+            NumPy array or scalar of the same shape and type; integers are exact.
+        """
+        x = np.asarray(x)
+        if self.count == 1 or not x.size:  # TensorFlow's ring crashes on arrays without elements
+            return x[()]
+        # a tensor that is not distributed counts once for each host, not once for each of its devices
+        return self._strategy.reduce("SUM", tf.identity(x), axis=None).numpy()[()]
+
+    def broadcast_from_chief(self, x):
+        """Return what the chief gives; arguments and result as of `all_reduce_sum`."""
+        x = np.asarray(x)
+        return self.all_reduce_sum(x if self.chief else np.zeros_like(x))
+
+    def lost(self, error):
+        """Return whether a TensorFlow error says that another host has ended."""
+        return self.count > 1 and (
+            isinstance(error, tf.errors.UnavailableError) or "Collective ops is aborted" in str(error)
+        )
+
+    def barrier(self):
+        """Wait until all hosts have come here."""
+        self.all_reduce_sum(0)
+
+    def broadcast_text_from_chief(self, text):
+        """Return the chief's text."""
+        return self._texts(text if self.chief else "", 1)[0]
+
+    def all_gather_text(self, text):
+        """Return the texts of all hosts, by their number."""
+        return self._texts(text, self.count)
+
+    def _texts(self, text, rows):
+        """Return the texts of the first hosts, as many as `rows`."""
+        contents = np.frombuffer(text.encode("utf-8", "surrogateescape"), "uint8")
+        own = np.zeros(rows, "int64")
+        if self.index < rows:
+            own[self.index] = len(contents)
+        lengths = self.all_reduce_sum(own)
+        table = np.zeros((rows, lengths.max()), "int32")  # collectives know no smaller integers
+        if self.index < rows:
+            table[self.index, : len(contents)] = contents
+        table = self.all_reduce_sum(table).astype("uint8")
+        return [
+            bytes(row[:length]).decode("utf-8", "surrogateescape")
+            for row, length in zip(table, lengths, strict=True)
+        ]
 
 
 def dealt(batches, strategy):

@@ -86,7 +86,7 @@ def _run_steps(model, iterator, epoch, first, steps_per_epoch, callbacks, listen
         position = before + step
         ends = [one.next_boundary(position) - before for one in listeners if hasattr(one, "next_boundary")]
         end = min(step + pace.steps, steps_per_epoch, *ends)
-        end = model.hosts.chiefs(end)  # who measures more than the others do
+        end = int(model.hosts.broadcast_from_chief(end))  # who measures more than the others do
         rates = np.zeros(pace.most, "float32")  # always as long: another length would be traced anew
         rates[: end - step] = [rate(before + number) for number in range(step, end)]
         callbacks.on_train_batch_begin(step)

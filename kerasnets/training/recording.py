@@ -183,7 +183,7 @@ class RunRecord(keras.callbacks.Callback):
 
     def _agreed(self, due=False):
         """Return whether any host says that a save is due; raise `StoppedError` if one heard a signal."""
-        heard, due = self.model.hosts.agree(self._interruption.heard, int(due))
+        heard, due = self.model.hosts.all_reduce_sum([self._interruption.heard, int(due)])
         self._interruption.check(heard)
         return bool(due)
 

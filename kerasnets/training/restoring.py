@@ -1,15 +1,19 @@
 """Where a run goes on: at its newest checkpoint that is whole."""
 
+import json
 import logging
 
 from kerasnets.errors import UserError
-from kerasnets.training.checkpoint import read_checkpoint, restore
+from kerasnets.training.agreement import together
+from kerasnets.training.checkpoint import capture, read_checkpoint, restore
 
 log = logging.getLogger("kerasnets")
 
 
 def take_up(model, directory, listeners, good=None):
     """Put the newest checkpoint's numbers and state back, or save a first one.
+
+    The chief reads it, and gives all hosts its numbers; without a checkpoint, its first ones.
 
     Args:
         model: the compiled `ReplicatedModel`.
@@ -24,25 +28,37 @@ def take_up(model, directory, listeners, good=None):
     Raises:
         UserError: there are checkpoints, but none is whole, or they are not this model's.
     """
-    found = _newest(directory, good) if model.hosts.chief else None
-    position = _agreed(model.hosts, found)
-    if position is None:
+    hosts, found = model.hosts, None
+    with together(hosts):
+        if hosts.chief and (newest := _newest(directory, good)):
+            position, arrays, state = newest
+            restore(directory.checkpoint(*position), model, arrays)
+            found = position, state
+    found = json.loads(hosts.broadcast_text_from_chief(json.dumps(found)))
+    _share(model)
+    if found is None:
         listeners.record.save_now()  # there is always one to go back to
         return 0, 0
-    path = directory.checkpoint(*position)
-    arrays, state = found[1:] if found else read_checkpoint(path)
-    restore(path, model, arrays)
+    position, state = found
     listeners.resume(*position, state)
-    if good and model.hosts.chiefs(int(model.hosts.chief and _drop_later_best(directory, state))):
+    if good and hosts.broadcast_from_chief(int(hosts.chief and _drop_later_best(directory, state))):
         listeners.record.forget_best()
-    model.hosts.agree(0)  # the chief writes there again only when all have read
-    return position
+    return tuple(position)
 
 
 def take_up_best(model, directory):
     """Give the model the numbers of the best epoch."""
-    if directory.best.is_file():
-        restore(directory.best, model, read_checkpoint(directory.best)[0])
+    with together(model.hosts):
+        if model.hosts.chief and directory.best.is_file():
+            restore(directory.best, model, read_checkpoint(directory.best)[0])
+    _share(model)
+
+
+def _share(model):
+    """Give the model on every host the numbers it has on the chief."""
+    if model.hosts.count > 1:
+        arrays = {name: model.hosts.broadcast_from_chief(array) for name, array in capture(model).items()}
+        restore("the chief's numbers", model, arrays)
 
 
 def _drop_later_best(directory, state):
@@ -72,9 +88,3 @@ def _newest(directory, good):
     if refusals:
         raise refusals[0]
     return None
-
-
-def _agreed(hosts, found):
-    """Return the chief's position on every host, or None where it has none."""
-    epoch, step = map(hosts.chiefs, found[0] if found else (-1, -1))
-    return None if epoch < 0 else (epoch, step)

@@ -10,6 +10,12 @@ import tensorflow as tf
 from kerasnets import models
 from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause
 from kerasnets.files import whole_file, write_json
+from kerasnets.training.agreement import (
+    check_same_images,
+    check_same_settings,
+    ending_with_others,
+    together,
+)
 from kerasnets.training.building import make_model
 from kerasnets.training.checkpoint import capture, not_finite
 from kerasnets.training.description import describe, write_beginning
@@ -42,35 +48,53 @@ def run_training(recipe, directory, resume, rescue=True):
     Raises:
         UserError: the recipe does not fit its data, or the directory cannot be used.
         StoppedError: Ctrl-C or SIGTERM; the run has been saved.
-        FailureError: training diverged twice, or something in TensorFlow failed.
+        FailureError: training diverged twice, something in TensorFlow failed, or another host did not come
+            or has ended.
     """
     try:
         models.check_options(recipe.model.name, recipe.model.options)
     except UserError as error:
         raise UserError(f"{recipe.origin}: model.options: {error}") from None
     # before any data: logical devices can be made only until TensorFlow has run its first operation
-    strategy = make_strategy(recipe.train.strategy, recipe.train.devices)
+    train = recipe.train
+    strategy = make_strategy(train.strategy, train.devices, train.host_wait_seconds)
     hosts = Hosts(strategy)
-    _check_shares(recipe, strategy, hosts)
-    check = None
-    if directory.exists:
-        check_data_is_there(directory, recipe)
-        check = partial(check_goes_on, directory)
-    prepared = prepare(recipe, _say_audit if hosts.chief else None, hosts.index, hosts.count, check)
-    _check_monitors(recipe, prepared.dataset)
-    model, network = make_model(prepared, strategy, from_start=not (resume and directory.checkpointed()))
-    with directory.locked() if hosts.chief else nullcontext():
-        if hosts.chief:
-            directory.check_usable(recipe, resume)
-            write_beginning(directory, prepared, strategy)
-        try:
-            _Run(prepared, strategy, model, network, directory, rescue).complete()
-        except DivergedError as diverged:
-            if not rescue:
-                raise
-            raise FailureError(f"{directory}: {diverged}; set a lower optimizer.learning_rate") from diverged
-        except tf.errors.OpError as error:
-            raise FailureError(f"{directory}: training stopped: {graph_cause(error)}") from error
+    with ending_with_others(hosts, directory):
+        prepared = _prepare(recipe, strategy, hosts, directory)
+        model, network = make_model(prepared, strategy, from_start=not (resume and directory.checkpointed()))
+        with directory.locked() if hosts.chief else nullcontext():
+            with together(hosts):
+                if hosts.chief:
+                    directory.check_usable(recipe, resume)
+                    write_beginning(directory, prepared, strategy)
+            try:
+                _Run(prepared, strategy, model, network, directory, rescue).complete()
+            except DivergedError as diverged:
+                if not rescue:
+                    raise
+                raise FailureError(
+                    f"{directory}: {diverged}; set a lower optimizer.learning_rate"
+                ) from diverged
+            except tf.errors.OpError as error:
+                if hosts.lost(error):
+                    raise
+                raise FailureError(f"{directory}: training stopped: {graph_cause(error)}") from error
+
+
+def _prepare(recipe, strategy, hosts, directory):
+    """Return the `Prepared` run, the same on every host."""
+    with together(hosts):
+        _check_shares(recipe, strategy, hosts)
+    check_same_settings(hosts, recipe)
+    with together(hosts):
+        check = None
+        if directory.exists:
+            check_data_is_there(directory, recipe)
+            check = partial(check_goes_on, directory)
+        prepared = prepare(recipe, _say_audit if hosts.chief else None, hosts.index, hosts.count, check)
+        _check_monitors(recipe, prepared.dataset)
+    check_same_images(hosts, prepared.dataset)
+    return prepared
 
 
 def _check_shares(recipe, strategy, hosts):
@@ -187,7 +211,6 @@ class _Run:
     def _finish(self, position, seconds):
         """Measure what was trained, and write the model and then the result, which makes the run finished."""
         recipe, record = self.recipe, self.listeners.record
-        self.model.hosts.agree(0)  # wait until the chief has written all
         if recipe.train.keep == "best":
             take_up_best(self.model, self.directory)
         broken = not_finite(capture(self.model))

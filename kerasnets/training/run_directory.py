@@ -20,6 +20,7 @@ BEGINNING = (
 MAY_CHANGE = {
     *(("data", key) for key in ("path", "workers", "prefetch", "cache", "cache_gib", "disk_gib")),
     *(("train", key) for key in ("strategy", "devices", "steps_per_execution", "checkpoint_seconds")),
+    ("train", "host_wait_seconds"),
 }
 """Keys that do not change what is trained: a run may go on with others. Its list of images, and not the path,
 says whether the data is the same."""

@@ -4,27 +4,31 @@ import tensorflow as tf
 
 from kerasnets.errors import UserError
 from kerasnets.training.cluster import cluster
+from kerasnets.training.multi_host import MultiHostStrategy
+from kerasnets.training.rendezvous import wait_for_hosts
 
 
-def make_strategy(kind="auto", devices=0):
+def make_strategy(kind="auto", devices=0, host_wait_seconds=600.0):
     """Return a `tf.distribute.Strategy`.
 
     Args:
-        kind: "single"; "mirrored", on GPUs or else on logical devices of the CPU; "multi_worker", on the
-            GPUs of the hosts that TF_CONFIG names, or their CPUs; "auto", multi_worker where TF_CONFIG names
-            several hosts, and mirrored where there are several GPUs.
-        devices: how many of this host; 0 for all there are.
+        kind: "single"; "mirrored", on GPUs or else on logical devices of the CPU; "multi_worker", the same
+            on each of the hosts that TF_CONFIG names; "auto", multi_worker where TF_CONFIG names several
+            hosts, and mirrored where there are several GPUs.
+        devices: how many of this host; 0 for all GPUs there are, or one CPU device.
+        host_wait_seconds: how long the other hosts are waited for.
 
     Raises:
         UserError: there are fewer GPUs, TensorFlow has been started with fewer logical CPU devices, or
             TF_CONFIG names no hosts.
+        FailureError: another host has not come in time.
     """
     gpus = tf.config.list_physical_devices("GPU")
     if gpus and devices > len(gpus):
         raise UserError(f"train.devices: found {devices}, allowed: up to {len(gpus)}, the GPUs there are")
     _grow_memory(gpus)
     if kind == "multi_worker" or (kind == "auto" and cluster().count > 1):
-        return _multi_worker(gpus, devices)
+        return _multi_worker(gpus, devices, host_wait_seconds)
     count = devices or len(gpus) or 1
     if kind == "single" or (kind == "auto" and count == 1):
         return tf.distribute.get_strategy()
@@ -34,18 +38,18 @@ def make_strategy(kind="auto", devices=0):
     return tf.distribute.MirroredStrategy(_logical_cpus(count), tf.distribute.ReductionToOneDevice())
 
 
-def _multi_worker(gpus, devices):
-    if cluster().count == 1:
+def _multi_worker(gpus, devices, host_wait_seconds):
+    hosts = cluster()
+    if hosts.count == 1:
         raise UserError(
             'train.strategy: found "multi_worker", allowed where TF_CONFIG names two hosts or more'
         )
-    if devices and not gpus:
-        raise UserError(
-            f"train.devices: found {devices}, allowed: 0: hosts without GPUs take their CPU whole"
-        )
-    if devices:
+    if gpus and devices:
         tf.config.set_visible_devices(gpus[:devices], "GPU")
-    return tf.distribute.MultiWorkerMirroredStrategy()
+    elif not gpus:
+        _logical_cpus(devices or 1)
+    wait_for_hosts(hosts, host_wait_seconds)
+    return MultiHostStrategy(devices or 1)
 
 
 def ahead_on_device(batches, strategy, device=None):

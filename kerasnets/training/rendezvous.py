@@ -1,0 +1,73 @@
+"""The hosts of a run wait for each other before TensorFlow does, which would wait in silence."""
+
+import logging
+import socket
+import time
+from contextlib import contextmanager
+
+from kerasnets.errors import FailureError, UserError
+from kerasnets.training.cluster import Cluster, Host
+
+log = logging.getLogger("kerasnets")
+
+NOTICE_SECONDS = 30.0
+"""Until it is said which hosts are missing, and until it is said again."""
+POLL_SECONDS = 0.2
+CONNECT_SECONDS = 5.0
+
+
+def wait_for_hosts(cluster: Cluster, seconds: float, notice: float = NOTICE_SECONDS) -> None:
+    """Return when all hosts of a cluster answer at their addresses.
+
+    Until then this host answers at its own. A host that has found all others goes on to TensorFlow, whose
+    server answers at the same address, so that those that still look for it find it too.
+
+    Args:
+        cluster: the `Cluster`.
+        seconds: how long to wait.
+        notice: seconds until it is said which hosts are missing, and until it is said again.
+
+    Raises:
+        UserError: another program listens on this host's port.
+        FailureError: a host has not come in time.
+    """
+    missing = [host for host in cluster.hosts if host is not cluster.hosts[cluster.index]]
+    started = said = time.monotonic()
+    with _answering(cluster.hosts[cluster.index]):
+        while True:
+            missing = [host for host in missing if not _answers(host)]
+            if not missing:
+                return
+            names, now = ", ".join(map(str, missing)), time.monotonic()
+            if now - started >= seconds:
+                raise FailureError(
+                    f"{names} did not come within {seconds:g} s (train.host_wait_seconds); start all hosts"
+                )
+            if now - said >= notice:
+                said = now
+                log.warning("waiting for %s", names)
+            time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def _answering(host: Host):
+    """Listen on this host's port while the block runs; whoever connects is left to the system."""
+    try:
+        # not with SO_REUSEPORT, as TensorFlow's server does: two programs would share the port in silence
+        both = socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if both else socket.AF_INET
+        server = socket.create_server(("", host.port), family=family, dualstack_ipv6=both)
+    except OSError as error:
+        raise UserError(
+            f"TF_CONFIG: {host}: cannot listen on port {host.port} of this host: {error.strerror}"
+        ) from None
+    with server:
+        yield
+
+
+def _answers(host: Host) -> bool:
+    try:
+        socket.create_connection((host.address, host.port), CONNECT_SECONDS).close()
+    except OSError:  # also a name that is not known yet
+        return False
+    return True
