@@ -71,15 +71,17 @@ def predict(runs, images, top=3):
 
     Args:
         runs: the run directory, or a list of them, whose predictions are averaged.
-        images: paths of JPEG, PNG, BMP or GIF files.
+        images: path of an image file, or of a folder: all images in it and below; or a list of such paths.
+            They are read as the run's training images were, see `kerasnets.data.image_file`.
         top: how many classes to name for each.
 
     Returns:
         DataFrame with `image`, `rank` (from 1), `label` and `probability`; of numeric targets with `image`,
-        `target` and `value`.
+        `target` and `value`. `attrs["refused"]` maps each file that could not be read, or that the run's
+        [data.audit] refuses, to the reason; each is logged as a warning too.
 
     Raises:
-        UserError: no finished run lies there, or a file is not a readable image.
+        UserError: no finished run lies there, or no file could be read.
     """
     runtime.prepare()
     from kerasnets.prediction import predict_files
@@ -315,7 +317,7 @@ def size(volume, layers):
 
 
 def cache(clear=False):
-    """Return what is kept between runs: decoded images, corrected copies, statistics, what audits found.
+    """Return what is kept between runs: decoded images, statistics, what audits found.
 
     Args:
         clear: remove it. A process that is running goes on; another has to make again what it needs.

@@ -125,12 +125,17 @@ def evaluate(
 @app.command()
 def predict(
     run: RunArgument,
-    images: Annotated[list[Path], typer.Argument(help="JPEG, PNG, BMP or GIF files.")],
+    images: Annotated[list[Path], typer.Argument(help="Image files, or folders of them.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each.")] = 3,
 ):
-    """Classify image files with a finished run, or predict their numbers."""
+    """Classify image files with a finished run, or predict their numbers.
+
+    Exit code 2 where a file could not be read: each is named, the others are predicted.
+    """
     table = api.predict(run, images, top)
     print(table.to_string(index=False, float_format="{:.4f}".format))
+    if table.attrs["refused"]:
+        sys.exit(2)
 
 
 @app.command()
@@ -165,7 +170,7 @@ def pack(
 def cache(
     clear: Annotated[bool, typer.Option("--clear", help="Remove it; running trainings go on.")] = False,
 ):
-    """Show what is kept between runs, and how large it is: decoded images, corrected copies, results."""
+    """Show what is kept between runs, and how large it is: decoded images, statistics, results."""
     parts = api.cache(clear)
     for part in parts:
         state = " kept: in use by a running process" if part.in_use else " removed" if clear else ""

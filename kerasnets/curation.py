@@ -5,7 +5,6 @@ from pathlib import Path
 import numpy as np
 
 from kerasnets.data.audit.auditing import audit
-from kerasnets.data.audit.kinds import DEFAULTS, MAX_PIXELS
 from kerasnets.data.audit.page import write_audit
 from kerasnets.data.dataset import Split
 from kerasnets.data.manifest import MANIFEST
@@ -21,8 +20,8 @@ from kerasnets.training.prepared import audit_settings, prepare
 
 def audit_data(what, folder, progress):
     """Audit what a recipe or a folder names, and write the findings; see `kerasnets.audit`."""
-    dataset, policies, max_pixels, workers = _read(what)
-    _, found = audit(dataset, policies, max_pixels, workers, progress)
+    dataset, settings, workers = _read(what)
+    _, found = audit(dataset, workers=workers, progress=progress, **settings)
     if folder is not None:
         write_audit(Path(folder), found)
     return found
@@ -30,8 +29,8 @@ def audit_data(what, folder, progress):
 
 def pack_data(what, folder, shard_bytes, progress):
     """Audit and pack what a recipe or a folder names; see `kerasnets.pack`."""
-    dataset, policies, max_pixels, workers = _read(what)
-    dataset, found = audit(dataset, policies, max_pixels, workers)
+    dataset, settings, workers = _read(what)
+    dataset, found = audit(dataset, workers=workers, **settings)
     found.check()
     return pack(dataset, folder, shard_bytes, workers, progress), found
 
@@ -41,13 +40,13 @@ def _read(what):
     path = None if isinstance(what, Recipe) else Path(what)
     if path is not None and path.is_dir():
         source = "tfrecord" if (path / MANIFEST).is_file() else "folder"
-        return read_source(source, path), DEFAULTS, MAX_PIXELS, 2
+        return read_source(source, path), {}, 2
     if path is not None and path.suffix.lower() in (".csv", ".tsv"):
-        return read_source("csv", path), DEFAULTS, MAX_PIXELS, 2
+        return read_source("csv", path), {}, 2
     recipe = what if isinstance(what, Recipe) else load_recipe(what)
     data = recipe.data
     dataset = read_source(data.source, data.path, data.channels, data.workers)
-    return dataset, *audit_settings(recipe), data.workers
+    return dataset, audit_settings(recipe), data.workers
 
 
 def preview(recipe, path, rows, columns):

@@ -180,7 +180,7 @@ def test_copies_in_arrays_are_found():
 
 def test_policies_of_the_recipe_are_the_audits():
     fields = Policies.model_fields
-    assert set(fields) == set(KINDS) | {"max_pixels"}
+    assert set(fields) == set(KINDS) | {"max_pixels", "significant_bits"}
     for name, kind in KINDS.items():
         assert fields[name].default == kind.default == DEFAULTS[name]
         assert set(fields[name].annotation.__args__) == set(kind.policies)

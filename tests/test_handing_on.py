@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import re
 import signal
 import subprocess
@@ -90,10 +91,36 @@ def test_predict_takes_images_of_any_size_and_colour(default_run, tmp_path):
     assert table.probability.sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_predict_names_the_file_that_is_no_image(default_run, tmp_path, refused):
+def test_predict_names_the_file_that_is_no_image(default_run, tmp_path):
     (tmp_path / "bad.png").write_bytes(b"\x89PNG broken")
-    assert "bad.png: not a readable image" in refused("predict", default_run, tmp_path / "bad.png")
-    assert "none.png: no such file" in refused("predict", default_run, tmp_path / "none.png")
+    for name, reason in (
+        ("bad.png", "bad.png: unsupported_format: "),
+        ("none.png", "none.png: unreadable: no"),
+    ):
+        with pytest.raises(UserError, match=reason):
+            kerasnets.predict(default_run, tmp_path / name)
+
+
+def test_predict_takes_folders_and_predicts_the_good_files_among_broken_ones(
+    default_run, digits_to_test, tmp_path, command, caplog
+):
+    (tmp_path / "in" / "deeper").mkdir(parents=True)
+    good = [tmp_path / "in" / "a.png", tmp_path / "in" / "deeper" / "b.PNG"]
+    for path, image in zip(good, digits_to_test.images, strict=False):
+        path.write_bytes(tf.io.encode_png(image).numpy())
+    broken = tmp_path / "in" / "half.png"
+    broken.write_bytes(good[0].read_bytes()[:60])
+    (tmp_path / "in" / "notes.txt").write_text("hello")
+    os.mkfifo(tmp_path / "in" / "pipe.jpg")
+    table = kerasnets.predict(default_run, str(tmp_path / "in"), top=1)
+    assert table.image.tolist() == list(map(str, good))
+    assert table.attrs["refused"][str(tmp_path / "in" / "pipe.jpg")] == "unreadable: a FIFO, not a file"
+    assert set(table.attrs["refused"]) == {str(broken), str(tmp_path / "in" / "pipe.jpg")}
+    caplog.clear()
+    code, output, _ = command("predict", default_run, good[0], broken)
+    assert (code, output.count(str(good[0]))) == (2, 3)
+    (warning,) = caplog.messages
+    assert warning.startswith(f"{broken}: truncated: ")
 
 
 def test_a_process_with_tensorflow_alone_predicts_the_same(default_run, exported, digits_to_test, tmp_path):

@@ -6,16 +6,18 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from kerasnets.data.conversion import converted_file
 from kerasnets.data.encoded import EncodedImages
 from kerasnets.data.record_format import image_format
 from kerasnets.errors import UserError
 
 
-def contents_of(splits):
+def contents_of(splits, channels):
     """Return the `EncodedContents` or `PixelContents` of each split.
 
     Args:
         splits: mapping of name to `Split`.
+        channels: 1 or 3, of images that are converted.
 
     Raises:
         UserError: a file is gone, or arrays that PNG cannot hold.
@@ -24,7 +26,7 @@ def contents_of(splits):
     folders = {os.path.dirname(os.path.abspath(path)) for images in encoded for path in images.files}
     root = os.path.commonpath(folders) if folders else None
     return {
-        name: EncodedContents(split.images, root)
+        name: EncodedContents(split.images, root, channels)
         if isinstance(split.images, EncodedImages)
         else PixelContents(split.images, name)
         for name, split in splits.items()
@@ -32,21 +34,22 @@ def contents_of(splits):
 
 
 class EncodedContents:
-    """Images that are encoded already: their bytes as they are.
+    """Images that are encoded already: their bytes as they are; those to be converted as PNGs.
 
     Attributes:
-        sizes: int64 (N,), bytes of each image.
+        sizes: int64 (N,), bytes of each image's own file.
         orientation: uint8 (N,), EXIF.
     """
 
-    def __init__(self, images, root):
+    def __init__(self, images, root, channels):
         """Look at every file once.
 
         Args:
             images: `EncodedImages`.
             root: the folder that names are relative to.
+            channels: 1 or 3, of images that are converted.
         """
-        self.images, self.root = images, root
+        self.images, self.root, self.channels = images, root, channels
         used, position = np.unique(images.file, return_inverse=True)
         self.paths = [images.files[file] for file in used]
         self.states = [_state(path) for path in self.paths]
@@ -61,6 +64,9 @@ class EncodedContents:
         digest.update(json.dumps([names, self.states]).encode())
         for array in (self.position, self.images.offset, self.sizes, self.orientation):
             digest.update(array.astype("int64").tobytes())
+        if self.images.any_converted:
+            digest.update(repr((self.channels, self.images.conversion)).encode())
+            digest.update(self.images.converted.tobytes())
 
     def name(self, index):
         """Return the file's path below the common folder; an image within a larger file adds "@OFFSET"."""
@@ -80,6 +86,8 @@ class EncodedContents:
             raise UserError(f"{path}: gone while it was being packed: {error.strerror or error}") from None
         if _state(path) != self.states[self.position[index]] or len(contents) != self.sizes[index]:
             raise UserError(f"{path}: changed while it was being packed; start again when nothing writes it")
+        if self.images.converted is not None and self.images.converted[index]:
+            return converted_file(contents, channels=self.channels, **self.images.conversion, compressed=True)
         if image_format(contents) is None:
             raise UserError(f"{path}: found {contents[:8]!r} at the start, allowed: JPEG, PNG, GIF or BMP")
         return contents

@@ -88,7 +88,7 @@ def stored_images(split, preprocessing, limit, batches, say=None):
 
 
 def image_keys(images):
-    """Return what identifies each image: uint64 (N,), of a file's path, size and time, or of the pixels."""
+    """Return what identifies each image: uint64 (N,), of its file and how it is read, or of the pixels."""
     if not isinstance(images, EncodedImages):
         return np.array([_digest(np.ascontiguousarray(image)) for image in images], "uint64")
     states = {}
@@ -96,8 +96,10 @@ def image_keys(images):
         path = os.path.abspath(images.files[number])
         found = os.stat(path)
         states[number] = os.fsencode(path) + f"\0{found.st_size}\0{found.st_mtime_ns}".encode()
-    parts = (images.file, images.offset, images.length, images.orientation)
-    places = zip(*(part.tolist() for part in parts), strict=True)
+    parts = [part.tolist() for part in (images.file, images.offset, images.length, images.orientation)]
+    if images.any_converted:
+        parts.append([sorted(images.conversion.items()) * one for one in images.converted.tolist()])
+    places = zip(*parts, strict=True)
     return np.array([_digest(states[file] + repr(place).encode()) for file, *place in places], "uint64")
 
 

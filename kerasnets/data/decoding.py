@@ -1,4 +1,4 @@
-"""Encoded images to pixels; the same decoder checks, trains and serves."""
+"""Encoded images to pixels, by TensorFlow; which images these are, `kerasnets.data.image_file` says."""
 
 import numpy as np
 import tensorflow as tf

@@ -1,7 +1,7 @@
 """Images that stay encoded until they are needed: bytes in files of their own, or within larger files."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,9 @@ class EncodedImages:
         length: int64 (N,), bytes of the image; -1 for the rest of the file.
         orientation: uint8 (N,), the EXIF orientation (1 to 8) the pixels are turned upright from; 1 where
             they lie upright or are to be left as they are.
+        converted: bool (N,), whose pixels are `kerasnets.data.conversion.converted_pixels`, not what
+            TensorFlow decodes; None where no image is.
+        on_white, significant_bits: how these are converted.
     """
 
     files: tuple
@@ -27,6 +30,9 @@ class EncodedImages:
     offset: np.ndarray
     length: np.ndarray
     orientation: np.ndarray
+    converted: np.ndarray | None = None
+    on_white: bool = True
+    significant_bits: int = 16
 
     @classmethod
     def of_files(cls, paths, orientation=None):
@@ -45,13 +51,20 @@ class EncodedImages:
 
     def __getitem__(self, indices):
         """Return the images at `indices` only; the files stay as they are."""
-        return EncodedImages(
-            self.files,
-            self.file[indices],
-            self.offset[indices],
-            self.length[indices],
-            self.orientation[indices],
-        )
+        names = ("file", "offset", "length", "orientation")
+        parts = {name: getattr(self, name)[indices] for name in names}
+        converted = None if self.converted is None else self.converted[indices]
+        return replace(self, **parts, converted=converted)
+
+    @property
+    def any_converted(self):
+        """Whether there is an image to be converted."""
+        return self.converted is not None and bool(self.converted.any())
+
+    @property
+    def conversion(self):
+        """Keyword arguments for `converted_pixels` and `converted_file`."""
+        return {"on_white": self.on_white, "significant_bits": self.significant_bits}
 
     def path(self, index):
         """Return the path of the file that image `index` lies in."""

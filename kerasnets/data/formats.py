@@ -2,23 +2,31 @@
 
 import os
 
-EXTENSIONS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".bmp": "BMP", ".gif": "GIF"}
-"""Endings of the formats the decoder reads."""
+EXTENSIONS = {
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".jif": "JPEG", ".png": "PNG",
+    ".apng": "PNG", ".bmp": "BMP", ".dib": "BMP", ".gif": "GIF", ".webp": "WebP", ".tif": "TIFF",
+    ".tiff": "TIFF", ".avif": "AVIF", ".jp2": "JPEG 2000", ".j2k": "JPEG 2000", ".heic": "HEIC",
+    ".heif": "HEIC",
+}  # fmt: skip
+"""Endings of the formats that are read."""
 
 OTHER_EXTENSIONS = (
-    ".jpe", ".jfif", ".jif", ".dib", ".apng", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2",
-    ".j2k", ".jxl", ".svg", ".ico", ".psd", ".ppm", ".pgm", ".tga", ".raw", ".cr2", ".nef", ".dng",
+    ".jxl", ".svg", ".ico", ".psd", ".ppm", ".pgm", ".tga", ".raw", ".cr2", ".nef", ".dng",
 )  # fmt: skip
-"""Endings of images that may hold what the decoder does not read."""
+"""Endings of images that are not read."""
 
 _BY_SIGNATURE = {
     b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a": "GIF", b"GIF89a": "GIF", b"BM": "BMP",
-    b"II*\0": "TIFF", b"MM\0*": "TIFF", b"\0\0\0\x0cjP  ": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000",
+    b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF", b"MM\0+": "TIFF",
+    b"\0\0\0\x0cjP  ": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000",
     b"\xff\x0a": "JPEG XL", b"\0\0\0\x0cJXL ": "JPEG XL", b"%PDF": "PDF", b"PK\x03\x04": "ZIP",
     b"\x1f\x8b": "gzip", b"8BPS": "Photoshop", b"\0\0\x01\0": "icon", b"P5": "PGM", b"P6": "PPM",
 }  # fmt: skip
 
-_BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC"}
+_BRANDS = {
+    b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"hevx": "HEIC",
+    b"heim": "HEIC", b"heis": "HEIC",
+}  # fmt: skip
 
 
 def is_image_name(name):
@@ -28,7 +36,7 @@ def is_image_name(name):
 
 
 def named_format(name):
-    """Return the format that a file name says, or None where it says none of the decoder's."""
+    """Return the format that a file name says, or None where it says none that is read."""
     return EXTENSIONS.get(_ending(name))
 
 
@@ -44,11 +52,18 @@ def sniff(contents):
     if contents[:4] == b"RIFF" and contents[8:12] == b"WEBP":
         return "WebP"
     if contents[4:8] == b"ftyp":
-        return _BRANDS.get(contents[8:12], "MP4")
+        return _brand(contents)
     start = contents[:1024].lower()
     if b"<svg" in start:
         return "SVG"
     return "HTML" if b"<html" in start or b"<!doctype html" in start else "unknown"
+
+
+def _brand(contents):
+    """Return the format that an ISO media file's first known brand says: its own, or a compatible one."""
+    end = min(int.from_bytes(contents[:4], "big"), 256)
+    brands = [contents[8:12], *(contents[start : start + 4] for start in range(16, end, 4))]
+    return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), "MP4")
 
 
 def odd_name(path):

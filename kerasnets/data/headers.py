@@ -1,13 +1,13 @@
 """What an encoded image declares about itself, read from its first bytes without decoding a pixel.
 
-Written out for the four formats the decoder reads: a library that opens dozens of formats decides by itself
-what to load, warns, and has limits of its own for the whole process.
+Written out for the formats that most images are of; of the others Pillow's reader of that one format says it.
 """
 
 import struct
 from dataclasses import dataclass
 
 from kerasnets.data.exif import exif_orientation
+from kerasnets.data.pillow_formats import bits_of, is_read, opened, orientation_of
 
 
 class HeaderError(Exception):
@@ -23,10 +23,12 @@ class Header:
     """What an image declares.
 
     Attributes:
-        format: "JPEG", "PNG", "BMP" or "GIF".
+        format: as `sniff` says.
         width, height: in pixels.
         channels: colour channels as stored, 1 (also for palettes) to 4.
         bits: bits a channel; BMP: bits a pixel.
+        cmyk: whether the colours are for printing.
+        cut_off: WebP: whether the file is shorter than it says.
         palette, alpha: whether colours are indices; whether pixels may be transparent.
         frames: images in the file.
         pixels: pixels of all frames that a decoder unpacks at once.
@@ -47,6 +49,8 @@ class Header:
     orientation: int = 1
     process: int = 0
     compressed: bool = False
+    cmyk: bool = False
+    cut_off: bool = False
 
     @property
     def decoding_bytes(self):
@@ -56,7 +60,7 @@ class Header:
         """
         if self.format == "JPEG":
             return self.pixels * 2 * self.channels if self.process in (0xC2, 0xCA) else self.pixels // 4
-        return self.pixels * (6 if self.alpha else 4)
+        return self.pixels * (6 if self.alpha else 4) * (2 if self.bits > 8 and self.format == "PNG" else 1)
 
 
 def read_header(contents, format):
@@ -64,11 +68,14 @@ def read_header(contents, format):
 
     Args:
         contents: its bytes, or as many of the first as there are.
-        format: a key of `READERS`.
+        format: as `sniff` says.
 
     Raises:
         HeaderError: it is damaged or cut off.
+        KeyError: a format that is not read.
     """
+    if format not in READERS and is_read(format):
+        return _read_by_pillow(contents, format)
     try:
         header = READERS[format](contents)
     except (struct.error, IndexError) as error:
@@ -97,7 +104,7 @@ def _read_jpeg(contents):
             bits, height, width, channels = struct.unpack_from(">BHHB", contents, position + 3)
             return Header(
                 "JPEG", width, height, channels, bits,
-                pixels=width * height, orientation=orientation, process=marker,
+                pixels=width * height, orientation=orientation, process=marker, cmyk=channels == 4,
             )  # fmt: skip
         position += 1 + length
 
@@ -166,4 +173,63 @@ def _colour_table(flags):
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-READERS = {"JPEG": _read_jpeg, "PNG": _read_png, "BMP": _read_bmp, "GIF": _read_gif}
+def _read_webp(contents):
+    """Google's WebP container specification: a RIFF file of VP8, VP8L or, extended, VP8X and more chunks."""
+    (declared,) = struct.unpack_from("<I", contents, 4)
+    chunks = dict(reversed(list(_riff_chunks(contents))))  # the first of each name
+    name = next((name for name in _WEBP_SIZES if name in chunks), None)
+    if name is None:
+        raise IndexError
+    width, height, alpha = _WEBP_SIZES[name](contents, chunks[name])
+    frames = sum(name == b"ANMF" for name, _ in _riff_chunks(contents))
+    exif = contents[chunks[b"EXIF"] :].removeprefix(b"Exif\0\0") if b"EXIF" in chunks else b""
+    return Header(
+        "WebP", width, height, alpha=alpha, frames=max(frames, 1), pixels=width * height,
+        orientation=exif_orientation(exif), cut_off=declared + 8 > len(contents),
+    )  # fmt: skip
+
+
+def _riff_chunks(contents):
+    """Yield (name, start of the data) of a RIFF file's chunks as far as they go."""
+    position = 12
+    while position + 8 <= len(contents):
+        name, length = struct.unpack_from("<4sI", contents, position)
+        yield name, position + 8
+        position += 8 + length + length % 2
+
+
+def _extended_size(contents, start):
+    flags, width, height = contents[start], contents[start + 4 : start + 7], contents[start + 7 : start + 10]
+    sides = (1 + int.from_bytes(side, "little") for side in (width, height))
+    return *sides, bool(flags & 0x10)
+
+
+def _lossless_size(contents, start):
+    (bits,) = struct.unpack_from("<I", contents, start + 1)
+    return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), bool(bits >> 28 & 1)
+
+
+def _lossy_size(contents, start):
+    width, height = struct.unpack_from("<HH", contents, start + 6)
+    return width & 0x3FFF, height & 0x3FFF, False
+
+
+_WEBP_SIZES = {b"VP8X": _extended_size, b"VP8L": _lossless_size, b"VP8 ": _lossy_size}
+
+
+def _read_by_pillow(contents, format):
+    try:
+        with opened(contents, format) as image:
+            bits, orientation, (width, height) = bits_of(image), orientation_of(image), image.size
+            if format == "TIFF" and orientation >= 5:  # Pillow says the size of the upright image
+                width, height = height, width
+            return Header(
+                format, width, height, len(image.getbands()), bits, image.mode in ("P", "PA"),
+                image.has_transparency_data, getattr(image, "n_frames", 1), width * height, orientation,
+                cmyk=image.mode == "CMYK",
+            )  # fmt: skip
+    except Exception as error:  # Pillow raises what it likes
+        raise HeaderError(f"not readable as {format}: {error}") from error
+
+
+READERS = {"JPEG": _read_jpeg, "PNG": _read_png, "BMP": _read_bmp, "GIF": _read_gif, "WebP": _read_webp}

@@ -29,9 +29,9 @@ SHARD_BYTES = 128 * 2**20
 def pack(dataset, folder, shard_bytes=SHARD_BYTES, workers=2, progress=None):
     """Write every split of a dataset as TFRecord shards.
 
-    Encoded images keep their bytes; arrays become PNGs. After an interruption the same call goes on: shards
-    that are whole and right stay, the others are written, and the result is the uninterrupted one's, byte
-    for byte.
+    Encoded images keep their bytes, but those to be converted (see `kerasnets.data.image_file`) and arrays
+    become PNGs. After an interruption the same call goes on: shards that are whole and right stay, the others
+    are written, and the result is the uninterrupted one's, byte for byte.
 
     Args:
         dataset: a `Dataset`.
@@ -56,7 +56,7 @@ def pack(dataset, folder, shard_bytes=SHARD_BYTES, workers=2, progress=None):
     folder = Path(folder)
     orders = {name: storage_order(len(split)) for name, split in dataset.splits.items()}
     dataset = replace(dataset, **{name: dataset.splits[name].at(order) for name, order in orders.items()})
-    contents = contents_of(dataset.splits)
+    contents = contents_of(dataset.splits, dataset.image_shape[-1])
     shards = [shard for name, packed in contents.items() for shard in cut(name, packed.sizes, shard_bytes)]
     plan = {"format": VERSION, "shard_bytes": shard_bytes, "images": fingerprint(dataset, contents)}
     refuse_anything_else(folder, plan, [shard.file for shard in shards])

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasnets.data.augmentation import augment, draws_needed, mixes
+from kerasnets.data.conversion import converted_pixels
 from kerasnets.data.crops import crop_draws, split_crop
 from kerasnets.data.decoding import decode, upright
 from kerasnets.data.encoded import EncodedImages
@@ -114,9 +115,14 @@ def decoded_images(split, channels, workers=2):
         yield from split.images
         return
 
+    images = split.images
+
     def one(index):
-        image = decode(tf.constant(split.images.read(index)), channels)
-        return upright(image, tf.constant(split.images.orientation[index])).numpy()
+        if images.converted is not None and images.converted[index]:
+            image = tf.constant(converted_pixels(images.read(index), channels, **images.conversion))
+        else:
+            image = decode(tf.constant(images.read(index)), channels)
+        return upright(image, tf.constant(images.orientation[index])).numpy()
 
     with ThreadPoolExecutor(workers) as pool:
         waiting = deque()

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from kerasnets.data.conversion import converted_file
 from kerasnets.data.crops import (
+    NO_JPEG,
     crop_draws,
     crop_windows,
     cut,
@@ -68,6 +70,8 @@ def read_batches(order, split, preprocessing, crop, decoded, batch_size, reading
     else:
         stored = _contents_reader(split.images)
     single = parallel_map(order, stored, reading).unbatch()
+    if isinstance(split.images, EncodedImages) and split.images.any_converted:
+        single = parallel_map(single, _converter(split.images, preprocessing.output_shape[-1]), reading)
     return parallel_map(single, _decoder(split.images, preprocessing, crop), reading).batch(batch_size)
 
 
@@ -97,15 +101,39 @@ def _contents_reader(images):
     return read
 
 
+def _converter(images, channels):
+    """Return a function that replaces the bytes of an image to be converted by those of a BMP of its pixels.
+
+    An image at a time: a batch of large photos would take gigabytes.
+    """
+
+    def convert(contents):
+        return converted_file(contents, channels=channels, **images.conversion)
+
+    def convert_some(contents, *others):
+        index = others[-2]
+        contents = tf.cond(
+            tf.gather(images.converted, index),
+            lambda: tf.numpy_function(convert, [contents], tf.string),
+            lambda: contents,
+        )
+        return tf.ensure_shape(contents, []), *others
+
+    return convert_some
+
+
 def _crop_reader(images, crop, size):
     """Return a function to images as stored, windows, reductions and orientations, and both again."""
     count, stored = crop_draws(crop), isinstance(images, EncodedImages)
 
     def encoded(indices, drawn):
         contents = [images.read(index) for index in indices]
-        return np.array(contents, object), *stored_windows(
+        windows, reductions, turned = stored_windows(
             crop, contents, images.orientation[indices], drawn[:, :count], size
         )
+        if images.any_converted:
+            reductions = np.where(images.converted[indices], np.int32(NO_JPEG), reductions)
+        return np.array(contents, object), windows, reductions, turned
 
     def array(indices, drawn):
         shapes = np.broadcast_to(images.shape[1:3], (len(indices), 2))

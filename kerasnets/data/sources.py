@@ -21,7 +21,7 @@ SOURCES = ("digits", *PUBLISHED, "npz", "folder", "csv", "tfrecord")
 
 
 def load_dataset(source, path=None, channels=None, validation=0.1, test=0.2, seed=0, workers=2,
-                 policies=None, max_pixels=MAX_PIXELS, said=None):  # fmt: skip
+                 policies=None, max_pixels=MAX_PIXELS, said=None, *, significant_bits=16):  # fmt: skip
     """Load a source, audit it, and draw the splits it does not bring; see `kerasnets.data.splitting`.
 
     Args:
@@ -32,7 +32,7 @@ def load_dataset(source, path=None, channels=None, validation=0.1, test=0.2, see
         test: the same for test.
         seed: decides which images are validation.
         workers: threads that inspect image files.
-        policies, max_pixels: see `kerasnets.data.audit.auditing.audit`.
+        policies, max_pixels, significant_bits: see `kerasnets.data.audit.auditing.audit`.
         said: a function called with the `Audit`, before it is checked.
 
     Returns:
@@ -42,8 +42,10 @@ def load_dataset(source, path=None, channels=None, validation=0.1, test=0.2, see
         UserError: the data is missing, unreadable or not as the source needs it, or refused by a policy.
     """
     dataset = read_source(source, path, channels, workers)
-    shares = {"test": test, "validation": validation}
-    dataset, found = audit(dataset, policies, max_pixels, workers, shares=Shares(**shares, seed=seed))
+    shares = Shares(test=test, validation=validation, seed=seed)
+    dataset, found = audit(
+        dataset, policies, max_pixels, workers, shares=shares, significant_bits=significant_bits
+    )
     if said:
         said(found)
     found.check()

@@ -104,6 +104,9 @@ def fingerprint(split):
             )
         for array in (images.file, images.offset, images.length, images.orientation):
             digest.update(np.ascontiguousarray(array))
+        if images.any_converted:
+            digest.update(repr(images.conversion).encode())
+            digest.update(images.converted)
     else:
         digest.update(repr(images.shape).encode())
         digest.update(np.ascontiguousarray(images))

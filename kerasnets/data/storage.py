@@ -12,14 +12,11 @@ log = logging.getLogger("kerasnets")
 
 PARTS = {
     "decoded": 'images decoded and resized, of data.cache = "disk"',
-    "fixed": "corrected copies of images, which the audit has made",
     "statistics": "statistics of training images",
     "shards": "where images lie in shards without an index",
     "audit.sqlite": "results of inspecting images",
 }
 """What this program writes in the cache folder; the data sets there are the user's."""
-
-_IN_USE = {}
 
 
 @dataclass(frozen=True)
@@ -103,12 +100,3 @@ def holding(folder, what):
             log.warning("%s: waiting for another process that writes %s", folder, what)
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def keep_in_use(folder):
-    """Have a part of the cache stay as it is until this process ends: its files are read later, by name."""
-    folder = Path(folder)
-    if folder not in _IN_USE:
-        lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o666)
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        _IN_USE[folder] = lock  # stays open

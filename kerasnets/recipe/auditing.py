@@ -1,6 +1,8 @@
 """The table [data.audit]: what is done about each kind of thing that is wrong or odd in the data."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from kerasnets.recipe.section import Positive, Section
 
@@ -15,15 +17,17 @@ class Audit(Section):
     """A policy for each kind of finding; what they are, `kerasnets.data.audit.kinds.KINDS` says.
 
     "error" refuses to train; "skip" leaves the image out, or the class; "fix" puts it right; "keep" uses it
-    as it is. All are said. An image that declares more than `max_pixels` is never decoded.
+    as it is. All are said. An image that declares more than `max_pixels` is never decoded. Of the values of
+    16-bit files the lower `significant_bits` bits count: 12 for a microscope's that writes 0 to 4095.
     """
 
     max_pixels: Positive = 89_478_485
+    significant_bits: Annotated[int, Field(ge=9, le=16)] = 16
     empty_file: Refused = "error"
     unreadable: Refused = "error"
     broken_link: Refused = "error"
     symlink_loop: Refused = "error"
-    unsupported_format: Fixed = "error"
+    unsupported_format: Refused = "error"
     truncated: Refused = "error"
     corrupt: Refused = "error"
     damaged: Kept = "error"
@@ -33,6 +37,7 @@ class Audit(Section):
     animated: Fixed = "fix"
     cmyk: Fixed = "fix"
     sixteen_bit: Fixed = "fix"
+    unscaled_sixteen_bit: Kept = "error"
     palette: Fixed = "fix"
     alpha: FixedOrKept = "fix"
     exif_orientation: FixedOrKept = "fix"

@@ -91,14 +91,15 @@ def recipe_dataset(recipe, said=None):
     data = recipe.data
     return load_dataset(
         data.source, data.path, data.channels, data.validation, data.test, recipe.train.seed, data.workers,
-        *audit_settings(recipe), said,
+        said=said, **audit_settings(recipe),
     )  # fmt: skip
 
 
 def audit_settings(recipe):
-    """Return the policies, by kind, and the limit on pixels that a recipe audits with."""
+    """Return the policies, by kind, and the limits that a recipe audits with, as `audit` takes them."""
     policies = recipe.data.audit.model_dump()
-    return policies, policies.pop("max_pixels")
+    limits = {name: policies.pop(name) for name in ("max_pixels", "significant_bits")}
+    return {"policies": policies, **limits}
 
 
 def prepare(recipe, said=None, host=0, hosts=1, check=None):

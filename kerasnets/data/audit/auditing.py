@@ -28,7 +28,16 @@ FIRST = ("test", "validation", "train")
 """Of copies in several splits, that in the first of these stays: what is measured stays what it was."""
 
 
-def audit(dataset, policies=None, max_pixels=MAX_PIXELS, workers=2, progress=None, shares=None):
+def audit(
+    dataset,
+    policies=None,
+    max_pixels=MAX_PIXELS,
+    workers=2,
+    progress=None,
+    shares=None,
+    *,
+    significant_bits=16,
+):
     """Audit a dataset.
 
     Encoded images are inspected one by one and compared with each other; of arrays, only exact copies and
@@ -41,26 +50,26 @@ def audit(dataset, policies=None, max_pixels=MAX_PIXELS, workers=2, progress=Non
         workers: threads; without effect on the result.
         progress: a function called with (images done, images in all) now and then.
         shares: the `Shares` that splits which the source lacks are drawn by; None draws none.
+        significant_bits: bits that count in the values of 16-bit files, 9 to 16.
 
     Returns:
         The `Dataset` without what is left out and with what is fixed, and the `Audit`. Where `Audit.check`
         raises, the dataset is not to be used.
-
-    Raises:
-        UserError: a corrected copy cannot be written.
     """
     policies = DEFAULTS | (policies or {})
+    settings = dataset.image_shape[-1], max_pixels, significant_bits
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about metadata
-        members, inspected = _members(dataset, max_pixels, workers, progress)
+        members, inspected = _members(dataset, settings, workers, progress)
         dataset = identified(dataset, members)
         if shares:  # after the inspection, which knows copies; before all that is said of splits
             dataset, members = divided(dataset, members, shares, policies)
-        ledger = Ledger(dataset, policies, max_pixels)
+        ledger = Ledger(dataset, policies, significant_bits)
         decoded = [member for member in members if member.found.look]
         ledger.note(
             (kind, member, said) for member in members for kind, said in member.found.problems.items()
         )
+        ledger.read_as_inspected(members)
         ledger.note(odd_ones(ledger.left(decoded), dataset.image_shape[-1]))
     by_rank = sorted(members, key=lambda member: FIRST.index(member.split))
     ledger.note(conflicts(ledger.left(by_rank), dataset.label_text))
@@ -69,11 +78,11 @@ def audit(dataset, policies=None, max_pixels=MAX_PIXELS, workers=2, progress=Non
     return ledger.settled(), ledger.audit(len(members), inspected)
 
 
-def _members(dataset, max_pixels, workers, progress):
+def _members(dataset, settings, workers, progress):
     """Return the `Member`s of all splits, and how many had to be inspected."""
-    channels, members, inspected = dataset.image_shape[-1], [], 0
+    members, inspected = [], 0
     total = sum(len(split) for split in dataset.splits.values())
-    cache = InspectionCache(channels, max_pixels)
+    cache = InspectionCache(settings)
     with stoppable_threads(min(workers, MOST_WORKERS)) as (pool, _), closing(cache):
         for name, split in dataset.splits.items():
             if not isinstance(split.images, EncodedImages):
@@ -81,7 +90,7 @@ def _members(dataset, max_pixels, workers, progress):
                 continue
 
             def inspect(index, alone=False, images=split.images):
-                return inspect_image(images, index, channels, max_pixels, alone)
+                return inspect_image(images, index, settings, alone)
 
             for start in range(0, len(split), AT_ONCE):
                 indices = range(start, min(start + AT_ONCE, len(split)))

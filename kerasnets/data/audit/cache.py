@@ -24,10 +24,10 @@ class InspectionCache:
     Several processes may use it at once. A damaged file is replaced by an empty one.
     """
 
-    def __init__(self, channels, max_pixels):
-        """Open it, for inspections with these settings by the versions that are installed."""
+    def __init__(self, settings):
+        """Open it, for inspections with these settings (integers) by the versions that are installed."""
         self.path = cache_folder() / "audit.sqlite"
-        self._settings = f"{VERSION} {channels} {max_pixels}"
+        self._settings = " ".join(map(str, (VERSION, *settings)))
         self._states, self._database = {}, None
         self._attempt(self._open)
 

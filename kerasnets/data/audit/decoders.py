@@ -1,19 +1,17 @@
-"""Whether the program's decoder makes the right pixels of an image, format by format.
-
-Each check returns (pixels, problems): uint8 (height, width, 1 or 3), thinned out where the image is large,
-or None; and a dict of kind to detail.
-"""
+"""Whether an image decodes, and what only its pixels say, format by format."""
 
 import re
 import zlib
+from typing import NamedTuple
 
+import numpy as np
 import simplejpeg
 import tensorflow as tf
 
-from kerasnets.data.audit.fixing import opened
 from kerasnets.data.audit.looks import SIDE
-from kerasnets.data.decoding import decode
+from kerasnets.data.conversion import of_inks, stored, stored_png, upper_eight
 from kerasnets.data.headers import png_chunks
+from kerasnets.data.pillow_formats import UnsupportedImageError, opened
 
 _ALL_THE_SAME = (
     "tjDecompressHeader3(): Could not determine subsampling level",
@@ -23,46 +21,58 @@ _ALL_THE_SAME = (
 """What simplejpeg refuses, and libjpeg warns of, in files whose pixels are right."""
 
 
-def check_jpeg(contents, header, channels):
+class Checked(NamedTuple):
+    """What decoding an image says.
+
+    Attributes:
+        pixels: uint8 (height, width, 1 or 3), thinned out where the image is large; None if it has none.
+        problems: dict of kind to detail.
+        converted: whether its pixels are `kerasnets.data.conversion.converted_pixels`, not TensorFlow's.
+        clear: share of the pixels that are not fully opaque.
+    """
+
+    pixels: np.ndarray | None
+    problems: dict
+    converted: bool = False
+    clear: float = 0.0
+
+
+def check_jpeg(contents, header, significant_bits):
     """Decode a JPEG, and say what libjpeg only warns of: TensorFlow takes that for good.
 
     TensorFlow and simplejpeg use the same libjpeg-turbo. What simplejpeg decodes without a warning, at a
     scale that costs half the time and hardly any memory, TensorFlow decodes (a test compares them on damaged
-    files). About the others TensorFlow itself is asked. JPEG has no checksum: damage that leaves the number
-    of blocks as it was is not found.
+    files). The others are never given to TensorFlow, whose libjpeg would print a line that names no file:
+    they are converted. JPEG has no checksum: damage that leaves the number of blocks as it was is not found.
     """
-    if header.channels == 4 and channels == 1:
-        return None, {"unsupported_format": "a JPEG in printing colours where one channel is wanted"}
+    if header.bits != 8:
+        return Checked(None, {"unsupported_format": f"a JPEG of {header.bits} bits a channel"})
     try:
-        pixels = _strictly(contents)
+        pixels = _strict_pixels(contents, header)
     except ValueError as error:
-        return _check_doubtful_jpeg(contents, header, channels, str(error))
-    ordinary = header.process in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA) and header.bits == 8
-    return (pixels, {}) if ordinary else check_tensorflow(contents, header, channels)
+        return _check_doubtful_jpeg(contents, header, str(error))
+    return Checked(pixels, {}, converted=header.process not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA))
 
 
-def _check_doubtful_jpeg(contents, header, channels, reason):
-    """Decode a JPEG that simplejpeg has refused or warned of for a `reason`.
-
-    Pillow looks first: what it refuses is not given to TensorFlow, which would print why.
-    """
+def _check_doubtful_jpeg(contents, header, reason):
+    """Decode a JPEG that simplejpeg has refused or warned of for a `reason`."""
     if reason.startswith("Premature end of JPEG file"):
-        return None, {"truncated": reason}
+        return Checked(None, {"truncated": reason})
     try:
         with opened(contents, "JPEG") as image:
             image.draft(None, (SIDE, SIDE))
-            image.load()
+            pixels = np.asarray(image.convert("RGB"))
     except Exception:  # Pillow raises what it likes
-        return None, {"corrupt": reason}
-    pixels, problems = check_tensorflow(contents, header, channels)
-    if problems:
-        return None, {"corrupt": reason}
+        return Checked(None, {"corrupt": reason})
     harmless = reason.startswith(_ALL_THE_SAME) or _is_padding(reason, contents)
-    return pixels, {} if harmless else {"damaged": reason}
+    return Checked(pixels, {} if harmless else {"damaged": reason}, converted=True)
 
 
-def _strictly(contents):
-    return simplejpeg.decode_jpeg(contents, min_height=SIDE, min_width=SIDE)
+def _strict_pixels(contents, header):
+    """Return a JPEG's pixels, reduced; of printing colours what an Adobe marker makes of them."""
+    space = "CMYK" if header.cmyk else "RGB"
+    pixels = simplejpeg.decode_jpeg(contents, space, min_height=SIDE, min_width=SIDE)
+    return of_inks(pixels, True) if header.cmyk else pixels
 
 
 def _is_padding(reason, contents):
@@ -72,10 +82,13 @@ def _is_padding(reason, contents):
     return bool(found) and not contents[end - int(found[1]) : end].strip(b"\0\xff")
 
 
-def check_png(contents, header, channels):
+def check_png(contents, header, significant_bits):
     """Decode a PNG; where that fails, say which chunk is to blame."""
-    pixels, problems = check_tensorflow(contents, header, channels)
-    return pixels, problems and _blamed_chunk(contents, problems)
+    try:
+        values, alpha = stored_png(contents, header)
+    except tf.errors.OpError as error:
+        return Checked(None, _blamed_chunk(contents, {"corrupt": _reason(error)}))
+    return _checked(values, alpha, header, significant_bits, header.bits == 16 and significant_bits < 16)
 
 
 def _blamed_chunk(contents, problems):
@@ -91,35 +104,53 @@ def _blamed_chunk(contents, problems):
     return {"truncated": "ends without an IEND chunk"}
 
 
-def check_gif(contents, header, channels):
-    """Decode the first frame of a GIF."""
-    pixels, problems = check_tensorflow(contents, header, channels)
-    if any("Failed to read from given file" in detail for detail in problems.values()):
-        return None, {"truncated": "ends before its frames do"}
-    if problems and channels == 1 and not check_tensorflow(contents, header, 3)[1]:
-        return None, {"unsupported_format": "a GIF where one channel is wanted"}
-    return pixels, problems
-
-
-def check_bmp(contents, header, channels):
-    """Decode a BMP, if it is one of the few kinds that TensorFlow reads, or reads rightly."""
-    rows = (header.width * header.bits + 31) // 32 * 4 * header.height
-    missing = int.from_bytes(contents[10:14], "little") + rows - len(contents)
-    if missing > 0 and not header.compressed:
-        return None, {"truncated": f"{missing} bytes are missing"}
-    pixels, problems = check_tensorflow(contents, header, channels)
-    return pixels, problems and {"unsupported_format": f"a BMP: {problems['corrupt']}"}
-
-
-def check_tensorflow(contents, header, channels):
-    """Decode with the program's own decoder."""
+def check_by_pillow(contents, header, significant_bits):
+    """Decode an image of a format that only Pillow reads."""
+    if header.format == "BMP":
+        rows = (header.width * header.bits + 31) // 32 * 4 * header.height
+        missing = int.from_bytes(contents[10:14], "little") + rows - len(contents)
+        if missing > 0 and not header.compressed:
+            return Checked(None, {"truncated": f"{missing} bytes are missing"})
     try:
-        pixels = decode(contents, channels)
-    except tf.errors.OpError as error:
-        reason = re.sub(r"^\{\{.*?\}\} | \[Op:\w+\].*", "", str(error.message).splitlines()[0])
-        return None, {"corrupt": f"the decoder says: {reason}"}
-    step = max(1, min(header.width, header.height) // 256)
-    return pixels[::step, ::step].numpy(), {}
+        values, alpha = stored(contents, header.format)
+    except UnsupportedImageError as error:
+        return Checked(None, {"unsupported_format": f"a {header.format}: {error}"})
+    except Exception as error:  # Pillow raises what it likes
+        cut_off = header.cut_off or "truncated" in str(error).lower()
+        return Checked(None, {"truncated" if cut_off else "corrupt": f"the decoder says: {error}"})
+    if values.dtype == np.uint8 and header.format == "TIFF" and header.bits > 8 and significant_bits < 16:
+        return Checked(
+            None,
+            {"unsupported_format": f"a TIFF of {header.bits} bits a channel in colour: as PNG it is read"},
+        )
+    return _checked(values, alpha, header, significant_bits, True)
 
 
-CHECKS = {"JPEG": check_jpeg, "PNG": check_png, "BMP": check_bmp, "GIF": check_gif}
+def _checked(values, alpha, header, significant_bits, converted):
+    """Return what the stored values (height, width, 1 or 3) and the alpha channel (height, width) say."""
+    bits, problems = significant_bits if header.bits == 16 else header.bits, {}
+    highest = int(values.max()) if header.bits > 8 else 0
+    if values.dtype == np.uint8:  # Pillow's, of 16 bits in colour: the upper eight
+        highest *= 256
+    if 0 < highest < 2 ** (bits - 4) and header.bits > 8 and header.format != "BMP":
+        problems["unscaled_sixteen_bit"] = (
+            f"16 bits a channel, but no value above {highest:,}: the upper eight of {bits} bits keep "
+            f"{(highest >> bits - 8) + 1} grey level(s); data.audit.significant_bits says how many bits count"
+        )
+    clear = 0.0 if alpha is None else 1 - float((alpha == 255).mean())
+    return Checked(upper_eight(_thinned(values), bits), problems, converted, clear)
+
+
+def _thinned(values):
+    step = max(1, min(values.shape[0], values.shape[1]) // 256)
+    return values[::step, ::step]
+
+
+def _reason(error):
+    return "the decoder says: " + re.sub(
+        r"^\{\{.*?\}\} | \[Op:\w+\].*", "", str(error.message).splitlines()[0]
+    )
+
+
+CHECKS = {"JPEG": check_jpeg, "PNG": check_png}
+"""Of the formats that TensorFlow reads; `check_by_pillow` is for the others."""

@@ -8,13 +8,13 @@ import PIL
 import simplejpeg
 import tensorflow as tf
 
-from kerasnets.data.audit.decoders import CHECKS
-from kerasnets.data.audit.fixing import transparent_share
+from kerasnets.data.audit.decoders import CHECKS, check_by_pillow
 from kerasnets.data.audit.looks import look
 from kerasnets.data.formats import named_format, odd_name, sniff
 from kerasnets.data.headers import HeaderError, read_header
+from kerasnets.data.pillow_formats import is_read
 
-VERSION = f"1 {tf.__version__} {simplejpeg.__version__} {PIL.__version__} {np.__version__}"
+VERSION = f"2 {tf.__version__} {simplejpeg.__version__} {PIL.__version__} {np.__version__}"
 """What an inspection's result depends on besides the image: a cached one of another version is of no use."""
 
 
@@ -25,13 +25,14 @@ class Inspected:
     Attributes:
         bytes: length of the encoded image.
         sha256: of its bytes, in hexadecimal; empty where they were not read.
-        format: "JPEG", "PNG", "BMP" or "GIF"; another or empty where it is none of these.
+        format: as `kerasnets.data.formats.sniff` says; empty where it was not read.
         width, height: in pixels, as stored; 0 where unknown.
         orientation: EXIF, 1 to 8.
         grey, blank: whether it has no colour; whether it has one only.
         look: 128 bits in hexadecimal, see `looks.look`; empty where it was not decoded.
         problems: mapping of kind to detail.
-        copies: the kinds among them that only a corrected copy can fix.
+        converted: whether its pixels are `kerasnets.data.conversion.converted_pixels`, not TensorFlow's.
+        transparent: whether a pixel is not fully opaque.
     """
 
     bytes: int = 0
@@ -44,10 +45,11 @@ class Inspected:
     blank: bool = False
     look: str = ""
     problems: dict = field(default_factory=dict)
-    copies: list = field(default_factory=list)
+    converted: bool = False
+    transparent: bool = False
 
 
-def inspect(contents, name, channels, max_pixels):
+def inspect(contents, name, channels, max_pixels, significant_bits=16):
     """Inspect an encoded image.
 
     Args:
@@ -55,6 +57,7 @@ def inspect(contents, name, channels, max_pixels):
         name: its file's name, perhaps with the folder's, or None where it has no file of its own.
         channels: 1 or 3, what it will be decoded to.
         max_pixels: an image that declares more is not decoded.
+        significant_bits: bits that count in the values of 16-bit files.
 
     Returns:
         `Inspected`.
@@ -66,20 +69,21 @@ def inspect(contents, name, channels, max_pixels):
         problems["odd_name"] = reason
     if not contents:
         problems["empty_file"] = "0 bytes"
-    elif found.format not in CHECKS:
+    elif not (found.format in CHECKS or is_read(found.format)):
         problems["unsupported_format"] = f"its contents are {found.format}" + _start(found.format, contents)
-        found.copies.append("unsupported_format")
     else:
-        _look_inside(found, contents, name, channels, max_pixels)
+        _look_inside(found, contents, name, (channels, max_pixels, significant_bits))
     return found
 
 
 def _start(format, contents):
+    if format == "HEIC":
+        return ", which is read where pillow-heif is installed"
     return f", they start with {contents[:8]!r}" if format == "unknown" else ""
 
 
-def _look_inside(found, contents, name, channels, max_pixels):
-    problems = found.problems
+def _look_inside(found, contents, name, settings):
+    problems, (channels, max_pixels, significant_bits) = found.problems, settings
     try:
         header = read_header(contents, found.format)
     except HeaderError as error:
@@ -94,42 +98,34 @@ def _look_inside(found, contents, name, channels, max_pixels):
     if memory > most:
         problems["bomb"] = f"takes {memory:,} bytes of memory to decode, allowed: {most:,}"
         return
-    pixels, wrong = CHECKS[found.format](contents, header, channels)
-    problems.update(wrong)
-    if "unsupported_format" in wrong:
-        found.copies.append("unsupported_format")
-    if pixels is not None:
-        found.look, found.grey, found.blank = look(pixels)
-    if pixels is not None or "unsupported_format" in wrong:
-        _say_what_is_odd(found, header, contents, name)
+    checked = CHECKS.get(found.format, check_by_pillow)(contents, header, significant_bits)
+    problems.update(checked.problems)
+    # TensorFlow has no luminance of printing colours
+    found.converted = checked.converted or (header.cmyk and channels == 1)
+    found.transparent = checked.clear > 0
+    if checked.pixels is not None:
+        found.look, found.grey, found.blank = look(checked.pixels)
+        _say_what_is_odd(found, header, name, checked.clear)
 
 
-def _say_what_is_odd(found, header, contents, name):
+def _say_what_is_odd(found, header, name, clear):
     problems = found.problems
     said = named_format(name) if name else None
     if said not in (None, header.format):
         problems["wrong_extension"] = f"the name says {said}, the contents are {header.format}"
     if header.frames > 1:
         problems["animated"] = f"{header.frames} frames"
-    if header.format == "JPEG" and header.channels == 4:
-        problems["cmyk"] = "a JPEG in printing colours"
-    if header.format == "PNG" and header.bits == 16:
-        problems["sixteen_bit"] = "16 bits a channel"
+    if header.cmyk:
+        problems["cmyk"] = f"a {header.format} in printing colours"
+    if header.bits > 8 and header.format != "BMP":
+        problems["sixteen_bit"] = f"{header.bits} bits a channel"
     if header.palette:
         problems["palette"] = f"a {header.format} with a palette"
-        if header.format == "BMP":  # TensorFlow takes the index for grey
-            found.copies.append("palette")
-            found.grey = False
     if header.orientation != 1:
         problems["exif_orientation"] = f"orientation {header.orientation}, 1 is upright"
     if max(header.width, header.height) > 8 * min(header.width, header.height):
         problems["extreme_aspect"] = f"{header.width}x{header.height} pixels"
     if found.blank:
         problems["blank"] = f"{header.width}x{header.height} pixels of one colour"
-    share = transparent_share(contents, header.format) if header.alpha else 0
     if header.alpha:
-        problems["alpha"] = (
-            "an alpha channel" if share is None else f"{share:.1%} of its pixels are not opaque"
-        )
-    if share != 0:
-        found.copies.append("alpha")
+        problems["alpha"] = f"{clear:.1%} of its pixels are not opaque"

@@ -28,14 +28,14 @@ KINDS = {
     "broken_link": Kind(_OUT, "error", "a symbolic link to nothing"),
     "symlink_loop": Kind(_OUT, "error", "a symbolic link that leads back to itself or to a folder above it"),
     "unsupported_format": Kind(
-        _FIXED,
+        _OUT,
         "error",
-        "not a JPEG, PNG, BMP or GIF that the decoder reads; fix: a PNG copy if Pillow reads it",
+        "no JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF or JPEG 2000 (or HEIC, with pillow-heif) that can be read",
     ),
     "truncated": Kind(_OUT, "error", "the file ends before its image does"),
     "corrupt": Kind(_OUT, "error", "the decoder refuses the data"),
     "damaged": Kind(
-        _KEPT, "error", "the decoder makes pixels of it, but the data is bad: part of them is garbage"
+        _KEPT, "error", "the decoder makes pixels of it, but the data is bad: part of them may be garbage"
     ),
     "bomb": Kind(_OUT, "error", "declares more pixels than data.audit.max_pixels; never decoded"),
     "wrong_extension": Kind(_KEPT, "keep", "the name says another format; decoded by content"),
@@ -43,6 +43,11 @@ KINDS = {
     "animated": Kind(_FIXED, "fix", "several frames; fix: the first one"),
     "cmyk": Kind(_FIXED, "fix", "printing colours; fix: converted to RGB"),
     "sixteen_bit": Kind(_FIXED, "fix", "16 bits a channel; fix: the upper eight"),
+    "unscaled_sixteen_bit": Kind(
+        _KEPT,
+        "error",
+        "16 bits a channel, all values below a sixteenth of the range; keep: 16 levels or fewer",
+    ),
     "palette": Kind(_FIXED, "fix", "colours by index; fix: the colours themselves"),
     "alpha": Kind(("error", "skip", "fix", "keep"), "fix", "transparency; fix: laid on white; keep: dropped"),
     "exif_orientation": Kind(

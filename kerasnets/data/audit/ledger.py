@@ -5,29 +5,26 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from kerasnets.data.audit.fixing import fixed_copy
 from kerasnets.data.audit.kinds import KINDS, Finding
-from kerasnets.data.audit.reading import LARGE, give_back_freed
 from kerasnets.data.audit.result import COLUMNS, Audit
 from kerasnets.data.audit.survey import uneven_classes
 from kerasnets.data.encoded import EncodedImages
+from kerasnets.data.image_file import needs_conversion
 
 
 class Ledger:
-    """Findings on a dataset, each with its policy; images and classes that are out; copies that replace."""
+    """Findings on a dataset, each with its policy; what is out, and how the others are read."""
 
-    def __init__(self, dataset, policies, max_pixels):
+    def __init__(self, dataset, policies, significant_bits):
         """Begin with what the source itself has found."""
-        self.dataset, self.policies, self.max_pixels = dataset, policies, max_pixels
-        self._out, self._turned, self._copies = set(), {}, {}
+        self.dataset, self.policies, self.significant_bits = dataset, policies, significant_bits
+        self._out, self._turned, self._converted = set(), {}, set()
         self._rows = [(finding, policies[finding.kind], None) for finding in dataset.findings]
 
     def note(self, found):
         """Enter (kind, member, detail)s. They may look at what is left: it changes after the last of them."""
         for kind, member, detail in list(found):
             policy, place = self.policies[kind], member[:2]
-            if policy == "fix" and kind in member.found.copies:
-                policy, detail = self._copied(kind, member, detail)
             if policy == "fix" and kind == "exif_orientation":
                 self._turned[place] = member.found.orientation
             if policy == "skip":
@@ -35,19 +32,14 @@ class Ledger:
             name = "" if self.dataset.numeric else self.dataset.classes[member.label]
             self._rows.append((Finding(kind, member.path, detail, member.split, name), policy, member))
 
+    def read_as_inspected(self, members):
+        """Have those of `members` converted whose pixels are not what TensorFlow decodes."""
+        on_white = self.policies["alpha"] == "fix"
+        self._converted |= {member[:2] for member in members if needs_conversion(member.found, on_white)}
+
     def left(self, members):
         """Return those of `members` that are not left out so far."""
         return [member for member in members if member[:2] not in self._out]
-
-    def _copied(self, kind, member, detail):
-        contents = self.dataset.splits[member.split].images.read(member.index)
-        path = fixed_copy(contents, member.found.format, member.found.sha256, self.max_pixels)
-        if member.found.width * member.found.height > LARGE:
-            give_back_freed()
-        if path is None:
-            return "error", f"{detail}, and Pillow cannot read it either"
-        self._copies[member[:2]] = str(path)
-        return "fix", f"{detail}; used instead: {path}"
 
     def settled(self):
         """Enter what is wrong with the classes that are left; return the dataset that is left."""
@@ -76,23 +68,23 @@ class Ledger:
         return replace(dataset, classes=tuple(dataset.classes[label] for label in kept)), splits
 
     def _mended(self, name, split):
-        """Return a split without the images that are out, and with what replaces or turns the others."""
+        """Return a split without the images that are out; it says which of the others to convert or turn."""
         out = [index for split_name, index in self._out if split_name == name]
         if isinstance(split.images, EncodedImages):
-            split = replace(split, images=self._replaced(name, split.images))
+            split = replace(split, images=self._as_found(name, split.images))
         return split.at(np.setdiff1d(np.arange(len(split)), out)) if out else split
 
-    def _replaced(self, name, images):
-        files, places = list(images.files), [images.file, images.offset, images.length, images.orientation]
-        file, offset, length, orientation = (place.copy() for place in places)
-        for (split, index), path in self._copies.items():
-            if split == name:
-                file[index], offset[index], length[index] = len(files), 0, -1
-                files.append(path)
+    def _as_found(self, name, images):
+        orientation, converted = images.orientation.copy(), np.zeros(len(images), bool)
         for (split, index), turned in self._turned.items():
             if split == name:
                 orientation[index] = turned
-        return EncodedImages(tuple(files), file, offset, length, orientation)
+        converted[[index for split, index in self._converted if split == name]] = True
+        on_white = self.policies["alpha"] == "fix"
+        return replace(
+            images, orientation=orientation, converted=converted, on_white=on_white,
+            significant_bits=self.significant_bits,
+        )  # fmt: skip
 
     def audit(self, images, inspected):
         """Return the `Audit` of what was entered, by kind.

@@ -9,7 +9,7 @@ import jinja2
 import simplejpeg
 from PIL import Image
 
-from kerasnets.data.audit.decoders import check_tensorflow
+from kerasnets.data.audit.decoders import CHECKS, check_by_pillow
 from kerasnets.data.audit.kinds import DONE, KINDS, shown
 from kerasnets.data.audit.looks import SIDE
 from kerasnets.data.encoded import EncodedImages
@@ -81,6 +81,6 @@ def _pixels(contents):
     try:
         if format == "JPEG":
             return simplejpeg.decode_jpeg(contents, min_height=SIDE, min_width=SIDE, strict=False)
-        return check_tensorflow(contents, read_header(contents, format), 3)[0]
-    except (ValueError, HeaderError):
+        return CHECKS.get(format, check_by_pillow)(contents, read_header(contents, format), 16).pixels
+    except (KeyError, ValueError, HeaderError):
         return None

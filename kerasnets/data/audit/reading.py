@@ -16,20 +16,21 @@ LARGE = 16 * 2**20
 """Bytes of memory above which an image is not inspected beside others."""
 
 
-def inspect_image(images, index, channels, max_pixels, alone=False):
+def inspect_image(images, index, settings, alone=False):
     """Read and inspect one image.
 
     Args:
         images: `EncodedImages`.
         index: which of them.
-        channels: 1 or 3, what it will be decoded to.
-        max_pixels: an image that declares more is not decoded, one of more than twice as many bytes not read.
+        settings: the channels it will be decoded to, 1 or 3; `max_pixels`: an image that declares more is
+            not decoded, one of more than twice as many bytes not read; and `significant_bits`.
         alone: whether no other image is inspected meanwhile.
 
     Returns:
         `Inspected`, whatever lies there; None for an image that takes much memory, unless `alone`.
     """
     path, own_file = images.path(index), images.length[index] < 0
+    channels, max_pixels, significant_bits = settings
     try:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):
@@ -43,7 +44,7 @@ def inspect_image(images, index, channels, max_pixels, alone=False):
     except OSError as error:
         return Inspected(problems={"unreadable": error.strerror or str(error)})
     name = "/".join(path.split("/")[-2:]) if own_file else None
-    return contents if contents is None else inspect(contents, name, channels, max_pixels)
+    return contents if contents is None else inspect(contents, name, channels, max_pixels, significant_bits)
 
 
 def _read(path, offset, length, max_pixels, alone):
