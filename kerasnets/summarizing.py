@@ -7,12 +7,15 @@ import keras
 import pandas as pd
 
 from kerasnets import models
+from kerasnets.callbacks.activation_stats import AT_ONCE
 from kerasnets.data.image_shapes import IMAGES, prepared_images
 from kerasnets.errors import UserError, nearest
 from kerasnets.recipe import Recipe, load_recipe, recipe_names
+from kerasnets.recipe.train import MOST_EVALUATED
 from kerasnets.sizing.layers import layer_sizes, shapes_only
 from kerasnets.sizing.memory import largest_batch, training_memory
 from kerasnets.sizing.optimizer_memory import optimizer_kind, optimizer_memory
+from kerasnets.sizing.whole import Beside, whole_memory
 from kerasnets.training.network import build_network
 from kerasnets.training.trained import open_run
 
@@ -26,7 +29,8 @@ class Summary:
         network: functional `keras.Model`; without values unless it comes from a run.
         layers: DataFrame, see `kerasnets.sizing.layers.layer_sizes`.
         training: what a training step takes, see `kerasnets.sizing.memory.training_memory`, with `batch`,
-            `optimizer` and `precision`; None where no batch was given.
+            `optimizer` and `precision`, and as `whole` what the whole training does, see
+            `kerasnets.sizing.whole.whole_memory`; None where no batch was given.
         largest_batch: that fits the memory given, or None.
         note: what was assumed, or None.
     """
@@ -55,6 +59,8 @@ def summarize(what, input_shape=None, classes=None, options=None, batch=None, op
     settings = {"optimizer": optimizer or "sgd_momentum", "precision": precision or "float32"}
     arguments = {"optimizer": held, "precision": settings["precision"]}
     training = {"batch": batch, **settings, **training_memory(network, batch, **arguments)} if batch else None
+    if training:
+        training["whole"] = whole_memory(network, training, _beside(recipe, batch), settings["precision"])
     largest = largest_batch(network, memory, **arguments) if memory else None
     note = None
     if recipe is not None and recipe.data.source not in IMAGES and not classes and not _is_run(what):
@@ -89,6 +95,20 @@ def _open(what, input_shape, classes, options):
     shape, count = prepared_images(recipe.data.source, recipe.data.channels, steps)
     with shapes_only():
         return build_network(recipe, input_shape or shape, classes or count), recipe
+
+
+def _beside(recipe, batch):
+    """Return what a training does besides its steps: of a recipe, or by default."""
+    if recipe is None:
+        return Beside(min(batch, MOST_EVALUATED), probe_bytes=AT_ONCE)
+    watched, data = recipe.diagnostics, recipe.data
+    return Beside(
+        evaluated=min(MOST_EVALUATED, batch // recipe.train.accumulation),
+        probe=watched.probe_images if watched.activation_stats_every else 0,
+        probe_bytes=AT_ONCE,
+        waiting=data.workers + data.prefetch,
+        ratios=bool(watched.update_ratio_every),
+    )
 
 
 def _is_run(what):

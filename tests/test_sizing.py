@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ from kerasnets.sizing.optimizer_memory import OPTIMIZERS, optimizer_memory
 from kerasnets.sizing.reading import parse_bytes
 from kerasnets.sizing.receptive import receptive_fields
 from kerasnets.sizing.stack import stack_sizes
+from kerasnets.sizing.whole import Beside, whole_memory
 
 VGG16 = """
     images  224x224x3    150528          0
@@ -321,6 +323,40 @@ def test_memory_is_a_real_steps_within_15_percent():
             model = kerasnets.build(name, (int(side), int(side), 3))
         estimate = training_memory(model, int(batch), optimizer)["peak"]
         assert estimate == pytest.approx(line["peak"], rel=0.15), line["case"]
+
+
+def test_memory_is_a_whole_trainings_within_15_percent(tmp_path):
+    """`make train`: with its validation, its test, its probe and its batches ahead; fewer epochs."""
+    done = subprocess.run(
+        [
+            *(sys.executable, Path(__file__).parent / "training_memory.py", tmp_path / "run"),
+            *("lenet5-digits", "train.epochs=2"),
+        ],
+        env=os.environ | {"TF_CPU_ALLOCATOR_USE_BFC": "true"},
+        check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    measured = json.loads(done.stdout.splitlines()[-1])["allocated"]
+    whole = api.summary(kerasnets.load_recipe("lenet5-digits")).training["whole"]
+    assert whole["device"] + whole["input"] == pytest.approx(measured, rel=0.15)
+
+
+def test_the_whole_training_has_what_lies_beside_the_steps():
+    """By hand, of a convolution of 2 filters on 10x10x3, a rectifier and 5 logits."""
+    images = keras.Input((10, 10, 3))
+    x = layers.ReLU()(layers.Conv2D(2, 3, padding="same")(images))
+    model = keras.Model(images, layers.Dense(5)(layers.Flatten()(x)))
+    step = training_memory(model, 4, "adam") | {"batch": 4}
+    weights = 4 * (3 * 9 * 2 + 2 + 200 * 5 + 5)
+    whole = whole_memory(model, step, Beside(evaluated=4, probe=64, probe_bytes=20_000, waiting=3))
+    assert whole["probed"] == 20_000 // (4 * (300 + 200 + 200 + 5))
+    assert whole["probe"] == 3 * weights + whole["probed"] * 4 * (700 + 2 * 200)
+    assert whole["evaluation"] == 3 * weights + 4 * 4 * (300 + 200)
+    assert whole["input"] == 3 * 4 * 4 * 300
+    assert whole["host"] == 4 * weights
+    assert whole["device"] == max(step["peak"], whole["probe"], whole["evaluation"])
+    assert whole["peak"] == whole["device"] + whole["input"] + whole["host"]
+    bare = whole_memory(model, step, Beside(evaluated=4, probe=0, waiting=3, ratios=False))
+    assert (bare["probe"], bare["host"]) == (3 * weights, 3 * weights)
 
 
 def test_a_public_summary_takes_a_recipe():

@@ -22,9 +22,11 @@ class Step:
     Args:
         model: a functional `keras.Model`.
         width: bytes of an activation.
+        forward: count a forward pass alone, which keeps nothing for a backward one.
     """
 
-    def __init__(self, model, width):
+    def __init__(self, model, width, forward=False):
+        self.forward = forward
         self.operations = list(model.operations)
         self.width = width
         self.end = 2 * len(self.operations)
@@ -66,7 +68,7 @@ class Step:
         last, sizes = {}, {}
         for index, operation in enumerate(self.operations):
             inputs = [] if isinstance(operation, layers.InputLayer) else as_list(operation.input)
-            keeps_input, keeps_output = keeps(operation)
+            keeps_input, keeps_output = (False, False) if self.forward else keeps(operation)
             for tensor in inputs:
                 until = self.backward(index) if keeps_input else index - isinstance(operation, IN_PLACE)
                 whole = self.whole[id(tensor)]
@@ -77,8 +79,9 @@ class Step:
                 until = self.backward(index) - inline(operation) if keeps_output else index
                 last[whole] = max(last.get(whole, 0), until)
                 sizes.setdefault(whole, (index, _floats(tensor)))
-            kept = private(operation) * _floats(as_list(operation.output)[0])
-            self.add("activations", index, self.backward(index), kept)
+            if not self.forward:
+                kept = private(operation) * _floats(as_list(operation.output)[0])
+                self.add("activations", index, self.backward(index), kept)
         for whole, (index, floats) in sizes.items():
             width = 4 if isinstance(self.operations[index], layers.InputLayer) else self.width
             self.add("activations", index, last[whole], width * floats)

@@ -54,7 +54,7 @@ def volume_text(table):
 
 
 def training_text(training):
-    """Return the estimate of a training step's memory, a line a part."""
+    """Return the estimate of a training step's memory and of the whole training's, a line a part."""
     parts = {
         "weights": "weights",
         "slots": "optimizer slots",
@@ -65,7 +65,20 @@ def training_text(training):
     head = "training step of {batch} images, {optimizer}, {precision}; estimated, tensors alone:"
     lines = [f"  {bytes_text(training[part]):>10}  {words}" for part, words in parts.items()]
     peak = f"  {bytes_text(training['peak']):>10}  peak, at {training['layer']} going {training['direction']}"
-    return "\n".join([head.format(**training), *lines, peak])
+    return "\n".join([head.format(**training), *lines, peak, *_whole_lines(training["whole"])])
+
+
+def _whole_lines(whole):
+    parts = {
+        "evaluation": "while validation images are measured",
+        "probe": f"while activation statistics are taken, {whole['probed']} image(s) at a time",
+        "device": "peak of these and the step: a GPU's",
+        "input": "batches that wait",
+        "host": "copies for a checkpoint and for update ratios, in host memory",
+        "peak": "peak of all: of a process that trains on the CPU, and TensorFlow itself besides",
+    }
+    shown = (part for part in parts if whole["probed"] or part != "probe")
+    return ["the whole training:", *(f"  {bytes_text(whole[part]):>10}  {parts[part]}" for part in shown)]
 
 
 def shape_text(shape):
