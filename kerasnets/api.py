@@ -50,7 +50,8 @@ def evaluate(runs, split="test", views=None, short_sides=None, data=None, allow_
             run was made. What has changed is in the table as `changed_data`.
 
     Returns:
-        Table with `loss`, or `cross_entropy` of averaged views or runs, `accuracy`, `top5` of more than five
+        Table with `loss`, what training minimizes, L2 regularization included (not of averaged views or
+        runs), `cross_entropy`, -log of the right class's probability, `accuracy`, `top5` of more than five
         classes, `images`, `views`, `short_sides`, and `classes`: a DataFrame of images and accuracy by class.
         Of numeric targets, in place of accuracies and classes, `mean_absolute_error`, `mean_squared_error`
         and `targets`: a DataFrame of both errors by target.

@@ -5,6 +5,7 @@ import logging
 import os
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -12,12 +13,14 @@ from kerasnets.data.pipeline import decoded_images, evaluation_batches, raw_imag
 from kerasnets.data.reading import Reading
 from kerasnets.errors import UserError
 from kerasnets.losses import example_loss
+from kerasnets.optimization import decayed_variables
 from kerasnets.recipe import changed, with_data
 from kerasnets.scoring import class_scores, cross_entropy, value_scores
 from kerasnets.training.prepared import recipe_dataset
 from kerasnets.training.same_data import check_data_is_there, data_changes, of_classes
 from kerasnets.training.trained import open_runs, shared_channels
 from kerasnets.views import averaged_probabilities, view_short_sides
+from kerasnets.weights.freezing import freeze
 
 log = logging.getLogger("kerasnets")
 
@@ -116,7 +119,7 @@ def evaluate_runs(runs, split, views=None, short_sides=None, place=DataPlace()):
     tables, together = [], 0.0
     for trained, said in zip(members, changes, strict=True):
         answers, measured = _predicted(trained, splits[split], views, short_sides)
-        scores = _scores(trained, answers, splits[split].labels, "loss" not in measured)
+        scores = _scores(trained, answers, splits[split].labels)
         noted = {"changed_data": said} if said else {}
         tables.append({"run": str(trained.directory)} | measured | scores | noted)
         together = together + answers / len(members)
@@ -125,7 +128,7 @@ def evaluate_runs(runs, split, views=None, short_sides=None, place=DataPlace()):
     return {
         "views": ", ".join(dict.fromkeys(table["views"] for table in tables)),
         "short_sides": sorted({side for table in tables for side in table["short_sides"]}),
-        **_scores(members[0], together, splits[split].labels, True),
+        **_scores(members[0], together, splits[split].labels),
         **({"changed_data": "; ".join(dict.fromkeys(filter(None, changes)))} if any(changes) else {}),
         "members": tables,
     }
@@ -137,8 +140,9 @@ def _predicted(trained, split, views, short_sides):
     seen = {"views": views, "short_sides": short_sides}
     if not short_sides:
         outputs, losses = _outputs_and_losses(trained, split)
+        loss = float(losses.mean()) + _penalty(trained)
         # in float32 the least probable classes of a sure network would all have 0
-        return trained.activation(outputs, "float64").numpy(), seen | {"loss": float(losses.mean())}
+        return trained.activation(outputs, "float64").numpy(), seen | {"loss": loss}
     channels, workers = trained.preprocessing.output_shape[-1], trained.recipe.data.workers
     averaged = averaged_probabilities(
         trained.network,
@@ -152,11 +156,23 @@ def _predicted(trained, split, views, short_sides):
     return averaged.astype("float64"), seen
 
 
-def _scores(trained, answers, labels, averaged):
+def _scores(trained, answers, labels):
     if trained.numeric:
         return value_scores(answers, labels, trained.classes)
-    entropy = {"cross_entropy": cross_entropy(answers, labels)} if averaged else {}
+    entropy = {"cross_entropy": cross_entropy(answers, labels)}
     return entropy | class_scores(answers, labels, trained.classes)
+
+
+def _penalty(trained):
+    """Return what L2 regularization adds to a run's loss: l2/2 times the sum of the squared weights."""
+    decay, network = trained.recipe.regularization, trained.network
+    if not decay.l2:
+        return 0.0
+    if trained.recipe.model.freeze:
+        freeze(network, trained.recipe.model.freeze)  # what is not trained is not decayed
+    decayed = decayed_variables(network, decay.biases, decay.normalization)
+    squares = (np.square(keras.ops.convert_to_numpy(variable), dtype="float64").sum() for variable in decayed)
+    return decay.l2 / 2 * float(sum(squares))
 
 
 def _chosen_views(trained, views, short_sides):

@@ -57,7 +57,34 @@ def test_evaluate_repeats_the_result(default_run, command):
     last = read_history(default_run / "history.csv").iloc[-1]
     assert code == 0
     assert f"validation accuracy {last.val_accuracy:.4f}, top-5 " in output
-    assert f", loss {last.val_loss:.4f}, 145 images\n" in output
+    assert last.val_cross_entropy == pytest.approx(last.val_loss, rel=1e-5)
+    assert f", loss {last.val_loss:.4f}, cross-entropy {last.val_cross_entropy:.4f}, 145 images\n" in output
+
+
+def test_loss_is_what_is_minimized_everywhere_and_cross_entropy_beside_it(quick_recipe, tmp_path):
+    overrides = ("regularization.l2=0.02", "model.freeze=c1", "loss.label_smoothing=0.1")
+    run = kerasnets.train(quick_recipe(*overrides), tmp_path / "run")
+    (member,) = open_runs(run, "test")
+    test = load_dataset("digits").test
+    logits = member.network.predict(member.preprocessing(test.images), verbose=0).astype("float64")
+    logs = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+    entropy = -logs[np.arange(len(logs)), test.labels].mean()
+    smoothed = 0.9 * entropy - 0.1 * logs.mean()
+    kernels = [
+        layer.kernel.numpy() for layer in member.network.layers if layer.weights and layer.name != "c1"
+    ]
+    assert len(kernels) == 4
+    loss = smoothed + 0.01 * sum(np.square(kernel, dtype="float64").sum() for kernel in kernels)
+    for found in (kerasnets.evaluate(run), RunDirectory(run).result()["test"]):
+        assert found["loss"] == pytest.approx(loss, rel=1e-5)
+        assert found["cross_entropy"] == pytest.approx(entropy, rel=1e-5)
+    validation = kerasnets.evaluate(run, split="validation")
+    last = read_history(run / "history.csv").iloc[-1]
+    assert last.val_loss == pytest.approx(validation["loss"], rel=1e-5)
+    assert last.val_cross_entropy == pytest.approx(validation["cross_entropy"], rel=1e-5)
+    both = kerasnets.evaluate(run, views="ten_crop")
+    assert "loss" not in both
+    assert both["cross_entropy"] > 0
 
 
 def test_evaluate_refuses_what_is_not_there(default_run, tmp_path, refused):

@@ -204,3 +204,17 @@ def test_a_mixed_example_weighs_each_of_its_classes():
     right = -(labels * [1, 3, 0] * log_p).sum(-1)
     weighted, by = objective.class_weighted(labels, None)
     np.testing.assert_allclose(objective.losses(weighted, [logits], by), right, rtol=1e-5)
+
+
+def test_an_evaluation_counts_the_weights_of_the_first_output_alone():
+    shared, head = keras.Variable([1.0, 2.0]), keras.Variable([10.0])
+    objective = Objective(
+        example_loss("categorical_hinge"), l2=0.5, decayed=[shared, head], decayed_in_evaluation=[shared]
+    )
+    labels, logits = np.eye(3, dtype="float32")[[0, 2]], np.array([[2.0, 0, 0], [0, 1, 0]], "float32")
+    training = objective.results(objective.sums(labels, logits, objective.losses(labels, [logits])))
+    measured = objective.results(objective.evaluation_sums(labels, logits))
+    hinge = np.mean([0, 2])
+    assert training == {"loss": hinge + 0.25 * 105, "accuracy": 0.5}
+    right = -np.log([np.exp(2) / (np.exp(2) + 2), 1 / (2 + np.e)]).mean()
+    assert measured == pytest.approx({"loss": hinge + 0.25 * 5, "accuracy": 0.5, "cross_entropy": right})

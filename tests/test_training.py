@@ -53,7 +53,8 @@ def test_the_run_directory_holds_what_it_should(default_run):
     history = read_history(run.history)
     assert history.epoch.tolist() == list(range(1, 31))
     assert history.columns.tolist() == [
-        "epoch", "accuracy", "loss", "skipped", "val_accuracy", "val_loss", "learning_rate",
+        "epoch", "accuracy", "loss", "skipped", "val_accuracy", "val_cross_entropy", "val_loss",
+        "learning_rate",
     ]  # fmt: skip
     assert history.loss.iloc[-1] < history.loss.iloc[0] / 10
     diagnostics = read_diagnostics(run.diagnostics)

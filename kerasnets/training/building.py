@@ -41,13 +41,14 @@ def make_model(prepared, strategy, from_start=True):
         spared = [v for v in network.trainable_variables if id(v) not in chosen]
         optimizer = make_optimizer(**recipe.optimizer.model_dump(), decoupled=decay.decoupled, spared=spared)
         optimizer.build(network.trainable_variables)
+        main = keras.Model(network.inputs, network.outputs[0], name=network.name)
+        measured = decayed_variables(main, decay.biases, decay.normalization)
         model = ReplicatedModel(
-            network, _objective(recipe, dataset, decayed), train.accumulation, train.xla,
+            network, _objective(recipe, dataset, decayed, measured), train.accumulation, train.xla,
             train.precision == "mixed_float16", train.max_bad_steps, train.seed,
         )  # fmt: skip
         # the loss scale is the step's own, because it has to know of it before it updates
         model.compile(optimizer=optimizer, jit_compile=False, auto_scale_loss=False)
-    main = keras.Model(network.inputs, network.outputs[0], name=network.name)
     return model, main
 
 
@@ -58,7 +59,7 @@ def synchronize(network):
             layer.synchronized = True
 
 
-def _objective(recipe, dataset, decayed):
+def _objective(recipe, dataset, decayed, measured):
     weighting = None
     if recipe.loss.class_weights:
         try:
@@ -72,6 +73,7 @@ def _objective(recipe, dataset, decayed):
         recipe.loss.auxiliary_weight,
         recipe.regularization.l2,
         decayed,
+        measured,
     )
 
 

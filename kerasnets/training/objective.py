@@ -15,13 +15,17 @@ class Objective:
         auxiliary_weight: of each further output's loss (Szegedy 2014, section 5: 0.3).
         l2: adds l2/2 · ‖w‖² to the loss, as the papers do.
         decayed: the variables w that `l2` acts on.
+        decayed_in_evaluation: those of them that the first output depends on; by default all.
     """
 
-    def __init__(self, loss, measure="accuracy", weighting=None, auxiliary_weight=0.3, l2=0.0, decayed=()):
+    def __init__(self, loss, measure="accuracy", weighting=None, auxiliary_weight=0.3, l2=0.0, decayed=(),
+                 decayed_in_evaluation=None):  # fmt: skip
         self._loss, self.measure = loss, measure
         self._weighting = weighting
         self._auxiliary_weight = auxiliary_weight
         self._l2, self._decayed = l2, tuple(decayed)
+        in_evaluation = decayed if decayed_in_evaluation is None else decayed_in_evaluation
+        self._decayed_in_evaluation = tuple(in_evaluation)
         self._chosen = {id(variable) for variable in self._decayed}
         self._unknown = {"loss": math.nan, measure: math.nan}
 
@@ -52,6 +56,20 @@ class Objective:
 
     def sums(self, labels, logits, losses):
         """Return sums over the examples, float32 (3,): losses with penalty, measure, number."""
+        return self._sums(labels, logits, losses, self._decayed)
+
+    def evaluation_sums(self, labels, logits):
+        """Return what `sums` does, of an evaluation: its own losses, without weights and further outputs.
+
+        Of one-hot labels a fourth sum follows: the cross-entropies of the softmax, whatever the loss is.
+        """
+        sums = self._sums(labels, logits, self.losses(labels, [logits]), self._decayed_in_evaluation)
+        if self.measure != "accuracy":
+            return sums
+        entropies = tf.nn.softmax_cross_entropy_with_logits(labels, tf.cast(logits, tf.float32))
+        return tf.concat([sums, [tf.reduce_sum(entropies)]], axis=0)
+
+    def _sums(self, labels, logits, losses, decayed):
         count = tf.cast(tf.shape(labels)[0], tf.float32)
         if self.measure == "accuracy":
             right = tf.equal(tf.argmax(labels, -1), tf.argmax(logits, -1))
@@ -59,12 +77,15 @@ class Objective:
         else:
             errors = tf.abs(labels - tf.cast(logits, tf.float32))
             measured = tf.reduce_sum(tf.reduce_mean(errors, axis=-1))
-        return tf.stack([tf.reduce_sum(losses) + count * self._penalty(), measured, count])
+        return tf.stack([tf.reduce_sum(losses) + count * self._penalty(decayed), measured, count])
 
     def results(self, totals):
-        """Return mean loss and measure of sums (3,) by name; NaN where no step was good."""
-        loss, measured, count = map(float, totals)
-        return {"loss": loss / count, self.measure: measured / count} if count else self._unknown
+        """Return the means of sums (3,) or (4,) by name; NaN where no step was good."""
+        loss, measured, count, *entropy = map(float, totals)
+        if not count:
+            return self._unknown
+        means = {"loss": loss / count, self.measure: measured / count}
+        return means | ({"cross_entropy": entropy[0] / count} if entropy else {})
 
     def decayed(self, gradients, variables):
         """Return the gradients with that of the penalty, l2 · w."""
@@ -73,7 +94,7 @@ class Objective:
         pairs = zip(gradients, variables, strict=True)
         return [g + self._l2 * v.value if id(v) in self._chosen else g for g, v in pairs]
 
-    def _penalty(self):
+    def _penalty(self, decayed):
         if not self._l2:
             return 0.0
-        return self._l2 * tf.add_n([tf.nn.l2_loss(variable.value) for variable in self._decayed])
+        return self._l2 * tf.add_n([tf.nn.l2_loss(variable.value) for variable in decayed])

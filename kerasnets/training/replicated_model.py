@@ -86,7 +86,7 @@ class ReplicatedModel(keras.Model):
             )  # fmt: skip
 
     def evaluate(self, x, callbacks=None):
-        """Return loss and measure over the examples of a `tf.data.Dataset` of known length, by name."""
+        """Return loss and measures over the examples of a `tf.data.Dataset` of known length, by name."""
         batches = int(x.cardinality())
         with self._strategy.scope():
             self.make_test_function()
@@ -121,7 +121,7 @@ class ReplicatedModel(keras.Model):
             self.train_function = tf.function(self._steps, autograph=False)
 
     def make_test_function(self, force=False):
-        """Build the function iterator -> sums (3,) that `evaluate` calls for each batch."""
+        """Build the function iterator -> sums that `evaluate` calls for each batch."""
         if self.test_function is None or force:
             self.test_function = tf.function(self._measure_batch, autograph=False)
 
@@ -143,7 +143,7 @@ class ReplicatedModel(keras.Model):
         return tf.while_loop(condition, body, [tf.constant(0)], parallel_iterations=1)[0]
 
     def test_step(self, batch):
-        """Return the sums over this replica's share of a batch: losses, measure, examples."""
+        """Return the sums over this replica's share of a batch, as `Objective.evaluation_sums` has them."""
         images, labels = batch[:2]
         # a last batch smaller than the replicas leaves some with nothing, which oneDNN's convolutions cannot
         # take: such a replica runs one blank image and counts none (tf.pad would be fused into them)
@@ -151,7 +151,7 @@ class ReplicatedModel(keras.Model):
         blank = tf.zeros([tf.maximum(1 - count, 0), *images.shape[1:]], images.dtype)
         outputs = self(tf.concat([images, blank], 0), training=False)
         logits = tf.nest.flatten(outputs)[0][:count]
-        return self.objective.sums(labels, logits, self.objective.losses(labels, [logits]))
+        return self.objective.evaluation_sums(labels, logits)
 
     def _measure_batch(self, iterator):
         def measure(batch):
