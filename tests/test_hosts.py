@@ -8,6 +8,7 @@ import socket
 import host_runs
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kerasnets
 from kerasnets.errors import FailureError, UserError
@@ -169,6 +170,22 @@ def test_hosts_that_answer_are_not_waited_for(caplog):
         with pytest.raises(UserError, match=rf"worker 1 at .*: cannot listen on port {ports[1]} of this"):
             wait_for_hosts(_two(ports, 1), math.inf)
     assert not caplog.messages
+
+
+def test_hosts_in_a_process_where_tensorflow_has_run_are_refused(refused, monkeypatch, tmp_path):
+    ports = host_runs.free_ports(2)
+    monkeypatch.setenv("TF_CONFIG", host_runs.configuration(["worker"] * 2, ports, 0))
+    tf.zeros(1)
+    with socket.create_server(("127.0.0.1", ports[1])):
+        line = refused("train", "lenet5-digits", "--run", tmp_path / "run")
+    assert line.startswith(
+        "kerasnets: TF_CONFIG: several hosts need a process each in which TensorFlow has not"
+    )
+
+
+def test_every_host_refuses_a_run_that_is_there_already(refused, default_run, monkeypatch):
+    monkeypatch.setenv("TF_CONFIG", json.dumps(_workers("a:1", "b:1", task={"type": "worker", "index": 1})))
+    assert "already holds a finished run" in refused("train", "lenet5-digits", "--run", default_run)
 
 
 def test_waiting_in_vain_is_one_line_and_exit_code_1(command, monkeypatch, tmp_path):

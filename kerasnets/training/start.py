@@ -28,8 +28,10 @@ def start_training(recipe, run, resume, rescue=True):
     weights = recipe.model.weights
     if weights and weights != "imagenet" and not directory.exists and not Path(weights).is_file():
         raise UserError(f"{recipe.origin}: model.weights: {weights}: no such file")
-    if cluster().chief:  # the other hosts go along with it
+    chief = cluster().chief
+    if chief:
         directory.check_free()
+    if chief or not resume:  # other hosts' recipes are compared with the chief's
         directory.check_usable(recipe, resume)
     if directory.finished:
         print(f"{directory}: finished already; give another --run to train anew")

@@ -19,8 +19,8 @@ def make_strategy(kind="auto", devices=0, host_wait_seconds=600.0):
         host_wait_seconds: how long the other hosts are waited for.
 
     Raises:
-        UserError: there are fewer GPUs, TensorFlow has been started with fewer logical CPU devices, or
-            TF_CONFIG names no hosts.
+        UserError: there are fewer GPUs, TensorFlow has been started with fewer logical CPU devices or, where
+            there are several hosts, at all; or TF_CONFIG names no hosts.
         FailureError: another host has not come in time.
     """
     gpus = tf.config.list_physical_devices("GPU")
@@ -46,10 +46,15 @@ def _multi_worker(gpus, devices, host_wait_seconds):
         )
     if gpus and devices:
         tf.config.set_visible_devices(gpus[:devices], "GPU")
-    elif not gpus:
-        _logical_cpus(devices or 1)
+    elif devices:
+        _logical_cpus(devices)
     wait_for_hosts(hosts, host_wait_seconds)
-    return MultiHostStrategy(devices or 1)
+    try:
+        return MultiHostStrategy(devices or 1)
+    except RuntimeError as error:
+        raise UserError(
+            "TF_CONFIG: several hosts need a process each in which TensorFlow has not yet run anything"
+        ) from error
 
 
 def ahead_on_device(batches, strategy, device=None):
