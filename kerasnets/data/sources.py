@@ -42,9 +42,14 @@ def load_dataset(source, path=None, channels=None, validation=0.1, test=0.2, see
         UserError: the data is missing, unreadable or not as the source needs it, or refused by a policy.
     """
     dataset = read_source(source, path, channels, workers)
-    shares = Shares(test=test, validation=validation, seed=seed)
+    shares = {"test": test, "validation": validation}
     dataset, found = audit(
-        dataset, policies, max_pixels, workers, shares=shares, significant_bits=significant_bits
+        dataset,
+        policies,
+        max_pixels,
+        workers,
+        shares=Shares(**shares, seed=seed),
+        significant_bits=significant_bits,
     )
     if said:
         said(found)
