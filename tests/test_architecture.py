@@ -19,7 +19,10 @@ RANKS = [
     {"kerasnets.data"},
     {"kerasnets.layers"},
     {"kerasnets.models", "kerasnets.initialization", "kerasnets.losses"},
-    {"kerasnets.sizing", "kerasnets.weights", "kerasnets.fully_convolutional", "kerasnets.views"},
+    {
+        "kerasnets.sizing", "kerasnets.weights", "kerasnets.folding", "kerasnets.fully_convolutional",
+        "kerasnets.views",
+    },
     {"kerasnets.scoring"},
     {"kerasnets.optimization", "kerasnets.patience", "kerasnets.schedules"},
     {"kerasnets.callbacks"},

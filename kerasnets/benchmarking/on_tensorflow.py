@@ -12,6 +12,7 @@ from kerasnets.benchmarking.measuring import processor
 from kerasnets.benchmarking.recipe_input import generated
 from kerasnets.data.reading import TWO_THREADS, with_options
 from kerasnets.errors import FailureError
+from kerasnets.folding import predictor
 from kerasnets.training.building import make_model
 from kerasnets.training.checkpoint import capture, not_finite, write_checkpoint
 from kerasnets.training.saver import SHARE
@@ -46,7 +47,7 @@ class Engine:
         self._strategy = make_strategy("single")
         self.model, network = make_model(prepared or generated(case), self._strategy, from_start=False)
         self.model.make_train_function()
-        self._predict = tf.function(lambda images: network(images, training=False), autograph=False)
+        self._predict = predictor(network)
         batches = prepared.training_batches() if prepared else _endless(generated_batches(case))
         batch = next(iter(batches))
         self.probe = batch[0].numpy()

@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -10,6 +10,7 @@ import keras
 from kerasnets.arrays import DAMAGED
 from kerasnets.data.preprocessing import Preprocessing
 from kerasnets.errors import UserError
+from kerasnets.folding import folded
 from kerasnets.recipe import Recipe, changed
 from kerasnets.training.network import build_network
 from kerasnets.training.run_directory import RunDirectory
@@ -78,7 +79,9 @@ def open_run(run, purpose):
 
 
 def open_runs(runs, purpose):
-    """Open the members of an ensemble; a single run is an ensemble of one.
+    """Open the members of an ensemble, to predict with; a single run is an ensemble of one.
+
+    Their networks have each normalization folded into the convolution before it, see `kerasnets.folding`.
 
     Args:
         runs: path of a run directory, or an iterable of them.
@@ -96,7 +99,8 @@ def open_runs(runs, purpose):
     if not paths or repeated:
         found = f"{repeated[0]} twice" if repeated else "no run"
         raise UserError(f"{purpose}: found {found}, allowed: one run or more, each once")
-    first, *others = (open_run(path, purpose) for path in paths)
+    opened = (open_run(path, purpose) for path in paths)
+    first, *others = (replace(trained, network=folded(trained.network)) for trained in opened)
     for other in others:
         if (other.numeric, other.classes) != (first.numeric, first.classes):
             raise UserError(f"{other.directory}: found {_difference(other, first)}, as {first.directory} has")
