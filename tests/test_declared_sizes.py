@@ -4,17 +4,21 @@ import gzip
 import io
 import os
 import struct
+import threading
 import tracemalloc
 import zipfile
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
 from kerasnets.arrays import read_arrays
 from kerasnets.data.csv_file import read_csv
 from kerasnets.data.label_tree import read_label_tree
+from kerasnets.data.manifest import read_manifest
 from kerasnets.data.published import read_idx
+from kerasnets.data.record_format import scan
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.weights.declared_sizes import check_keras_file
@@ -71,6 +75,20 @@ def test_what_declares_a_petabyte_is_refused_before_anything_of_its_size(tmp_pat
     assert "\n" not in str(caught.value)
 
 
+def test_a_network_that_declares_more_than_its_file_holds_is_refused(tmp_path):
+    path, evil = tmp_path / "right.keras", tmp_path / "evil.keras"
+    images = keras.Input((8, 8, 3))
+    keras.Model(images, keras.layers.Dense(7)(keras.layers.Flatten()(images))).save(path)
+    with zipfile.ZipFile(path) as right, zipfile.ZipFile(evil, "w") as archive:
+        for name in right.namelist():
+            contents = right.read(name)
+            archive.writestr(name, contents.replace(b'"units": 7', b'"units": 70000000000'))
+    check_keras_file(path)
+    said = "found 1,351 numbers, allowed: the 13,510,000,000,000 weights that its network declares"
+    with pytest.raises(UserError, match=f"^{evil}: {said}"):
+        check_keras_file(evil)
+
+
 def test_what_declares_what_it_holds_is_read(tmp_path):
     arrays = {"a": np.arange(3), "b": np.array(["x", "yz"]), "c": np.float64(3), "d": np.zeros((0, 3), "f4")}
     np.savez_compressed(tmp_path / "x.npz", **arrays)
@@ -85,6 +103,27 @@ def test_what_declares_what_it_holds_is_read(tmp_path):
     check_keras_file(tmp_path / "x.h5")
 
 
+def _masked_checksum(data):
+    """Return the CRC-32C of some bytes, masked as TFRecord files have it."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    crc ^= 0xFFFFFFFF
+    return ((crc >> 15 | crc << 17) + 0xA282EAD8) % 2**32
+
+
+def test_a_record_that_declares_a_petabyte_is_refused(tmp_path):
+    length = struct.pack("<Q", 2**50)
+    path = tmp_path / "train-00000-of-00001"
+    path.write_bytes(length + struct.pack("<I", _masked_checksum(length)) + bytes(100))
+    with pytest.raises(
+        UserError, match=f"^{path}: not readable .*: corrupted record at 0: it declares 1,125,8"
+    ):
+        scan(path, threading.Event())
+
+
 @pytest.mark.parametrize("kind", ["FIFO", "device", "folder"])
 @pytest.mark.parametrize(
     ("read", "name"),
@@ -95,6 +134,8 @@ def test_what_declares_what_it_holds_is_read(tmp_path):
         (lambda path: read_csv(path, 3), "x.csv"),
         (lambda path: read_label_tree(path, ["a", "b"]), "x.csv"),
         (load_recipe, "x.toml"),
+        (lambda path: scan(path, threading.Event()), "train-00000-of-00001"),
+        (lambda path: read_manifest(path.parent), "manifest.json"),
     ],
 )
 def test_what_is_no_regular_file_is_refused_before_it_is_opened(tmp_path, kind, read, name):

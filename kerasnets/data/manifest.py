@@ -6,6 +6,7 @@ from pathlib import Path
 
 from kerasnets.data.threads import stoppable_threads
 from kerasnets.errors import UserError
+from kerasnets.given_files import check_file
 
 VERSION = 1
 PLAN, INDEX_FILE, MANIFEST = "plan.json", "index.npz", "manifest.json"
@@ -29,6 +30,8 @@ def read_manifest(folder):
     """
     path = folder / MANIFEST
     try:
+        if path.exists():
+            check_file(path)
         manifest = json.loads(path.read_text(encoding="utf-8"))
         files = _files(manifest)
         well_formed = all({"file", "bytes", "sha256"} <= set(file) for file in files)
@@ -37,7 +40,7 @@ def read_manifest(folder):
         raise UserError(
             f"{folder}: found no {MANIFEST}, allowed: a folder that was packed to its end"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path}: not a manifest of packed shards: {type(error).__name__} {error}") from None
     if version != VERSION or not (well_formed and known):
         raise UserError(f"{path}: found format {version}, allowed: format {VERSION} with all its keys")

@@ -12,6 +12,7 @@ from google.protobuf.message import DecodeError
 
 from kerasnets.data.shard_index import INDEX
 from kerasnets.errors import UserError
+from kerasnets.given_files import check_file
 
 IMAGE, LABEL = "image/encoded", "image/class/label"
 TEXT, FORMAT, NAME = "image/class/text", "image/format", "image/filename"
@@ -94,12 +95,26 @@ def scan(path, stop, shard=0, image_key=IMAGE, label_key=LABEL):
 
 
 def _records(path):
+    _check_lengths(path)
     try:
         for batch in tf.data.TFRecordDataset(str(path)).batch(64).as_numpy_iterator():
             yield from batch
     except tf.errors.OpError as error:
         reason = re.sub(r"{{.*?}} | \[Op:.*", "", str(error.message).splitlines()[0])
         raise UserError(f"{path}: not readable as a TFRecord file: {reason}") from None
+
+
+def _check_lengths(path):
+    """Refuse a record that is longer than the file: TensorFlow would allocate what it declares."""
+    size, position = check_file(path), 0
+    with open(path, "rb") as file:
+        while position + HEADER <= size:
+            file.seek(position)
+            length = int.from_bytes(file.read(8), "little")
+            if length > size:
+                said = f"corrupted record at {position}: it declares {length:,} bytes of {size:,} in the file"
+                raise UserError(f"{path}: not readable as a TFRecord file: {said}")
+            position += HEADER + length + FOOTER
 
 
 def _value(feature, key, kind, path, number, default=None):
