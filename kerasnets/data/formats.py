@@ -15,18 +15,20 @@ OTHER_EXTENSIONS = (
 )  # fmt: skip
 """Endings of images that are not read."""
 
-_BY_SIGNATURE = {
+SIGNATURES = {
     b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a": "GIF", b"GIF89a": "GIF", b"BM": "BMP",
     b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF", b"MM\0+": "TIFF",
     b"\0\0\0\x0cjP  ": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000",
     b"\xff\x0a": "JPEG XL", b"\0\0\0\x0cJXL ": "JPEG XL", b"%PDF": "PDF", b"PK\x03\x04": "ZIP",
     b"\x1f\x8b": "gzip", b"8BPS": "Photoshop", b"\0\0\x01\0": "icon", b"P5": "PGM", b"P6": "PPM",
 }  # fmt: skip
+"""First bytes to the format that they are of."""
 
-_BRANDS = {
+BRANDS = {
     b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"hevx": "HEIC",
     b"heim": "HEIC", b"heis": "HEIC",
 }  # fmt: skip
+"""Brands of ISO media files to the format that they say."""
 
 
 def is_image_name(name):
@@ -46,7 +48,7 @@ def _ending(name):
 
 def sniff(contents):
     """Return the name of the format of a file's first bytes; "unknown" where they are no known one's."""
-    for signature, name in _BY_SIGNATURE.items():
+    for signature, name in SIGNATURES.items():
         if contents.startswith(signature):
             return name
     if contents[:4] == b"RIFF" and contents[8:12] == b"WEBP":
@@ -63,7 +65,7 @@ def _brand(contents):
     """Return the format that an ISO media file's first known brand says: its own, or a compatible one."""
     end = min(int.from_bytes(contents[:4], "big"), 256)
     brands = [contents[8:12], *(contents[start : start + 4] for start in range(16, end, 4))]
-    return next((_BRANDS[brand] for brand in brands if brand in _BRANDS), "MP4")
+    return next((BRANDS[brand] for brand in brands if brand in BRANDS), "MP4")
 
 
 def odd_name(path):
