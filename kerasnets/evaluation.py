@@ -9,16 +9,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasnets.data.pipeline import decoded_images, evaluation_batches, raw_images
+from kerasnets.data.pipeline import decoded_images, evaluation_batches
 from kerasnets.data.reading import Reading
 from kerasnets.errors import UserError
 from kerasnets.losses import example_loss
 from kerasnets.optimization import decayed_variables
 from kerasnets.recipe import changed, with_data
+from kerasnets.recipe.data import WITH_PATH
 from kerasnets.scoring import class_scores, cross_entropy, value_scores
 from kerasnets.training.prepared import recipe_dataset
-from kerasnets.training.same_data import check_data_is_there, data_changes, of_classes
-from kerasnets.training.trained import open_runs, shared_channels
+from kerasnets.training.same_data import MissingDataError, check_data_is_there, data_changes, of_classes
+from kerasnets.training.samples import measured_split
+from kerasnets.training.trained import open_runs
 from kerasnets.views import averaged_probabilities, view_short_sides
 from kerasnets.weights.freezing import freeze
 
@@ -50,11 +52,17 @@ def load_run_splits(trained, place=DataPlace()):
         was.
 
     Raises:
-        UserError: the data is not there, or has changed and may not.
+        MissingDataError: the data is not there.
+        UserError: the data has changed and may not.
     """
     recipe, directory = with_data(trained.recipe, place.path), trained.directory
     check_data_is_there(directory, recipe)
-    dataset = recipe_dataset(recipe)
+    try:
+        dataset = recipe_dataset(recipe)
+    except UserError as error:
+        if recipe.data.source in WITH_PATH:
+            raise
+        raise MissingDataError(str(error)) from error  # neither here nor to be downloaded
     said = data_changes(directory, dataset)
     if said and not place.may_change:
         raise UserError(
@@ -100,14 +108,13 @@ def _same(split, other):
     return all(itertools.starmap(np.array_equal, pairs))
 
 
-def real_images(members, place=DataPlace(), count=100):
-    """Return up to `count` raw images that the runs were not fitted to: uint8 arrays (height, width, C)."""
+def checked_split(members, place=DataPlace()):
+    """Return the `Split` whose images the runs were not fitted to; what has changed is logged."""
     splits, changes = shared_splits(members, place=place)
     for trained, said in zip(members, changes, strict=True):
         if said:
             log.warning("%s: checked on changed data: %s", trained.directory, said)
-    split = splits.get("test") or splits.get("validation") or splits["train"]
-    return raw_images(split, count, shared_channels(members))
+    return measured_split(splits)
 
 
 def evaluate_runs(runs, split, views=None, short_sides=None, place=DataPlace()):

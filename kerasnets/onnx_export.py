@@ -5,6 +5,7 @@ import warnings
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerasnets.errors import FailureError, UserError
 from kerasnets.files import whole_file
@@ -14,7 +15,7 @@ TOLERANCE = {"probabilities": 1e-5, "values": 1e-4}
 """Largest difference allowed; of numbers above 1, relative to them."""
 
 
-def write_onnx(members, images, path):
+def write_onnx(members, images, path, reference):
     """Write one or more `Trained` networks as ONNX, checked in onnxruntime before the file takes its name.
 
     Input `images` float32 (N, height, width, C) of the networks' size, raw pixel values 0..255: the value
@@ -25,6 +26,7 @@ def write_onnx(members, images, path):
         members: list of `Trained`.
         images: raw images to check it on, a list of uint8 arrays (height, width, C).
         path: of the file.
+        reference: the device that computes the right answers, "CPU:0".
 
     Raises:
         UserError: the packages of the extra `onnx` are not installed; members with other spatial steps.
@@ -40,9 +42,10 @@ def write_onnx(members, images, path):
     _check_spatial(members)
     spatial = members[0].preprocessing.spatial
     model = _served(members)
-    inputs = np.concatenate([spatial(image[None]) for image in images])
-    # called once at least: Keras exports no functional model before that
-    right = np.concatenate([model(image[None]) for image in inputs])
+    with tf.device(reference):
+        inputs = np.concatenate([spatial(image[None]) for image in images])
+        # called once at least: Keras exports no functional model before that
+        right = np.concatenate([model(image[None]) for image in inputs])
     with whole_file(path) as temporary:
         with warnings.catch_warnings():
             # Keras 3.15 asks whether NumPy has np.object

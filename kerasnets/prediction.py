@@ -10,9 +10,8 @@ import pandas as pd
 from kerasnets.data.audit.entries import listed, problem_of
 from kerasnets.data.audit.kinds import shown
 from kerasnets.data.formats import is_image_name
-from kerasnets.data.image_file import ImageRefusedError, ImageRules, read_image
+from kerasnets.data.image_file import ImageRefusedError, read_image
 from kerasnets.errors import UserError
-from kerasnets.training.prepared import audit_settings
 from kerasnets.training.trained import mean_of, open_runs, shared_channels
 
 log = logging.getLogger("kerasnets")
@@ -53,7 +52,7 @@ def _rules(trained, channels):
     """Return how a run reads image files."""
     if channels not in (1, 3):
         raise UserError(f"{trained.directory}: takes images of {channels} channels, image files have 1 or 3")
-    return ImageRules(channels, **audit_settings(trained.recipe))
+    return trained.image_rules
 
 
 def _files(images):

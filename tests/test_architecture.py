@@ -29,7 +29,7 @@ RANKS = [
     {"kerasnets.training"},
     {"kerasnets.curation", "kerasnets.evaluation", "kerasnets.serving_check", "kerasnets.summarizing"},
     {"kerasnets.prediction"},
-    {"kerasnets.onnx_export"},
+    {"kerasnets.export_cases", "kerasnets.onnx_export"},
     {"kerasnets.exporting", "kerasnets.report", "kerasnets.tuning", "kerasnets.benchmarking"},
     {"kerasnets.api"},
     {"kerasnets.cli"},

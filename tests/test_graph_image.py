@@ -18,7 +18,7 @@ from kerasnets.data.planted_files import planted_files
 ONE_FILE = [tf.TensorSpec([], tf.string)]
 POLICIES = {
     "fix": {},
-    "keep": {"alpha": "keep", "exif_orientation": "keep", "unscaled_sixteen_bit": "keep"},
+    "keep": dict.fromkeys(("alpha", "exif_orientation", "unscaled_sixteen_bit", "damaged"), "keep"),
     "error": dict.fromkeys(
         ("animated", "cmyk", "sixteen_bit", "palette", "alpha", "exif_orientation"), "error"
     ),

@@ -80,9 +80,12 @@ def test_data_that_has_moved_is_named_and_is_the_same(source, trained, tmp_path,
     try:
         data, run = new / places[source], new / "runs" / source
         kept = _contents(run)
-        for ask in ("evaluate", "export"):
-            said = refused(ask, run)
-            assert f"its data is not at {root / places[source]}; allowed: --data PATH" in said
+        where = f"its data is not at {root / places[source]}; allowed: --data PATH"
+        assert where in refused("evaluate", run)
+        code, output, errors = command("export", run, "--to", tmp_path / "exports")
+        assert code == 0, errors
+        assert where in output
+        assert "checking on the 12 images that the run keeps" in output
         assert _accuracy(run, data=data) == before
         code, output, errors = command("evaluate", run, "--data", data)
         assert code == 0, errors

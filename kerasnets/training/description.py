@@ -11,6 +11,7 @@ import tensorflow as tf
 from kerasnets.data.image_list import fingerprints, write_image_list
 from kerasnets.data.label_tree import label_tree_text
 from kerasnets.files import write_json, write_text
+from kerasnets.training.samples import write_samples
 
 PACKAGES = ("kerasnets", "tensorflow", "keras", "numpy", "pandas")
 
@@ -24,6 +25,8 @@ def write_beginning(directory, prepared, strategy):
     write_json(directory.environment, _environment(strategy))
     if not directory.exists:
         _write_data(directory, prepared)
+    if not directory.samples.is_file():
+        write_samples(directory.samples, prepared.dataset)
     prepared.preprocessing.save(directory.preprocessing)
     if prepared.recipe.loss.name == "hierarchical_softmax" and not directory.label_tree.is_file():
         write_text(directory.label_tree, label_tree_text(prepared.recipe.loss.tree))

@@ -13,7 +13,7 @@ CHECKPOINT_NAME = r"epoch-(\d+)(?:-step-(\d+))?\.npz"
 
 BEGINNING = (
     "lock", "checkpoints", "environment.json", "dataset.json", "images.csv.gz", "preprocessing.json",
-    "preprocessing.npz",
+    "preprocessing.npz", "samples.npz",
 )  # fmt: skip
 """What a run that was stopped before its recipe was written has left; the recipe makes the folder a run."""
 
@@ -40,6 +40,7 @@ class RunDirectory:
         self.dataset = self.path / "dataset.json"
         self.images = self.path / "images.csv.gz"
         self.preprocessing = self.path / "preprocessing.json"
+        self.samples = self.path / "samples.npz"
         self.label_tree = self.path / "label_tree.csv"
         self.history = self.path / "history.csv"
         self.diagnostics = self.path / "diagnostics.csv"

@@ -17,11 +17,17 @@ from kerasnets.training.run_directory import RunDirectory
 log = logging.getLogger("kerasnets")
 
 
+class MissingDataError(UserError):
+    """A run's data is not there."""
+
+
 def check_data_is_there(directory: RunDirectory, recipe: Recipe) -> None:
-    """Raise UserError where the path of a run's data leads to nothing."""
+    """Raise MissingDataError where the path of a run's data leads to nothing."""
     path = recipe.data.path
     if path is not None and not recipe.data.source.startswith("tfds:") and not Path(path).exists():
-        raise UserError(f"{directory}: its data is not at {path}; allowed: --data PATH, where it is now")
+        raise MissingDataError(
+            f"{directory}: its data is not at {path}; allowed: --data PATH, where it is now"
+        )
 
 
 def data_changes(directory: RunDirectory, dataset: Dataset) -> str:

@@ -8,11 +8,13 @@ from pathlib import Path
 import keras
 
 from kerasnets.arrays import DAMAGED
+from kerasnets.data.image_file import ImageRules
 from kerasnets.data.preprocessing import Preprocessing
 from kerasnets.errors import UserError
 from kerasnets.folding import folded
 from kerasnets.recipe import Recipe, changed
 from kerasnets.training.network import build_network
+from kerasnets.training.prepared import audit_settings
 from kerasnets.training.run_directory import RunDirectory
 
 
@@ -40,6 +42,11 @@ class Trained:
     def answers(self):
         """What is predicted: "probabilities", or "values" of numeric targets."""
         return "values" if self.numeric else "probabilities"
+
+    @property
+    def image_rules(self):
+        """What the run decides about image files: its recipe's, and the channels of its images."""
+        return ImageRules(self.preprocessing.image_shape[-1], **audit_settings(self.recipe))
 
     def activation(self, outputs, dtype="float32"):
         """Return what is predicted by the network's outputs (N, classes)."""
