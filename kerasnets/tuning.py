@@ -19,6 +19,7 @@ from kerasnets.files import owned, whole_file, write_text
 from kerasnets.recipe import changed, load_recipe
 from kerasnets.training.loop import DivergedError
 from kerasnets.training.recording import read_history
+from kerasnets.training.run_directory import RunDirectory
 from kerasnets.training.start import start_training
 
 ORACLES = {
@@ -116,7 +117,9 @@ class RecipeSearch(BaseTuner):
         try:
             # its own run, gone on with where a stopped search left it
             recipe = changed(self.recipe, changes)
-            run = start_training(recipe, self._run(trial), resume=True, rescue=False)
+            run = start_training(
+                recipe, self._run(trial), resume=True, rescue=False, data_of=self._first_run()
+            )
             history = read_history(run / "history.csv")
             if self.recipe.tune.objective not in history:
                 measured = [name for name in history if name.startswith("val_")]
@@ -133,6 +136,12 @@ class RecipeSearch(BaseTuner):
         finally:
             keras.backend.clear_session()
         return {self.recipe.tune.objective: float(history[self.recipe.tune.objective].iloc[-1])}
+
+    def _first_run(self):
+        """Return the `RunDirectory` of a trial whose images all others have; None where they may differ."""
+        runs = (RunDirectory(self._run(trial)) for trial in self.oracle.trials.values())
+        alike = not any(key.startswith("data.") for key in self.recipe.tune.parameters)
+        return next((run for run in runs if run.exists), None) if alike else None
 
     def _run(self, trial):
         return self.folder / f"trial-{int(trial.trial_id)}"

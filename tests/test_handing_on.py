@@ -348,6 +348,10 @@ def test_a_search_goes_on_after_its_data_was_gone_for_a_while(tmp_path, image_fo
     (tmp_path / "elsewhere").rename(image_folder)
     assert len(kerasnets.tune(recipe, trials=1, to=folder, resume=True)) == 1
     assert (folder / "notes.txt").read_text() == "mine"
+    (image_folder / "digit0/00.png").unlink()
+    with pytest.raises(UserError, match=r"trial-0: its data has changed: 1 image removed \(digit0/00\.png\)"):
+        kerasnets.tune(recipe, trials=2, to=folder, resume=True)
+    assert not (folder / "trial-1").exists()
 
 
 def test_a_search_that_cannot_start_leaves_an_empty_folder_as_it_was(tmp_path, image_folder):

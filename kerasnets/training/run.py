@@ -36,7 +36,7 @@ RESCUE = 0.1
 """Factor on the learning rate of a run that goes back because it diverged."""
 
 
-def run_training(recipe, directory, resume, rescue=True):
+def run_training(recipe, directory, resume, *, rescue=True, data_of=None):
     """Train `recipe` in `directory`, from its newest checkpoint if `resume`.
 
     Args:
@@ -44,6 +44,7 @@ def run_training(recipe, directory, resume, rescue=True):
         directory: a `RunDirectory`.
         resume: go on where an unfinished run stopped.
         rescue: go back once, at a lower rate, where training diverges.
+        data_of: the `RunDirectory` of another run, whose images a new one must have too; None for any.
 
     Raises:
         UserError: the recipe does not fit its data, or the directory cannot be used.
@@ -60,7 +61,7 @@ def run_training(recipe, directory, resume, rescue=True):
     strategy = make_strategy(train.strategy, train.devices, train.host_wait_seconds)
     hosts = Hosts(strategy)
     with ending_with_others(hosts, directory):
-        prepared = _prepare(recipe, strategy, hosts, directory)
+        prepared = _prepare(recipe, strategy, hosts, directory if directory.exists else data_of)
         model, network = make_model(prepared, strategy, from_start=not (resume and directory.checkpointed()))
         with directory.locked() if hosts.chief else nullcontext():
             with together(hosts):
@@ -81,16 +82,16 @@ def run_training(recipe, directory, resume, rescue=True):
                 raise FailureError(f"{directory}: training stopped: {graph_cause(error)}") from error
 
 
-def _prepare(recipe, strategy, hosts, directory):
-    """Return the `Prepared` run, the same on every host."""
+def _prepare(recipe, strategy, hosts, data_of):
+    """Return the `Prepared` run, the same on every host, with the images of the run `data_of`, if any."""
     with together(hosts):
         _check_shares(recipe, strategy, hosts)
     check_same_settings(hosts, recipe)
     with together(hosts):
         check = None
-        if directory.exists:
-            check_data_is_there(directory, recipe)
-            check = partial(check_goes_on, directory)
+        if data_of is not None:
+            check_data_is_there(data_of, recipe)
+            check = partial(check_goes_on, data_of)
         prepared = prepare(recipe, _say_audit if hosts.chief else None, hosts.index, hosts.count, check)
         _check_monitors(recipe, prepared.dataset)
     check_same_images(hosts, prepared.dataset)

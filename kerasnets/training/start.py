@@ -8,7 +8,7 @@ from kerasnets.training.cluster import cluster
 from kerasnets.training.run_directory import RunDirectory
 
 
-def start_training(recipe, run, resume, rescue=True):
+def start_training(recipe, run, resume, *, rescue=True, data_of=None):
     """Train a recipe; see `kerasnets.train`.
 
     Args:
@@ -16,6 +16,7 @@ def start_training(recipe, run, resume, rescue=True):
         run: path of the run directory.
         resume: go on with an unfinished run there, and leave a finished one as it is.
         rescue: go back once, at a lower rate, where training diverges.
+        data_of: the `RunDirectory` of another run, whose images a new one must have too; None for any.
 
     Returns:
         The directory's `pathlib.Path`.
@@ -39,5 +40,5 @@ def start_training(recipe, run, resume, rescue=True):
     runtime.prepare()
     from kerasnets.training.run import run_training
 
-    run_training(recipe, directory, resume, rescue)
+    run_training(recipe, directory, resume, rescue=rescue, data_of=data_of)
     return directory.path
