@@ -38,13 +38,14 @@ def output_shape(steps, image_shape):
     """Return the (height, width, channels) that images have after some preprocessing.
 
     Args:
-        steps: list of tables with `op`; those that are not `SPATIAL` change nothing.
+        steps: list of tables with `op`; those that are not `SPATIAL` change no shape.
         image_shape: (height, width, channels) before it; height and width None where images differ.
 
     Raises:
-        UserError: the steps do not lead to one size.
+        UserError: the steps do not lead to one size, or are for another number of channels.
     """
     height, width, channels = image_shape
+    _check_channels(steps, channels)
     shortest = 0 if height is None else min(height, width)
     steps = [step for step in steps if step["op"] in SPATIAL]
     for position, step in enumerate(steps):
@@ -69,6 +70,21 @@ def output_shape(steps, image_shape):
             + (", or a center_crop after this one" if shortest else "")
         )
     return (height, width, channels)
+
+
+def _check_channels(steps, channels):
+    """Refuse numbers for each channel that are not as many, and blue and red where there are none."""
+    for position, step in enumerate(steps):
+        where = f"preprocess.{position}"
+        if step["op"] == "bgr" and channels != 3:
+            raise UserError(f"{where}: found bgr, allowed: images of 3 channels; these have {channels}")
+        for name in ("mean", "std"):
+            numbers = step.get(name)
+            a_channel = isinstance(numbers, list) and not isinstance(numbers[0], list)
+            if a_channel and len(numbers) != channels:
+                raise UserError(
+                    f"{where}.{name}: found {len(numbers)} numbers, allowed: {channels}, one for each channel"
+                )
 
 
 def _check_variable(where, step, size, shortest):

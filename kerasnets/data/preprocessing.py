@@ -1,7 +1,7 @@
 """Preprocessing: what turns raw images into the network's input, in training and wherever it is served.
 
-Spatial steps (resize, pad, center_crop) decide the size; value steps (scale, subtract_mean, standardize, pca,
-zca) decide the numbers. Augmentation acts between the two, on raw pixel values. Statistics come from the
+Spatial steps (resize, pad, center_crop) decide the size; value steps (scale, bgr, subtract_mean, standardize,
+pca, zca) decide the numbers. Augmentation acts between the two, on raw pixel values. Statistics come from the
 training split only and travel with the model.
 """
 
@@ -13,7 +13,7 @@ import tensorflow as tf
 from kerasnets.arrays import read_arrays
 from kerasnets.data.image_shapes import SPATIAL, output_shape
 from kerasnets.data.resizing import LONGEST, middle, resize, resize_short_side
-from kerasnets.data.value_steps import apply_values, fit_values, needs_statistics
+from kerasnets.data.value_steps import affine, apply_values, fit_values, needs_statistics
 from kerasnets.files import whole_file, write_json
 
 INLINE = 64
@@ -29,19 +29,24 @@ class Preprocessing:
             differ. Images of another size are resized to it first.
 
     Raises:
-        UserError: the steps do not lead to one size.
+        UserError: the steps do not lead to one size, or are for another number of channels.
     """
 
     def __init__(self, steps, image_shape):
         self.spatial_steps = [dict(step) for step in steps if step["op"] in SPATIAL]
         self.value_steps = [dict(step) for step in steps if step["op"] not in SPATIAL]
         self.image_shape = tuple(image_shape)
-        self.output_shape = output_shape(self.spatial_steps, self.image_shape)
+        self.output_shape = output_shape(self.steps, self.image_shape)
 
     @property
     def steps(self):
         """All steps, with the statistics they have."""
         return [*self.spatial_steps, *self.value_steps]
+
+    @property
+    def backwards(self):
+        """Whether the network sees the channels in reversed order."""
+        return affine(self.value_steps)[0]
 
     @property
     def keeps_images(self):

@@ -58,6 +58,13 @@ class Moments:
         """Return the mean image, float64 (height, width, C)."""
         return self.total / self.count
 
+    def backwards(self):
+        """Return the same sums of the same images with their channels in reversed order."""
+        order = np.arange(self.total.size).reshape(self.total.shape)[..., ::-1].ravel()
+        pixels = None if self.pixels is None else self.pixels[np.ix_(order, order)]
+        total, squares = self.total[..., ::-1], self.squares[..., ::-1]
+        return Moments(self.count, total, squares, self.channels[::-1, ::-1], pixels)
+
     def channel_axes(self):
         """Return the principal axes of colour, (C, C): in rows, eigenvectors times their deviations."""
         pixels = self.count * self.total[..., 0].size

@@ -1,5 +1,7 @@
 """Value steps of the preprocessing: affine maps of the pixels, so that one pass over the images is enough.
 
+Channels may be turned around in between.
+
 What a step needs of the images as the steps before it left them follows from the sums of the raw ones.
 """
 
@@ -20,7 +22,7 @@ log = logging.getLogger("kerasnets")
 
 def needs_statistics(steps):
     """Return what value steps need of the images: None, "moments" or "products"."""
-    operations = {step["op"] for step in steps}
+    operations = {step["op"] for step in steps if step.get("mean") is None}
     if operations & set(MIXING):
         return "products"
     return "moments" if operations & {"subtract_mean", "standardize"} else None
@@ -36,15 +38,30 @@ def apply_values(images, steps):
     Returns:
         float32 images.
     """
-    slope, offset = np.float64(1), np.float64(0)
-    for step in steps:
-        slope, offset = _after(step, slope, offset)
-    images = tf.cast(images, tf.float32)
+    backwards, slope, offset = affine(steps)
+    images = tf.cast(images[..., ::-1] if backwards else images, tf.float32)
     if np.any(slope != 1):
         images = images * _row(slope, images)
     if np.any(offset != 0):
         images = images + _row(offset, images)
     return _mixed(images, steps[-1]["matrix"]) if steps and "matrix" in steps[-1] else images
+
+
+def affine(steps):
+    """Return what value steps do to a pixel, but for a last matrix.
+
+    Args:
+        steps: tables with their statistics.
+
+    Returns:
+        (backwards, slope, offset): slope · raw + offset, of raw values in reversed order of channels where
+        `backwards`. Both are float64 scalars, (C,), or (height, width, C).
+    """
+    backwards, slope, offset = False, np.float64(1), np.float64(0)
+    for step in steps:
+        backwards ^= step["op"] == "bgr"
+        slope, offset = _after(step, slope, offset)
+    return backwards, slope, offset
 
 
 def _row(numbers, images):
@@ -57,6 +74,8 @@ def _row(numbers, images):
 
 def _after(step, slope, offset):
     """Return what slope · raw + offset becomes by a step; a matrix, always in the last step, is left out."""
+    if step["op"] == "bgr":
+        return tuple(number[..., ::-1] if number.ndim else number for number in (slope, offset))
     if step["op"] == "scale":
         low, high = step["to"]
         factor = (high - low) / 255
@@ -76,7 +95,7 @@ def fit_values(steps, moments):
     """Return value steps with their statistics filled in.
 
     `mean` and `std` are float64 arrays of shape (C,), or (height, width, C) per pixel; `matrix` is (D, D)
-    over the D values of an image.
+    over the D values of an image. A mean that a step was given stays.
 
     Args:
         steps: tables of value steps.
@@ -87,8 +106,12 @@ def fit_values(steps, moments):
     """
     fitted, slope, offset = [], np.float64(1), np.float64(0)
     for step in steps:
-        if step["op"] in MIXING:
+        if step["op"] == "bgr":
+            moments = moments and moments.backwards()
+        elif step["op"] in MIXING:
             step = step | _mixing(step, moments, slope, offset)
+        elif step.get("mean") is not None:
+            step = step | {name: np.array(step[name], "float64") for name in ("mean", "std") if name in step}
         elif step["op"] != "scale":
             pixels = slope * moments.mean() + offset
             step = step | {"mean": pixels if step.get("per") == "pixel" else pixels.mean((0, 1))}

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from kerasnets.recipe.auditing import Audit
-from kerasnets.recipe.section import Fraction, Positive, Section, Size
+from kerasnets.recipe.section import Above0, Fraction, Positive, Section, Size
 
 PixelValue = Annotated[int, Field(ge=0, le=255)]
 
@@ -99,17 +99,41 @@ class Scale(Section):
     to: Annotated[list[float], Field(min_length=2, max_length=2)] = [0.0, 1.0]
 
 
+class BGR(Section):
+    """Turn the channels around: from red, green, blue to blue, green, red, as Caffe has them."""
+
+    op: Literal["bgr"]
+
+
 class SubtractMean(Section):
-    """Subtract the training split's mean, per channel or per pixel."""
+    """Subtract the training split's mean, per channel or per pixel; or `mean`, a number for each channel."""
 
     op: Literal["subtract_mean"]
     per: Literal["channel", "pixel"] = "channel"
+    mean: Annotated[list[float], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _numbers_are_for_channels(self):
+        if self.mean is not None and self.per == "pixel":
+            raise ValueError('mean goes with per = "channel": it has a number for each channel')
+        return self
 
 
 class Standardize(Section):
-    """Subtract the training split's mean per channel and divide by its standard deviation."""
+    """Subtract the training split's mean per channel and divide by its standard deviation; or `mean`, `std`.
+
+    The two have a number for each channel, of the values that the step gets.
+    """
 
     op: Literal["standardize"]
+    mean: Annotated[list[float], Field(min_length=1)] | None = None
+    std: Annotated[list[Above0], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self):
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("mean and std go together, a number each for each channel")
+        return self
 
 
 class PCA(Section):
@@ -129,5 +153,6 @@ class ZCA(Section):
 
 SPATIAL = (Resize, Pad, CenterCrop)
 PreprocessStep = Annotated[
-    Resize | Pad | CenterCrop | Scale | SubtractMean | Standardize | PCA | ZCA, Field(discriminator="op")
+    Resize | Pad | CenterCrop | Scale | BGR | SubtractMean | Standardize | PCA | ZCA,
+    Field(discriminator="op"),
 ]

@@ -58,8 +58,8 @@ def _sections(directory, history, recipe, measure):
         diagnostics = read_diagnostics(directory.diagnostics)
         sections += _diagnostic_sections(diagnostics, recipe.diagnostics.ratio_band)
     if directory.finished:
-        network = open_run(directory.path, "report").network
-        filters = figures.first_filters(network)
+        trained = open_run(directory.path, "report")
+        filters = figures.first_filters(trained.network, trained.preprocessing.backwards)
         if filters:
             said = f"The kernels of {filters[0]}, each stretched to its own range."
             sections.append(("First-layer filters", said, filters[1]))

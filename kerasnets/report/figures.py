@@ -59,8 +59,12 @@ def variance_over_depth(variances):
     return _png(figure)
 
 
-def first_filters(network):
+def first_filters(network, backwards=False):
     """Draw the first convolution's kernels: in colour where they see three channels, else channel by channel.
+
+    Args:
+        network: functional `keras.Model`.
+        backwards: whether its channels are blue, green, red.
 
     Returns:
         (layer name, PNG), or None for a network without convolutions.
@@ -72,6 +76,8 @@ def first_filters(network):
         return None
     kernel = np.asarray(layer.kernel)
     tiles = list(kernel.transpose(3, 0, 1, 2))
+    if backwards:
+        tiles = [tile[..., ::-1] for tile in tiles]
     if kernel.shape[2] != 3:
         tiles = [tile[..., channel] for tile in tiles for channel in range(kernel.shape[2])]
     tiles = tiles[:MOST_FILTERS]

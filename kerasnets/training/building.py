@@ -6,6 +6,7 @@ from kerasnets.errors import UserError
 from kerasnets.initialization import initialize
 from kerasnets.losses import class_weighting, example_loss
 from kerasnets.optimization import decayed_variables, make_optimizer
+from kerasnets.training.input_check import warn_of_other_input
 from kerasnets.training.network import build_network
 from kerasnets.training.objective import Objective
 from kerasnets.training.replicated_model import ReplicatedModel
@@ -33,7 +34,7 @@ def make_model(prepared, strategy, from_start=True):
         network = build_network(
             recipe, prepared.preprocessing.output_shape, dataset.classes, train.precision, heads=True
         )
-        _start(network, recipe, from_start)
+        _start(network, prepared, from_start)
         if train.synchronized_batch_norm:
             synchronize(network)
         decayed = decayed_variables(network, decay.biases, decay.normalization)
@@ -77,8 +78,9 @@ def _objective(recipe, dataset, decayed, measured):
     )
 
 
-def _start(network, recipe, from_start):
+def _start(network, prepared, from_start):
     """Draw the weights, put those of others in their place, and freeze what is not to be trained."""
+    recipe = prepared.recipe
     key, start = "initialization", recipe.initialization
     try:
         initialize(network, **start.drawn(), seed=recipe.train.seed)
@@ -87,7 +89,8 @@ def _start(network, recipe, from_start):
             copy_layers(network, start.from_run, start.from_layers)
         if recipe.model.weights and from_start:
             key = "model.weights"
-            load_weights(network, recipe.model.weights, recipe.model.new_head)
+            published = load_weights(network, recipe.model.weights, recipe.model.new_head)
+            warn_of_other_input(recipe, prepared.preprocessing, published)
         if recipe.model.freeze:
             key = "model.freeze"
             freeze(network, recipe.model.freeze)

@@ -19,6 +19,7 @@ from kerasnets.weights.names import (
     stride_in_the_3x3,
     torch_resnet,
 )
+from kerasnets.weights.published_input import CAFFE, IMAGENET, INCEPTION
 
 TORCH_LEAVES = {
     "kernel": "weight",
@@ -41,6 +42,8 @@ class Convention:
             and maps are flattened channels first; else everything lies as in Keras.
         separator: between the module's name and the variable's.
         needs: function from the model to why it is not the network of these weights, or None.
+        values: the value steps that images were prepared by, as `kerasnets.weights.published_input` has them;
+            empty where only who trained the weights knows.
         heads: pattern of the modules that only auxiliary heads have.
     """
 
@@ -49,6 +52,7 @@ class Convention:
     torch: bool = True
     separator: str = "."
     needs: Callable = lambda model: None
+    values: tuple = ()
     heads: str = r"(aux\d|AuxLogits|loss[12])\b"
 
     def auxiliary(self, name):
@@ -81,21 +85,31 @@ def _own(model):
 
 _VGG = (
     Convention(
-        "torchvision", sequential({"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"})
+        "torchvision",
+        sequential({"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}),
+        values=IMAGENET,
     ),
-    Convention("timm", sequential({"fc6": "pre_logits.fc1", "fc7": "pre_logits.fc2", "fc8": "head.fc"})),
+    Convention(
+        "timm",
+        sequential({"fc6": "pre_logits.fc1", "fc7": "pre_logits.fc2", "fc8": "head.fc"}),
+        values=IMAGENET,
+    ),
 )
 _ALEXNET = sequential({"fc6": "classifier.1", "fc7": "classifier.4", "fc8": "classifier.6"})
-_RESNET = (Convention("torchvision and timm", renamed(torch_resnet), needs=stride_in_the_3x3),)
-_CIFAR = (Convention("the PyTorch networks of section 4.2", renamed(cifar_resnet)),)
+_RESNET = (
+    Convention("torchvision and timm", renamed(torch_resnet), needs=stride_in_the_3x3, values=IMAGENET),
+)
+_CIFAR = (Convention("the PyTorch networks of section 4.2", renamed(cifar_resnet), values=IMAGENET),)
 
 _PUBLISHED = {
-    "alexnet_owt": (Convention("torchvision", _ALEXNET),),
-    "googlenet": (Convention("BVLC", renamed(googlenet_bvlc), torch=False, separator="/"),),
-    "googlenet_bn": (Convention("torchvision", renamed(googlenet_bn)),),
-    "inception_v3": (Convention("torchvision and timm", renamed(inception_v3), needs=counts_zeros),),
-    "inception_v4": (Convention("timm", renamed(inception_v4)),),
-    "inception_resnet_v2": (Convention("timm", renamed(inception_resnet_v2)),),
+    "alexnet_owt": (Convention("torchvision", _ALEXNET, values=IMAGENET),),
+    "googlenet": (Convention("BVLC", renamed(googlenet_bvlc), torch=False, separator="/", values=CAFFE),),
+    "googlenet_bn": (Convention("torchvision", renamed(googlenet_bn), values=INCEPTION),),
+    "inception_v3": (
+        Convention("torchvision and timm", renamed(inception_v3), needs=counts_zeros, values=INCEPTION),
+    ),
+    "inception_v4": (Convention("timm", renamed(inception_v4), values=INCEPTION),),
+    "inception_resnet_v2": (Convention("timm", renamed(inception_resnet_v2), values=INCEPTION),),
     **{f"vgg{depth}{bn}": _VGG for depth in (11, 13, 16, 19) for bn in ("", "_bn")},
     **{f"resnet{depth}": _RESNET for depth in (18, 34, 50, 101, 152)},
     **{f"resnet{depth}": _CIFAR for depth in ("20", "32", "44", "56", "110", "1202", "_cifar")},

@@ -8,6 +8,7 @@ import keras
 from kerasnets.errors import UserError
 from kerasnets.weights.declared_sizes import check_keras_file
 from kerasnets.weights.keras_pairing import array_of, paired_state
+from kerasnets.weights.published_input import KERAS_APPLICATIONS
 
 COUNTERPARTS = {
     "vgg16": "VGG16",
@@ -39,25 +40,28 @@ def is_keras_file(path):
 
 
 def keras_state(model, file):
-    """Return arrays by our names, "layer/variable".
+    """Return arrays by our names, "layer/variable", and how images were prepared for them.
 
     Args:
         model: the network that they are for.
         file: a .keras, .weights.h5 or .h5 file of this architecture or of its counterpart in
             keras.applications; or "imagenet", for that counterpart's download.
 
+    Returns:
+        The arrays, and value steps; none for weights of our own, of which only their run knows.
+
     Raises:
         UserError: not such a file, no counterpart, or no download.
     """
     if str(file) == "imagenet":
-        return paired_state(model, _downloaded(model), file)
+        return paired_state(model, _downloaded(model), file), KERAS_APPLICATIONS[model.name]
     check_keras_file(file)
     source = _loaded_whole(file) if str(file).endswith(".keras") else _loaded_into_a_copy(model, file)
     if {layer.name for layer in source.layers if layer.weights} & {layer.name for layer in model.layers}:
         return {
             f"{layer.name}/{each.name}": array_of(each) for layer in source.layers for each in layer.weights
-        }
-    return paired_state(model, source, file)
+        }, ()
+    return paired_state(model, source, file), KERAS_APPLICATIONS.get(model.name, ())
 
 
 def _loaded_whole(file):

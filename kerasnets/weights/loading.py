@@ -36,13 +36,18 @@ def load_weights(model, file, new_head=False):
         new_head: keep the layer that gives the logits as it is, whatever the file has for it, under whatever
             name; and the dense layers before it, where the file has none.
 
+    Returns:
+        The value steps that images were prepared by, tables as in a recipe's [[preprocess]]; empty for
+        weights of our own, of which only their run knows.
+
     Raises:
         UserError: the file cannot be read, or does not fit; the model is as it was.
     """
     if str(file) == "imagenet" or is_keras_file(file):
-        assign_state(model, keras_state(model, file), file, new_head, conventions(model.name)[-1:])
-    else:
-        assign_state(model, read_state(file), file, new_head, conventions(model.name))
+        state, values = keras_state(model, file)
+        assign_state(model, state, file, new_head, conventions(model.name)[-1:])
+        return values
+    return assign_state(model, read_state(file), file, new_head, conventions(model.name)).values
 
 
 def assign_state(model, state, origin, new_head=False, allowed=None):
@@ -54,6 +59,9 @@ def assign_state(model, state, origin, new_head=False, allowed=None):
         origin: where they are from, for messages.
         new_head: as of `load_weights`.
         allowed: the conventions that the names may follow; by default all of the architecture.
+
+    Returns:
+        The `Convention` that they follow.
 
     Raises:
         UserError: the weights do not fit; the model is as it was.
@@ -75,6 +83,7 @@ def assign_state(model, state, origin, new_head=False, allowed=None):
     kept = sorted({layer.name for name, (layer, _) in wanted.items() if name not in arrays})
     said = f"; {', '.join(kept)} kept" if kept else ""
     log.info("%s: %d tensors into %s (%s)%s", origin, len(arrays), model.name, found.source, said)
+    return found
 
 
 def _fitted(model, convention, wanted, state, new_head):
