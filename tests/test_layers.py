@@ -19,15 +19,37 @@ RNG = np.random.default_rng(0)
 MAPS = RNG.normal(1.0, 3.0, size=(8, 5, 6, 7)).astype("float32")
 
 
+def _normalized_by_hand(x, layer):
+    """Krizhevsky 2012, section 3.3, in float64."""
+    x, channels = x.astype("float64"), x.shape[-1]
+    total = np.zeros_like(x)
+    for channel in range(channels):
+        near = slice(max(0, channel - layer.depth_radius), channel + layer.depth_radius + 1)
+        total[..., channel] = np.square(x[..., near]).sum(-1)
+    return x / (layer.bias + layer.alpha * total) ** layer.beta
+
+
 @pytest.mark.parametrize(
     "options", [{}, {"depth_radius": 1, "bias": 1.0, "alpha": 2e-5, "beta": 0.5}, {"depth_radius": 9}]
 )
-def test_local_response_normalization_is_tensorflows(options):
-    layer = LocalResponseNormalization(**options)
-    right = tf.nn.local_response_normalization(
-        MAPS * 100, layer.depth_radius, layer.bias, layer.alpha, layer.beta
-    )
-    np.testing.assert_allclose(layer(MAPS * 100), right, rtol=1e-5)
+def test_local_response_normalization_is_the_papers(options):
+    """On TensorFlow's kernel, compiled by XLA, and as other backends compute it; with the same gradients."""
+    layer, maps = LocalResponseNormalization(**options), tf.constant(MAPS * 100)
+
+    def outputs_and_slopes(normalize):
+        with tf.GradientTape() as tape:
+            tape.watch(maps)
+            outputs = normalize(maps)
+            loss = tf.reduce_sum(outputs * tf.cos(maps))
+        return outputs, tape.gradient(loss, maps)
+
+    right, slopes = outputs_and_slopes(layer._by_operations)
+    np.testing.assert_allclose(right, _normalized_by_hand(MAPS * 100, layer), rtol=1e-5)
+    for compiled in (False, True):
+        run = tf.function(lambda: outputs_and_slopes(layer), jit_compile=compiled)
+        assert "LRN" in {node.type for node in run.get_concrete_function().graph.get_operations()}
+        for found, expected in zip(run(), (right, slopes), strict=True):
+            np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6 * np.abs(expected).max())
 
 
 def test_local_response_normalization_keeps_float32_inside_half_precision():

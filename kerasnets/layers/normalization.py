@@ -1,4 +1,4 @@
-"""Local response normalization, and batch normalization on TensorFlow's fused kernel."""
+"""Local response normalization and batch normalization, on TensorFlow's own kernels where it runs them."""
 
 import keras
 from keras import layers, ops
@@ -10,7 +10,7 @@ class LocalResponseNormalization(layers.Layer):
 
     b = a / (bias + alpha · Σ a²)^beta, the sum running over 2 · depth_radius + 1 adjacent channels. Alpha is
     not divided by their number, as in the paper and in `tf.nn.local_response_normalization`; Caffe and
-    PyTorch divide it. Computed in float32 whatever the precision.
+    PyTorch divide it. Computed in float32 whatever the precision, on TensorFlow by that kernel.
 
     Args:
         depth_radius: n / 2 in the paper's letters.
@@ -29,11 +29,19 @@ class LocalResponseNormalization(layers.Layer):
 
     def call(self, x):
         """Return the normalized activations."""
-        x = ops.cast(x, "float32")
+        normalize = self._by_kernel if keras.backend.backend() == "tensorflow" else self._by_operations
+        return ops.cast(normalize(ops.cast(x, "float32")), self.compute_dtype)
+
+    def _by_kernel(self, x):
+        import tensorflow as tf
+
+        return tf.nn.local_response_normalization(x, self.depth_radius, self.bias, self.alpha, self.beta)
+
+    def _by_operations(self, x):
         channels = x.shape[-1]
         squares = ops.pad(ops.square(x), [(0, 0)] * 3 + [(self.depth_radius,) * 2])
         total = sum(squares[..., shift : shift + channels] for shift in range(2 * self.depth_radius + 1))
-        return ops.cast(x * ops.power(self.bias + self.alpha * total, -self.beta), self.compute_dtype)
+        return x * ops.power(self.bias + self.alpha * total, -self.beta)
 
     def compute_output_shape(self, input_shape):
         """Return the input's shape."""

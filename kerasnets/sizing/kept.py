@@ -1,8 +1,8 @@
 """What each operation keeps for the backward pass, which follows from the formula of its gradient.
 
-A convolution's needs its input, a rectifier's its output, batch normalization's its input, max pooling's
-both; average pooling, addition, padding and concatenation need nothing. Elementwise layers and their
-gradients work in place.
+A convolution's needs its input, a rectifier's its output, batch normalization's its input, max pooling's and
+local response normalization's both; average pooling, addition, padding and concatenation need nothing.
+Elementwise layers and their gradients work in place.
 """
 
 import keras
@@ -15,8 +15,8 @@ FROM_OUTPUT = {"linear", "relu", "tanh", "sigmoid", "softmax", "elu", "selu"}
 ADDS = (layers.Add, layers.Subtract, layers.Average)
 VIEWS = (layers.Flatten, layers.Reshape, layers.Identity)
 IN_PLACE = (*VIEWS, *ADDS, layers.ReLU, layers.Activation, layers.Dropout, layers.Rescaling)
-KEEP_INPUT = (layers.BatchNormalization, layers.MaxPooling2D, layers.GlobalMaxPooling2D, layers.Multiply)
-KEEP_OUTPUT = (layers.MaxPooling2D, layers.GlobalMaxPooling2D)
+KEEP_OUTPUT = (layers.MaxPooling2D, layers.GlobalMaxPooling2D, LocalResponseNormalization)
+KEEP_INPUT = (*KEEP_OUTPUT, layers.BatchNormalization, layers.Multiply)
 KEEP_NOTHING = (
     *VIEWS, *ADDS, layers.InputLayer, layers.AveragePooling2D, layers.GlobalAveragePooling2D,
     layers.ZeroPadding2D, layers.Cropping2D, layers.Concatenate, layers.UpSampling2D, layers.Rescaling,
@@ -54,8 +54,6 @@ def private(operation):
         return 1  # the mask
     if isinstance(operation, layers.BatchNormalization):
         return 0.5  # the fused kernel's own space, which holds the signs for a rectifier behind it
-    if isinstance(operation, LocalResponseNormalization):
-        return 8  # two powers of the sums of squares, in float32
     if _activation(operation) not in FROM_OUTPUT:
         return 4
     return 0
