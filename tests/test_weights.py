@@ -113,6 +113,23 @@ def test_a_new_head_is_kept_and_the_rest_is_loaded(tmp_path):
     assert changed == before.keys() - {"fc8/kernel", "fc8/bias"}
 
 
+@pytest.mark.parametrize("kind", ["w.keras", "w.weights.h5"])
+def test_kerass_own_files_of_other_classes_name_the_new_head(kind, tmp_path):
+    """Weights alone have no graph that says how many classes they are for."""
+    source, _ = _small("resnet_cifar", classes=5, depth=8)
+    source.save(tmp_path / kind) if kind == "w.keras" else source.save_weights(tmp_path / kind)
+    model, before = _small("resnet_cifar", classes=3, depth=8)
+    with pytest.raises(
+        UserError, match=r"misshapen: fc/kernel 64x5 for fc 64x3, .*; --new-head starts"
+    ) as caught:
+        load_weights(model, tmp_path / kind)
+    assert "\n" not in str(caught.value)
+    assert _unchanged(model, before)
+    load_weights(model, tmp_path / kind, new_head=True)
+    np.testing.assert_array_equal(model.get_layer("stem_conv").kernel, source.get_layer("stem_conv").kernel)
+    np.testing.assert_array_equal(model.get_layer("fc").kernel, before["fc/kernel"])
+
+
 def test_a_file_without_dense_layers_serves_a_new_head(tmp_path):
     source = keras.applications.VGG16(weights=None, include_top=False)
     source.save_weights(tmp_path / "notop.weights.h5")

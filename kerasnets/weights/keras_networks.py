@@ -8,6 +8,7 @@ import keras
 from kerasnets.errors import UserError
 from kerasnets.weights.declared_sizes import check_keras_file
 from kerasnets.weights.keras_pairing import array_of, paired_state
+from kerasnets.weights.other_heads import copies
 from kerasnets.weights.published_input import KERAS_APPLICATIONS
 
 COUNTERPARTS = {
@@ -73,7 +74,7 @@ def _loaded_whole(file):
 
 def _loaded_into_a_copy(model, file):
     """Weights without a graph need a network to go into: ours, or keras.applications' with or without top."""
-    sources = [lambda: keras.models.clone_model(model)]
+    sources = copies(model, file)
     if model.name in COUNTERPARTS:
         make = getattr(keras.applications, COUNTERPARTS[model.name])
         classes = {model.output_shape[-1] if len(model.outputs) == 1 else model.output_shape[0][-1], 1000}
