@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasnets.data.encoded import EncodedImages
 from kerasnets.data.pipeline import decoded_images, evaluation_batches
 from kerasnets.data.reading import Reading
 from kerasnets.errors import UserError
@@ -75,7 +76,7 @@ def load_run_splits(trained, place=DataPlace()):
 
 
 def shared_splits(members, name="test", place=DataPlace()):
-    """Return the first run's splits, after a look at whether all runs hold out the same images.
+    """Return runs' splits, after a look at whether all hold out the same images.
 
     Args:
         members: list of `Trained`.
@@ -83,13 +84,15 @@ def shared_splits(members, name="test", place=DataPlace()):
         place: the `DataPlace` of all.
 
     Returns:
-        Mapping of name to `Split`, and for each run how its data has changed, as of `load_run_splits`.
+        The first run's, a mapping of name to `Split`; each run's own `Split` of that name, whose image files
+        it reads in its own way, or None; and for each how its data has changed, as of `load_run_splits`.
 
     Raises:
         UserError: a run whose split of that name has other images or labels; the data has changed.
     """
     first, *others = members
     splits, *said = load_run_splits(first, place)
+    own = [splits.get(name)]
     for other in others:
         theirs, changed_data = load_run_splits(other, place)
         said.append(changed_data)
@@ -98,7 +101,9 @@ def shared_splits(members, name="test", place=DataPlace()):
                 f"{other.directory}: found other images in its {name} split, allowed: those of "
                 f"{first.directory} (the same data; data.validation is held out by train.seed)"
             )
-    return splits, said
+        files = own[0] and isinstance(own[0].images, EncodedImages)
+        own.append(theirs[name] if files else own[0])  # arrays are the same, and large
+    return splits, own, said
 
 
 def _same(split, other):
@@ -110,7 +115,7 @@ def _same(split, other):
 
 def checked_split(members, place=DataPlace()):
     """Return the `Split` whose images the runs were not fitted to; what has changed is logged."""
-    splits, changes = shared_splits(members, place=place)
+    splits, _, changes = shared_splits(members, place=place)
     for trained, said in zip(members, changes, strict=True):
         if said:
             log.warning("%s: checked on changed data: %s", trained.directory, said)
@@ -120,12 +125,12 @@ def checked_split(members, place=DataPlace()):
 def evaluate_runs(runs, split, views=None, short_sides=None, place=DataPlace()):
     """Measure a finished run, or an ensemble of several; see `kerasnets.evaluate`."""
     members = open_runs(runs, "evaluate")
-    splits, changes = shared_splits(members, split, place)
+    splits, own, changes = shared_splits(members, split, place)
     if split not in splits:
         raise UserError(f"{members[0].directory}: split {split!r}, allowed: {', '.join(splits)}")
     tables, together = [], 0.0
-    for trained, said in zip(members, changes, strict=True):
-        answers, measured = _predicted(trained, splits[split], views, short_sides)
+    for trained, images, said in zip(members, own, changes, strict=True):
+        answers, measured = _predicted(trained, images, views, short_sides)
         scores = _scores(trained, answers, splits[split].labels)
         noted = {"changed_data": said} if said else {}
         tables.append({"run": str(trained.directory)} | measured | scores | noted)

@@ -169,7 +169,7 @@ FILES = {
     "photo.webp": ("odd_format", lambda image: encoded(image, "WEBP")),
     "photo.tif": ("odd_format", lambda image: encoded(image, "TIFF")),
     "photo.avif": ("odd_format", lambda image: encoded(image, "AVIF")),
-    "photo.heic": ("unsupported_format", lambda image: b"\0\0\0\x18ftypheic" + bytes(500)),
+    "photo.heic": ("corrupt", lambda image: b"\0\0\0\x18ftypheic" + bytes(500)),
     "photo.jp2": ("odd_format", lambda image: encoded(image, "JPEG2000")),
     "photo.ico": ("unsupported_format", lambda image: encoded(image, "ICO")),
     "document.jpg": ("unsupported_format", lambda image: encoded(image, "PDF")),

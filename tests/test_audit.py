@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from broken_images import photos, write_broken
 from PIL import Image
@@ -198,6 +199,32 @@ def test_the_command_writes_table_and_page_and_says_what_is_refused(broken, tmp_
     assert "half.jpg" in page
     assert "<img" in page
     assert len((tmp_path / "found/audit.csv").read_text(encoding="utf-8").splitlines()) > 60
+
+
+def test_names_and_contents_of_others_end_in_findings(image_folder, tmp_path, command, refused):
+    (image_folder / "=1+1").mkdir()
+    for name in ("a.jpg", "copy.jpg", "\x1b[31m.jpg"):
+        (image_folder / "=1+1" / name).write_text("<!DOCTYPE html><html>404 Not Found</html>")
+    code, output, errors = command("audit", image_folder, "--to", tmp_path / "found")
+    assert code == 2
+    assert r"\x1b[31m.jpg: unsupported_format: its contents are HTML; allowed with" in errors
+    assert "data.audit.unsupported_format = skip (and" in errors
+    table = (tmp_path / "found/audit.csv").read_text(encoding="utf-8")
+    assert "\x1b" not in table + output + errors
+    rows = pd.read_csv(tmp_path / "found/audit.csv")
+    assert rows.kind.tolist().count("duplicate") == 2
+    os.mkfifo(tmp_path / "pipe.csv")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("pipe", "pipe.csv"):
+        assert f"{name}: found a FIFO" in refused("audit", tmp_path / name)
+
+
+def test_a_table_in_utf_16_is_audited(image_folder, tmp_path, command):
+    lines = [f"{path},größe {path.parent.name}" for path in sorted(image_folder.rglob("*.png"))]
+    (tmp_path / "table.csv").write_bytes("\n".join(["path,label", *lines]).encode("utf-16"))
+    code, output, errors = command("audit", tmp_path / "table.csv", "--to", tmp_path / "found")
+    assert (code, errors) == (0, "")
+    assert output.startswith("60 images audited")
 
 
 def test_a_page_is_written_for_good_data_too(image_folder, tmp_path):

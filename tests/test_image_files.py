@@ -1,6 +1,7 @@
 """One file, one meaning: what training, evaluation and predict read of more than a hundred kinds of file."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from broken_images import FILES, encoded, photos
 from image_files import SIDE, photo, png_file, readable
 from PIL import Image
 
+import kerasnets
 from kerasnets.data.audit.auditing import audit
 from kerasnets.data.audit.kinds import DEFAULTS
 from kerasnets.data.dataset import Dataset, Split
@@ -15,6 +17,7 @@ from kerasnets.data.encoded import EncodedImages
 from kerasnets.data.image_file import PIXEL_KINDS, ImageRefusedError, ImageRules, read_image
 from kerasnets.data.pipeline import decoded_images, evaluation_batches, training_batches
 from kerasnets.data.preprocessing import Preprocessing
+from kerasnets.recipe import load_recipe
 
 SPATIAL = [{"op": "resize", "size": [SIDE, SIDE], "method": "bilinear"}]
 WHOLE_CROP = [{"op": "random_resized_crop", "area": [1.0, 1.0], "ratio": [1.0, 1.0]}]
@@ -103,6 +106,14 @@ def test_what_training_leaves_out_predict_refuses_by_the_same_kind(tmp_path):
         assert (caught.value.kind, caught.value.detail) == (row.kind, row.detail), name
 
 
+def test_heic_is_read_where_its_reader_is_installed(tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    heif.from_pillow(photo()).save(tmp_path / "photo.heic", quality=90)
+    right = np.asarray(heif.open_heif(tmp_path / "photo.heic").to_pillow())
+    contents = (tmp_path / "photo.heic").read_bytes()
+    np.testing.assert_array_equal(read_image(contents, ImageRules(3)), right)
+
+
 @pytest.mark.parametrize("kind", [kind for kind in PIXEL_KINDS if DEFAULTS[kind] == "fix"])
 def test_a_policy_of_error_refuses_the_image_in_predict_too(kind):
     file = next(file for file in readable().values() if kind in file.kinds)
@@ -149,3 +160,60 @@ def test_damaged_jpegs_are_read_without_a_line_that_names_no_file(tmp_path, capf
         np.testing.assert_array_equal(read_image(data, ImageRules(3, policies)), image)
     assert capfd.readouterr() == ("", "")
     assert sorted(found.table.kind[found.table.kind != "near_duplicate"]) == ["damaged"] * len(names)
+
+
+def _write_hidden(root):
+    """Write images of two classes that only their transparency tells apart: PNG and WebP."""
+    draws, half = np.random.default_rng(0), np.arange(SIDE) < SIDE // 2
+    for split, count in (("train", 24), ("test", 8)):
+        for name, clear in (("left", half[None] & np.ones((SIDE, 1), bool)), ("top", half[:, None] & [True])):
+            (root / split / name).mkdir(parents=True)
+            for number in range(count):
+                image = Image.fromarray(draws.integers(0, 200, (SIDE, SIDE, 3), "uint8"))
+                alpha = np.broadcast_to(np.where(clear, 10, 255), (SIDE, SIDE)).astype("uint8")
+                image.putalpha(Image.fromarray(alpha))
+                format, options = (("webp", {"lossless": True, "exact": True}), ("png", {}))[number % 2]
+                image.save(root / split / name / f"{number:02}.{format}", **options)
+    return root
+
+
+@pytest.fixture(scope="module")
+def hidden(tmp_path_factory):
+    """A folder of such images, and two runs on it: one lays them on white, the other drops transparency."""
+    root = tmp_path_factory.mktemp("hidden")
+    _write_hidden(root / "images")
+    overrides = (
+        "data.source=folder", f"data.path={root / 'images'}", "data.validation=0", "train.epochs=8",
+        "train.batch_size=12", 'preprocess=[{op="resize",size=[32,32]},{op="standardize"}]', "augment=[]",
+        "diagnostics.update_ratio_every=0", "diagnostics.activation_stats_every=0",
+    )  # fmt: skip
+    runs = [
+        kerasnets.train(
+            load_recipe("lenet5-digits", [*overrides, f"data.audit.alpha={policy}"]), root / policy
+        )
+        for policy in ("fix", "keep")
+    ]
+    return root / "images" / "test", runs
+
+
+def _named_right(run, folder):
+    table = kerasnets.predict(run, folder, top=1)
+    return np.mean(
+        [Path(path).parent.name == label for path, label in zip(table.image, table.label, strict=True)]
+    )
+
+
+def test_predict_is_as_right_as_evaluate_on_the_same_files(hidden):
+    folder, (fixed, kept) = hidden
+    assert kerasnets.evaluate(fixed)["accuracy"] == _named_right(fixed, folder) == 1
+    assert kerasnets.evaluate(kept)["accuracy"] == _named_right(kept, folder) < 0.9
+
+
+def test_each_run_of_an_ensemble_reads_files_by_its_own_policies(hidden):
+    folder, runs = hidden
+    alone = [kerasnets.evaluate(run)["loss"] for run in runs]
+    assert [member["loss"] for member in kerasnets.evaluate(runs)["members"]] == alone
+    together, *each = (kerasnets.predict(which, folder, top=1) for which in (runs, *runs))
+    chances = [np.where(table.label == "left", table.probability, 1 - table.probability) for table in each]
+    left = np.where(together.label == "left", together.probability, 1 - together.probability)
+    np.testing.assert_allclose(left, np.mean(chances, 0), atol=1e-6)

@@ -15,7 +15,8 @@ Training, evaluation, prediction, the audit and what is exported see these pixel
   range would keep 16 levels or fewer: it is `unscaled_sixteen_bit`. A TIFF of 9 to 15 bits says so itself.
 - *Transparency* (`alpha`): `fix` lays each channel on white, (v·a + 255·(255-a)) / 255 to the nearest
   integer; `keep` drops the alpha channel. tRNS chunks and transparent palette entries count as alpha.
-- *EXIF orientation* (`exif_orientation`): `fix` turns upright, `keep` leaves the pixels as stored.
+- *EXIF orientation* (`exif_orientation`): `fix` turns upright, `keep` leaves the pixels as stored. An AVIF's
+  own rotation counts as one; a HEIC's its decoder has undone already.
 - *Grey and colour.* Three channels of a grey image are equal. One channel of a colour image is its luminance
   (ITU-R BT.601): libjpeg's Y of a JPEG; libpng's of a PNG without transparency (0.299 R + 0.587 G + 0.114 B
   in fixed point); of all others (19595 R + 38470 G + 7471 B + 32768) >> 16, after transparency.

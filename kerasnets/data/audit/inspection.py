@@ -78,7 +78,7 @@ def inspect(contents, name, channels, max_pixels, significant_bits=16):
 
 def _start(format, contents):
     if format == "HEIC":
-        return ", which is read where pillow-heif is installed"
+        return ", which is read with the extra heic: pip install pillow-heif"
     return f", they start with {contents[:8]!r}" if format == "unknown" else ""
 
 

@@ -42,7 +42,7 @@ class Audit:
     def text(self):
         """Return lines: how the source was read; of each kind how many, what was done, and the first."""
         new = f", {self.inspected:,} of them for the first time" if self.inspected else ""
-        lines = [f"{self.images:,} images audited{new}", *self.notes]
+        lines = [f"{self.images:,} images audited{new}", *map(shown, self.notes)]
         for (kind, policy), rows in self.table.groupby(["kind", "policy"], sort=False):
             first = f"{_where(rows.iloc[0])}: {rows.iloc[0]['detail']}"
             lines.append(
