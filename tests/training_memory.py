@@ -25,7 +25,7 @@ def main(run, name, *overrides):
     counted = os.environ.get("TF_CPU_ALLOCATOR_USE_BFC") == "true"
     if counted:
         # one large region from the start: grown piece by piece, its pieces do not fit and count for more
-        tf.raw_ops.Empty(shape=[2**27], dtype=tf.float64, init=False)
+        tf.raw_ops.Empty(shape=[2**29], dtype=tf.float64, init=False)
         tf.config.experimental.reset_memory_stats("CPU:0")
     before = resident_bytes()[0]
     kerasnets.train(kerasnets.load_recipe(name, overrides), run)

@@ -44,8 +44,8 @@ def whole_memory(model, step, beside, precision="float32"):
     Returns:
         Dictionary of bytes: `evaluation` and `probe`, each with weights and slots; `input`, batches that
         wait; `device`, the largest of step, evaluation and probe; `host`, copies of numbers for a checkpoint
-        and for update ratios, all at once; and `peak`, of a process that has both on a CPU. `probed` is how
-        many images the probe runs at a time.
+        and for update ratios, all at once, with one on its way; and `peak`, of a process that has both on a
+        CPU. `probed` is how many images the probe runs at a time.
     """
     width, resident = PRECISIONS[precision], step["weights"] + step["slots"]
     forward = Step(model, width, forward=True)
@@ -56,6 +56,7 @@ def whole_memory(model, step, beside, precision="float32"):
     waiting = beside.waiting * step["batch"] * images
     device = max(step["peak"], evaluation, resident + probe)
     copies = resident + beside.ratios * 4 * parameter_count(model.trainable_weights)
+    copies += 4 * max((math.prod(weight.shape) for weight in model.weights), default=0)
     return {
         "evaluation": evaluation,
         "probe": resident + probe,
