@@ -183,12 +183,12 @@ def test_exports_are_numbered_and_leave_nothing_half_written(default_run, export
 
 
 def test_an_export_that_fails_its_check_is_not_kept(default_run, monkeypatch, tmp_path, command):
-    def write_and_spoil(members, path):
-        write_saved_model(members, path)
+    def spoil_and_write(members, path):
         kernel = members[0].network.trainable_weights[0]
         kernel.assign(kernel * 1.01)
+        write_saved_model(members, path)
 
-    monkeypatch.setattr(exporting, "write_saved_model", write_and_spoil)
+    monkeypatch.setattr(exporting, "write_saved_model", spoil_and_write)
     code, _, errors = command("export", default_run, "--to", tmp_path / "exports")
     assert code == 1
     assert "probabilities differ by" in errors
