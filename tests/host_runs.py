@@ -3,12 +3,14 @@
 import functools
 import json
 import os
+import signal
 import socket
 
 import numpy as np
 from forked import start, start_command
 
 from kerasnets import runtime
+from kerasnets.training import building
 from kerasnets.training.recording import ScheduledRate
 
 
@@ -30,14 +32,14 @@ def configuration(names, ports, index):
     return json.dumps({"cluster": addresses, "task": {"type": names[index], "index": number}})
 
 
-def train_on_hosts(names, folder, overrides, killed=None):
+def train_on_hosts(names, folder, overrides, faults=None):
     """Train `lenet5-digits` on hosts in `folder`/run to the end; return their exit codes and what they said.
 
     Args:
         names: of the hosts.
         folder: a folder.
         overrides: a list of overrides for each host.
-        killed: the host that ends itself, as `kill -9` would, when it has taken ten steps.
+        faults: by host, a function of this module that its process calls first.
     """
     ports, processes = free_ports(len(names)), []
     for index, own in enumerate(overrides):
@@ -45,7 +47,7 @@ def train_on_hosts(names, folder, overrides, killed=None):
         process = start_command(
             "train", "lenet5-digits", "--run", folder / "run", "--resume", *arguments,
             said=folder / f"{index}.txt",
-            before=functools.partial(_join, configuration(names, ports, index), index == killed),
+            before=functools.partial(_join, configuration(names, ports, index), (faults or {}).get(index)),
         )  # fmt: skip
         processes.append(process)
     return _ends(processes, folder)
@@ -96,14 +98,25 @@ def _ends(processes, folder):
     return [process.exitcode for process in processes], said
 
 
-def _join(tf_config, killed=False):
+def _join(tf_config, fault=None):
     os.environ["TF_CONFIG"] = tf_config
-    if killed:
-        told = ScheduledRate.on_train_batch_end
+    if fault:
+        fault()
 
-        def on_train_batch_end(self, batch, logs=None):
-            told(self, batch, logs)
-            if int(self.model.optimizer.iterations.numpy()) == 10:
-                os.kill(os.getpid(), 9)
 
-        ScheduledRate.on_train_batch_end = on_train_batch_end
+def die_after_ten_steps():
+    """Have this process end as `kill -9` ends it, when it has taken ten steps."""
+    told = ScheduledRate.on_train_batch_end
+
+    def on_train_batch_end(self, batch, logs=None):
+        told(self, batch, logs)
+        if int(self.model.optimizer.iterations.numpy()) == 10:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    ScheduledRate.on_train_batch_end = on_train_batch_end
+
+
+def draw_other_weights():
+    """Have this process draw other first weights, as where a file of weights is another on this host."""
+    drawn = building.initialize
+    building.initialize = lambda network, *, seed, **keys: drawn(network, seed=seed + 1, **keys)

@@ -3,8 +3,12 @@
 import json
 import math
 import shutil
-import socket
+import socketserver
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
+import grpc
 import host_runs
 import numpy as np
 import pytest
@@ -52,7 +56,8 @@ def _check(run, alone):
 
 def test_hosts_of_two_devices_go_on_after_one_was_killed_and_train_as_one_device(alone, tmp_path):
     overrides = [[*TWENTY_STEPS, "train.devices=2"]] * 2
-    codes, said = host_runs.train_on_hosts(["chief", "worker"], tmp_path, overrides, killed=1)
+    killed = {1: host_runs.die_after_ten_steps}
+    codes, said = host_runs.train_on_hosts(["chief", "worker"], tmp_path, overrides, killed)
     assert codes == [1, -9]
     errors = [line for line in said[0].splitlines() if line.startswith("kerasnets: ")]
     assert len(errors) == 1
@@ -65,8 +70,9 @@ def test_hosts_of_two_devices_go_on_after_one_was_killed_and_train_as_one_device
     _check(RunDirectory(tmp_path / "run"), alone)
 
 
-def test_three_hosts_train_as_one_device(alone, tmp_path):
-    codes, said = host_runs.train_on_hosts(["worker"] * 3, tmp_path, [TWENTY_STEPS] * 3)
+def test_three_hosts_train_as_one_device_from_the_first_ones_weights(alone, tmp_path):
+    faults = {2: host_runs.draw_other_weights}
+    codes, said = host_runs.train_on_hosts(["worker"] * 3, tmp_path, [TWENTY_STEPS] * 3, faults)
     assert codes == [0, 0, 0], said
     _check(RunDirectory(tmp_path / "run"), alone)
 
@@ -163,20 +169,44 @@ def test_a_host_that_does_not_come_is_named_and_given_up(caplog):
     assert f"waiting for worker 1 at 127.0.0.1:{ports[1]}" in caplog.messages
 
 
+class _Banner(socketserver.BaseRequestHandler):
+    def handle(self):
+        self.request.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+
+def test_another_program_is_no_host():
+    (port,) = host_runs.free_ports(1)
+    with socketserver.TCPServer(("127.0.0.1", 0), _Banner) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(FailureError, match=r"worker 1 at .* did not come within 0.5 s"):
+            wait_for_hosts(_two([port, server.server_address[1]]), 0.5)
+        server.shutdown()
+
+
+@contextmanager
+def _grpc_server():
+    """Yield the port of a server of gRPC, which is what TensorFlow answers by."""
+    server = grpc.server(ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield port
+    server.stop(None).wait()
+
+
 def test_hosts_that_answer_are_not_waited_for(caplog):
-    ports = host_runs.free_ports(2)
-    with socket.create_server(("127.0.0.1", ports[1])):
-        wait_for_hosts(_two(ports), math.inf, notice=0.0)
-        with pytest.raises(UserError, match=rf"worker 1 at .*: cannot listen on port {ports[1]} of this"):
-            wait_for_hosts(_two(ports, 1), math.inf)
+    (own,) = host_runs.free_ports(1)
+    with _grpc_server() as port:
+        wait_for_hosts(_two([own, port]), math.inf, notice=0.0)
+        with pytest.raises(UserError, match=rf"worker 1 at .*: cannot listen on port {port} of this host"):
+            wait_for_hosts(_two([own, port], 1), math.inf)
     assert not caplog.messages
 
 
 def test_hosts_in_a_process_where_tensorflow_has_run_are_refused(refused, monkeypatch, tmp_path):
-    ports = host_runs.free_ports(2)
-    monkeypatch.setenv("TF_CONFIG", host_runs.configuration(["worker"] * 2, ports, 0))
+    (own,) = host_runs.free_ports(1)
     tf.zeros(1)
-    with socket.create_server(("127.0.0.1", ports[1])):
+    with _grpc_server() as port:
+        monkeypatch.setenv("TF_CONFIG", host_runs.configuration(["worker"] * 2, [own, port], 0))
         line = refused("train", "lenet5-digits", "--run", tmp_path / "run")
     assert line.startswith(
         "kerasnets: TF_CONFIG: several hosts need a process each in which TensorFlow has not"

@@ -2,8 +2,9 @@
 
 import logging
 import socket
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from kerasnets.errors import FailureError, UserError
 from kerasnets.training.cluster import Cluster, Host
@@ -14,6 +15,9 @@ NOTICE_SECONDS = 30.0
 """Until it is said which hosts are missing, and until it is said again."""
 POLL_SECONDS = 0.2
 CONNECT_SECONDS = 5.0
+GREETING = b"kerasnets host\n"
+"""What a host says to whoever connects. A connection alone is no sign: a proxy accepts it for a host that is
+not there."""
 
 
 def wait_for_hosts(cluster: Cluster, seconds: float, notice: float = NOTICE_SECONDS) -> None:
@@ -51,7 +55,7 @@ def wait_for_hosts(cluster: Cluster, seconds: float, notice: float = NOTICE_SECO
 
 @contextmanager
 def _answering(host: Host):
-    """Listen on this host's port while the block runs; whoever connects is left to the system."""
+    """Greet whoever connects to this host's port while the block runs."""
     try:
         # not with SO_REUSEPORT, as TensorFlow's server does: two programs would share the port in silence
         both = socket.has_dualstack_ipv6()
@@ -61,13 +65,31 @@ def _answering(host: Host):
         raise UserError(
             f"TF_CONFIG: {host}: cannot listen on port {host.port} of this host: {error.strerror}"
         ) from None
-    with server:
+    server.settimeout(POLL_SECONDS)
+    done = threading.Event()
+    thread = threading.Thread(target=_greet, args=(server, done), daemon=True)
+    thread.start()
+    try:
         yield
+    finally:
+        done.set()
+        thread.join()  # the port is free only when nobody waits on it any more
+        server.close()
+
+
+def _greet(server, done):
+    while not done.is_set():
+        with suppress(OSError):  # none has come for a while, or has gone again
+            peer, _ = server.accept()
+            with peer:
+                peer.sendall(GREETING)
 
 
 def _answers(host: Host) -> bool:
+    """Return whether a host greets, or TensorFlow's server does: by HTTP/2's frame of settings (RFC 9113)."""
     try:
-        socket.create_connection((host.address, host.port), CONNECT_SECONDS).close()
+        with socket.create_connection((host.address, host.port), CONNECT_SECONDS) as peer:
+            said = peer.recv(len(GREETING))
     except OSError:  # also a name that is not known yet
         return False
-    return True
+    return said == GREETING or (len(said) > 3 and said[3] == 4)
