@@ -5,13 +5,18 @@ from pathlib import Path
 import pandas as pd
 
 from kerasnets.files import whole_file
+from kerasnets.tables import read_table
 
 COLUMNS = ["step", "epoch", "layer", "quantity", "value"]
 
 
 def read_diagnostics(path):
-    """Return diagnostics.csv as a DataFrame of `COLUMNS`; values are exactly those recorded."""
-    return pd.read_csv(path)
+    """Return diagnostics.csv as a DataFrame of `COLUMNS`; values are exactly those recorded.
+
+    Raises:
+        UserError: it is not what a `DiagnosticsLog` writes.
+    """
+    return read_table(path, COLUMNS, text=("layer", "quantity"))
 
 
 class DiagnosticsLog:

@@ -33,6 +33,15 @@ def nearest(word, allowed):
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
+def reason(error):
+    """Return in one line what an exception says, without the file that an `OSError` names."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    if isinstance(error, KeyError) and error.args:
+        return f"{error.args[0]!r} is missing"
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def graph_cause(error):
     """Return the line of a TensorFlow error that says what happened, without where in the graph."""
     lines = [re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", line).strip() for line in str(error.message).splitlines()]

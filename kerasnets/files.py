@@ -50,6 +50,39 @@ def write_json(path, value):
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+def read_json(path, **kinds):
+    """Return the table in a JSON file.
+
+    Args:
+        path: the file.
+        **kinds: the keys that it must have, each with the type of its value, or several in a tuple.
+
+    Raises:
+        UserError: no such file, not JSON, no table, or a key is missing or of another kind.
+    """
+    try:
+        table = json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not readable as JSON: {error}") from None
+    if not isinstance(table, dict):
+        raise UserError(f"{path}: found {_kind(type(table))}, allowed: a table")
+    for key, kind in kinds.items():
+        if key not in table:
+            raise UserError(f"{path}: {key}: missing")
+        kind = kind if isinstance(kind, tuple) else (kind,)
+        if type(table[key]) not in kind:
+            found, allowed = _kind(type(table[key])), " or ".join(map(_kind, kind))
+            raise UserError(f"{path}: {key}: found {found}, allowed: {allowed}")
+    return table
+
+
+def _kind(kind):
+    names = {dict: "a table", list: "a list", str: "text", bool: "true or false", type(None): "null"}
+    return names.get(kind, "a number")
+
+
 def sync(path):
     """Have the kernel put a file or folder on the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -11,12 +11,14 @@ import keras
 import keras_tuner
 import pandas as pd
 from keras_tuner.engine.base_tuner import BaseTuner
+from keras_tuner.engine.trial import Trial
 from keras_tuner.errors import FatalError
 
 from kerasnets.data.published import CLASSES as PUBLISHED
 from kerasnets.errors import UserError
-from kerasnets.files import owned, whole_file, write_text
+from kerasnets.files import owned, read_json, whole_file, write_text
 from kerasnets.recipe import changed, load_recipe
+from kerasnets.training.damage import reading
 from kerasnets.training.loop import DivergedError
 from kerasnets.training.recording import read_history
 from kerasnets.training.run_directory import RunDirectory
@@ -36,7 +38,8 @@ def tune_recipe(recipe, trials, folder, resume):
     with owned(folder):
         if not (folder / "recipe.toml").is_file():
             write_text(folder / "recipe.toml", recipe.to_toml())
-        search = RecipeSearch(recipe, trials, folder)
+        with _checked_search(folder):
+            search = RecipeSearch(recipe, trials, folder)
         try:
             with warnings.catch_warnings():
                 # NumPy's, of the objective of a trial that diverged
@@ -65,7 +68,9 @@ def _check(recipe, folder, resume):
             raise UserError(
                 f"{folder}: already holds a search; give another --to, or --resume to go on with it"
             )
-        if load_recipe(folder / "recipe.toml") != recipe:
+        with reading(folder, folder / "recipe.toml", "search"):
+            kept = load_recipe(folder / "recipe.toml")
+        if kept != recipe:
             raise UserError(f"{folder}: holds a search of another recipe; give another --to")
     elif folder.is_file() or (folder.is_dir() and any(entry.name != "lock" for entry in folder.iterdir())):
         raise UserError(f"{folder}: found other files, allowed: an empty or a new folder")
@@ -78,6 +83,19 @@ def _remove_all_but(before, folder):
         return
     for made in set(folder.iterdir()) - set(before):
         shutil.rmtree(made) if made.is_dir() else made.unlink()
+
+
+@contextlib.contextmanager
+def _checked_search(folder):
+    """Say which of Keras Tuner's files is damaged where it cannot go on from them in the block."""
+    kept = folder / "search"
+    for file in sorted(kept.rglob("*.json")):
+        with reading(folder, file, "search"):
+            read_json(file)
+            if file.name == "trial.json":
+                Trial.load(str(file))
+    with reading(folder, kept / "oracle.json", "search") if kept.is_dir() else contextlib.nullcontext():
+        yield
 
 
 class RecipeSearch(BaseTuner):
@@ -120,7 +138,8 @@ class RecipeSearch(BaseTuner):
             run = start_training(
                 recipe, self._run(trial), resume=True, rescue=False, data_of=self._first_run()
             )
-            history = read_history(run / "history.csv")
+            with reading(run, run / "history.csv"):
+                history = read_history(run / "history.csv")
             if self.recipe.tune.objective not in history:
                 measured = [name for name in history if name.startswith("val_")]
                 allowed = ", ".join(measured) or "any with a validation split: set data.validation"

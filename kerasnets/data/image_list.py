@@ -70,7 +70,7 @@ def read_image_list(path):
         )
     except DAMAGED as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(f"{path}: the run's files are damaged: {reason}") from error
+        raise UserError(f"{path}: not readable as a list of images: {reason}") from error
 
 
 def _table(dataset):

@@ -5,8 +5,6 @@ pca, zca) decide the numbers. Augmentation acts between the two, on raw pixel va
 training split only and travel with the model.
 """
 
-import json
-
 import numpy as np
 import tensorflow as tf
 
@@ -14,7 +12,8 @@ from kerasnets.arrays import read_arrays
 from kerasnets.data.image_shapes import SPATIAL, output_shape
 from kerasnets.data.resizing import LONGEST, middle, resize, resize_short_side
 from kerasnets.data.value_steps import affine, apply_values, fit_values, needs_statistics
-from kerasnets.files import whole_file, write_json
+from kerasnets.errors import UserError
+from kerasnets.files import read_json, whole_file, write_json
 
 INLINE = 64
 """Statistics of up to so many numbers are written into preprocessing.json, larger ones beside it."""
@@ -110,14 +109,20 @@ class Preprocessing:
 
     @classmethod
     def load(cls, path):
-        """Read what `save` wrote."""
-        written = json.loads(path.read_text(encoding="utf-8"))
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: it is not what `save` writes, as far as can be seen without taking the steps.
+        """
+        written = read_json(path, image_shape=list, steps=list)
         kept = path.with_suffix(".npz")
         arrays = read_arrays(kept) if kept.is_file() else {}
         loaded = cls(written["steps"], written["image_shape"])
         for step in loaded.value_steps:
             for name in ("mean", "std", "matrix"):
                 if isinstance(step.get(name), str):
+                    if step[name] not in arrays:
+                        raise UserError(f"{kept}: found no array {step[name]!r}, which {path.name} names")
                     step[name] = arrays[step[name]]
                 elif name in step:
                     step[name] = np.array(step[name])

@@ -26,15 +26,17 @@ def write_run_report(run):
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
         files(__name__).joinpath("template.html").read_text(encoding="utf-8")
     )
-    history, recipe = read_history(directory.history), directory.recipe()
-    measure = next(name for name in MEASURES if name in history)
+    recipe, result = directory.recipe(), directory.result() if directory.finished else None
+    with directory.reading(directory.history):
+        history = read_history(directory.history)
+        measure = _measure(directory.history, history, result)
     write_text(
         directory.report,
         template.render(
             name=recipe.name,
             run=str(directory),
             epochs=f"{len(history)} of {recipe.train.epochs}",
-            result=directory.result() if directory.finished else None,
+            result=result,
             measure=measure,
             measured=MEASURES[measure],
             sections=_sections(directory, history, recipe, measure),
@@ -43,6 +45,19 @@ def write_run_report(run):
         ),
     )
     return directory.report
+
+
+def _measure(path, history, result):
+    """Return what was measured beside the loss; raise UserError where the history is not of the result."""
+    if result and len(history) != result["epochs"]:
+        raise UserError(
+            f"{path}: found {len(history)} epochs, allowed: {result['epochs']}, as result.json has"
+        )
+    found = [name for name in MEASURES if name in history]
+    splits = [result[split] for split in ("test", "validation") if split in result] if result else []
+    if not found or any(found[0] not in measured for measured in splits):
+        raise UserError(f"{path}: found no column of what was measured, allowed: {' or '.join(MEASURES)}")
+    return found[0]
 
 
 def _sections(directory, history, recipe, measure):
@@ -55,7 +70,8 @@ def _sections(directory, history, recipe, measure):
         ),
     ]
     if directory.diagnostics.is_file():
-        diagnostics = read_diagnostics(directory.diagnostics)
+        with directory.reading(directory.diagnostics):
+            diagnostics = read_diagnostics(directory.diagnostics)
         sections += _diagnostic_sections(diagnostics, recipe.diagnostics.ratio_band)
     if directory.finished:
         trained = open_run(directory.path, "report")

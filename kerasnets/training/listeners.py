@@ -4,6 +4,7 @@ import numpy as np
 
 from kerasnets.callbacks import ActivationStats, DiagnosticsLog, UpdateRatio
 from kerasnets.data.pipeline import evaluation_batches
+from kerasnets.errors import UserError
 from kerasnets.schedules import make_schedule
 from kerasnets.training.progress import Progress
 from kerasnets.training.recording import RunRecord, ScheduledRate
@@ -27,6 +28,7 @@ class Listeners:
 
     def __init__(self, prepared, model, directory, saver, interruption):
         recipe, steps = prepared.recipe, prepared.steps_per_epoch
+        self._directory = directory
         train, chief = recipe.train, model.hosts.chief
         schedule = make_schedule(
             recipe.schedule.model_dump(), recipe.optimizer.learning_rate, steps, train.epochs
@@ -44,8 +46,14 @@ class Listeners:
 
     def resume(self, epoch, step, state):
         """Go on from the state of a checkpoint at (epoch, step)."""
+        if step >= self._steps or len(state["rows"]) != epoch:
+            done = f"{len(state['rows'])} epochs and {step} steps"
+            raise UserError(
+                f"found a state after {done}, allowed: {epoch} epochs and below {self._steps} steps"
+            )
         if self._log is not None:
-            self._log.resume(epoch * self._steps + step)
+            with self._directory.reading(self._log.path):
+                self._log.resume(epoch * self._steps + step)
         self.record.set_state(epoch, step, state)
         self.record.write_history()
 

@@ -5,8 +5,10 @@ import math
 import keras
 import pandas as pd
 
+from kerasnets.errors import UserError
 from kerasnets.files import write_text
 from kerasnets.patience import Patience
+from kerasnets.tables import read_table
 
 
 class ScheduledRate(keras.callbacks.Callback):
@@ -189,5 +191,12 @@ class RunRecord(keras.callbacks.Callback):
 
 
 def read_history(path):
-    """Return history.csv as a DataFrame, one row an epoch; values are exactly those recorded."""
-    return pd.read_csv(path)
+    """Return history.csv as a DataFrame, one row an epoch; values are exactly those recorded.
+
+    Raises:
+        UserError: it is not what a run writes.
+    """
+    history = read_table(path, ("epoch", "loss"))
+    if list(history.epoch) != list(range(1, len(history) + 1)):
+        raise UserError(f"{path}: epoch: found other numbers than 1 to {len(history)}, in this order")
+    return history

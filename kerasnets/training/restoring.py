@@ -32,7 +32,9 @@ def take_up(model, directory, listeners, good=None):
     with together(hosts):
         if hosts.chief and (newest := _newest(directory, good)):
             position, arrays, state = newest
-            restore(directory.checkpoint(*position), model, arrays)
+            path = directory.checkpoint(*position)
+            with directory.reading(path):
+                restore(path, model, arrays)
             found = position, state
     found = json.loads(hosts.broadcast_text_from_chief(json.dumps(found)))
     _share(model)
@@ -40,7 +42,8 @@ def take_up(model, directory, listeners, good=None):
         listeners.record.save_now()  # there is always one to go back to
         return 0, 0
     position, state = found
-    listeners.resume(*position, state)
+    with directory.reading(directory.checkpoint(*position)):
+        listeners.resume(*position, state)
     if good and hosts.broadcast_from_chief(int(hosts.chief and _drop_later_best(directory, state))):
         listeners.record.forget_best()
     return tuple(position)
@@ -50,7 +53,8 @@ def take_up_best(model, directory):
     """Give the model the numbers of the best epoch."""
     with together(model.hosts):
         if model.hosts.chief and directory.best.is_file():
-            restore(directory.best, model, read_checkpoint(directory.best)[0])
+            with directory.reading(directory.best):
+                restore(directory.best, model, read_checkpoint(directory.best)[0])
     _share(model)
 
 
@@ -63,7 +67,10 @@ def _share(model):
 
 def _drop_later_best(directory, state):
     """Remove the best checkpoint where it has more epochs behind it than `state`; return whether it had."""
-    later = directory.best.is_file() and len(read_checkpoint(directory.best)[1]["rows"]) > len(state["rows"])
+    if not directory.best.is_file():
+        return False
+    with directory.reading(directory.best):
+        later = len(read_checkpoint(directory.best)[1]["rows"]) > len(state["rows"])
     if later:
         directory.best.unlink()
     return later
@@ -86,5 +93,6 @@ def _newest(directory, good):
             log.warning("%s; going on from the checkpoint before", refusal)
         return found
     if refusals:
-        raise refusals[0]
+        with directory.reading(directory.checkpoint(*positions[-1])):
+            raise refusals[0]
     return None

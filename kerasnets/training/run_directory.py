@@ -1,12 +1,12 @@
 """The run directory: the only thing that training leaves for the commands after it."""
 
-import json
 import re
 from pathlib import Path
 
 from kerasnets.errors import UserError
-from kerasnets.files import final_name, owned
+from kerasnets.files import final_name, owned, read_json
 from kerasnets.recipe import load_recipe
+from kerasnets.training import damage
 
 KEPT_CHECKPOINTS = 2
 CHECKPOINT_NAME = r"epoch-(\d+)(?:-step-(\d+))?\.npz"
@@ -64,11 +64,17 @@ class RunDirectory:
 
     def recipe(self):
         """Return the run's resolved recipe."""
-        return load_recipe(self.recipe_file)
+        with self.reading(self.recipe_file):
+            return load_recipe(self.recipe_file)
 
     def result(self):
         """Return the run's result table."""
-        return json.loads(self.result_file.read_text(encoding="utf-8"))
+        with self.reading(self.result_file):
+            return _checked_result(self.result_file)
+
+    def reading(self, path):
+        """Refuse in one line, as damaged, what reading `path` in the block raises; see `damage.reading`."""
+        return damage.reading(self.path, path)
 
     @property
     def best(self):
@@ -128,6 +134,20 @@ class RunDirectory:
     def locked(self):
         """Own the directory, created if need be, while the block runs; see `kerasnets.files.owned`."""
         return owned(self.path)
+
+
+def _checked_result(path):
+    """Return the table in result.json; raise UserError unless it has what is read of it."""
+    number = (int, float)
+    table = read_json(path, parameters=int, epochs=int, steps=int, images_per_second=number)
+    for split in {"validation", "test"} & set(table):
+        measured = table[split] if isinstance(table[split], dict) else {}
+        if not {"loss", "images"} <= set(measured) or not {"accuracy", "mean_absolute_error"} & set(measured):
+            raise UserError(f"{path}: {split}: found no loss, measure and images")
+        for name, value in measured.items():
+            if type(value) not in number:
+                raise UserError(f"{path}: {split}.{name}: found {value!r}, allowed: a number")
+    return table
 
 
 def _of_a_beginning(entry):

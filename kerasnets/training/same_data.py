@@ -1,16 +1,15 @@
 """Whether a run's data is still what the run was made of, wherever it lies now."""
 
-import json
 import logging
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from kerasnets.arrays import DAMAGED
 from kerasnets.data.dataset import Dataset
 from kerasnets.data.image_list import changes, fingerprints, read_image_list
 from kerasnets.errors import UserError
+from kerasnets.files import read_json
 from kerasnets.recipe import Recipe
 from kerasnets.training.run_directory import RunDirectory
 
@@ -54,7 +53,9 @@ def data_changes(directory: RunDirectory, dataset: Dataset) -> str:
         others = f"; {drawn} images, drawn from its data, are others now, perhaps trained on" if drawn else ""
         log.warning("%s: of an earlier version, which kept no list of its images%s", directory, others)
     elif fingerprints(dataset) != kept["fingerprints"]:
-        said += [str(changes(read_image_list(directory.images), dataset))]
+        with directory.reading(directory.images):
+            kept_images = read_image_list(directory.images)
+        said += [str(changes(kept_images, dataset))]
     return ", ".join(filter(None, said))
 
 
@@ -83,15 +84,8 @@ def of_classes(dataset: Dataset, classes: tuple) -> Dataset:
 
 
 def _kept(directory):
-    try:
-        kept = json.loads(directory.dataset.read_text(encoding="utf-8"))
-        kept["classes"], kept.get("fingerprints")
-        return kept
-    except DAMAGED as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"{directory}: the run's files are damaged: {directory.dataset.name}: {reason}"
-        ) from error
+    with directory.reading(directory.dataset):
+        return read_json(directory.dataset, classes=list, numeric=bool)
 
 
 def _class_changes(kept, now, what):

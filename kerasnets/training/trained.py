@@ -1,17 +1,17 @@
 """Finished runs, opened: rebuilt from their recipes, with the weights they ended with."""
 
-import json
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
+import numpy as np
 
-from kerasnets.arrays import DAMAGED
 from kerasnets.data.image_file import ImageRules
 from kerasnets.data.preprocessing import Preprocessing
 from kerasnets.errors import UserError
 from kerasnets.folding import folded
+from kerasnets.files import read_json
 from kerasnets.recipe import Recipe, changed
 from kerasnets.training.network import build_network
 from kerasnets.training.prepared import audit_settings
@@ -71,18 +71,30 @@ def open_run(run, purpose):
     directory = RunDirectory(run)
     directory.check_finished(purpose)
     recipe = directory.recipe()
-    if directory.label_tree.is_file():
+    if recipe.loss.name == "hierarchical_softmax":
         recipe = changed(recipe, {"loss.tree": str(directory.label_tree)})
-    try:
+    with directory.reading(directory.dataset):
+        dataset = read_json(directory.dataset, classes=list, numeric=bool)
+        classes, numeric = _names(directory.dataset, dataset["classes"]), dataset["numeric"]
+    with directory.reading(directory.preprocessing):
         preprocessing = Preprocessing.load(directory.preprocessing)
-        dataset = json.loads(directory.dataset.read_text(encoding="utf-8"))
-        classes, numeric = tuple(dataset["classes"]), dataset.get("numeric", False)
+        height, width, channels = preprocessing.image_shape
+        preprocessing(np.zeros((1, height or 32, width or 32, channels), "uint8"))  # its steps can be taken
+    with directory.reading(directory.recipe_file):
         network = build_network(recipe, preprocessing.output_shape, classes)
+    with directory.reading(directory.model):
         network.load_weights(directory.model)
-    except (*DAMAGED, KeyError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"{directory}: the run's files are damaged: {reason}") from error
     return Trained(directory, recipe, network, preprocessing, classes, numeric)
+
+
+def _names(path, classes):
+    """Return the classes in dataset.json as a tuple; raise UserError where one is no name."""
+    odd = [name for name in classes if not isinstance(name, str)]
+    if odd or not classes:
+        raise UserError(
+            f"{path}: classes: found {odd[0]!r}, allowed: names" if odd else f"{path}: no classes"
+        )
+    return tuple(classes)
 
 
 def open_runs(runs, purpose):

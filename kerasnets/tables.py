@@ -1,0 +1,34 @@
+"""CSV tables of numbers: read exactly, or refused in one line."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from kerasnets.errors import UserError, reason
+
+
+def read_table(path, columns, text=()):
+    """Return a CSV file that `DataFrame.to_csv` wrote; its numbers are exactly those written.
+
+    Args:
+        path: the file.
+        columns: names of the columns that it must have.
+        text: names of the columns that hold text; all others hold numbers.
+
+    Raises:
+        UserError: no such file, no CSV, cut off, a column is missing or holds something else.
+    """
+    try:
+        contents = Path(path).read_bytes()
+        table = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not readable as a CSV file: {reason(error)}") from None
+    if not contents.endswith(b"\n"):
+        raise UserError(f"{path}: cut off in row {len(table) + 1}")
+    missing = [name for name in columns if name not in table]
+    if missing:
+        raise UserError(f"{path}: found no column {missing[0]!r}, allowed: {', '.join(columns)}")
+    for name in table:
+        if name not in text and len(table) and table[name].dtype.kind not in "if":
+            raise UserError(f"{path}: {name}: found something else than numbers")
+    return table
