@@ -9,6 +9,8 @@ Nothing heavy is imported before it is used.
 
 from importlib import import_module
 
+from kerasnets.runtime import turn_onednn_on
+
 _PUBLIC = {
     "build": "kerasnets.models",
     "load_weights": "kerasnets.weights.loading",
@@ -35,4 +37,5 @@ __all__ = list(_PUBLIC)
 def __getattr__(name):
     if name not in _PUBLIC:
         raise AttributeError(f"module 'kerasnets' has no attribute {name!r}")
+    turn_onednn_on()  # before Keras, which some of these need, loads TensorFlow
     return getattr(import_module(_PUBLIC[name]), name)

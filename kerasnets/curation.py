@@ -15,7 +15,7 @@ from kerasnets.data.preprocessing import Preprocessing
 from kerasnets.data.preview import preview_grid
 from kerasnets.data.sources import read_source
 from kerasnets.recipe import Recipe, load_recipe
-from kerasnets.training.prepared import audit_settings, prepare
+from kerasnets.training.prepared import audit_settings, list_data, prepare
 
 
 def audit_data(what, folder, progress):
@@ -51,7 +51,7 @@ def _read(what):
 
 def preview(recipe, path, rows, columns):
     """Write a picture of training images as they are and as the network will see them; see `api.preview`."""
-    prepared = prepare(recipe)
+    prepared = prepare(list_data(recipe))
     train, dataset = prepared.dataset.train, prepared.dataset
     rows = min(rows, len(train))
     chosen = np.linspace(0, len(train) - 1, rows).astype(int)

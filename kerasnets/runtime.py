@@ -3,8 +3,11 @@
 import contextlib
 import ctypes
 import importlib
+import logging
 import os
+import platform
 import sys
+from pathlib import Path
 
 from kerasnets.errors import UserError
 
@@ -13,19 +16,56 @@ from kerasnets.errors import UserError
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 
 
+log = logging.getLogger("kerasnets")
+
+_prepared = False
+
+
+def turn_onednn_on():
+    """Have TensorFlow run with oneDNN, if it is not loaded yet; what the environment already says wins.
+
+    By itself TensorFlow turns oneDNN on only where the CPU has AVX512-VNNI; elsewhere convolution gradients
+    run about three times slower without it. It reads the setting once, while it is loaded.
+    """
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
 def prepare():
     """Set up oneDNN, the allocator and TensorFlow's log level for this process, and load TensorFlow.
 
-    TensorFlow turns oneDNN on by itself only where the CPU has AVX512-VNNI; elsewhere convolution
-    gradients run about three times slower without it. Whatever the environment already says wins.
-    Without effect on settings TensorFlow has read already.
+    Where TensorFlow was loaded before, without oneDNN and not by the user's own wish, one line says so.
     """
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    global _prepared
+    loaded_before = "tensorflow" in sys.modules and not _prepared
+    turn_onednn_on()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if sys.platform == "linux":
         _keep_freed_memory()
     with _without_chatter():
         importlib.import_module("tensorflow")
+    _prepared = True
+    wanted = os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
+    if loaded_before and wanted and sys.platform == "linux" and not onednn_runs():
+        log.warning(
+            "TensorFlow was loaded before kerasnets and runs without oneDNN: training is slower, and its "
+            "last bits are not a fresh process's; set TF_ENABLE_ONEDNN_OPTS=1, or call kerasnets first"
+        )
+
+
+def onednn_runs():
+    """Return whether TensorFlow, which is loaded, runs with oneDNN: what counts is when it was loaded."""
+    # there is no public way to ask
+    return importlib.import_module("tensorflow.python.util._pywrap_util_port").IsMklEnabled()
+
+
+def processor():
+    """Return the CPU as {"kind", "name", "count"}: how many of its cores this process may use."""
+    known = Path("/proc/cpuinfo")
+    lines = known.read_text().splitlines() if known.is_file() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {"kind": "cpu", "name": named[0] if named else platform.processor(), "count": count}
 
 
 def prepare_backend(backend):

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 RANKS = [
     {
         "kerasnets.errors", "kerasnets.files", "kerasnets.arrays", "kerasnets.memory", "kerasnets.runtime",
-        "kerasnets.given_files", "kerasnets.tables",
+        "kerasnets.given_files", "kerasnets.tables", "kerasnets.terminal",
     },
     {"kerasnets.recipe", "kerasnets.recipes"},
     {"kerasnets.data"},

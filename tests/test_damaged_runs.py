@@ -10,7 +10,7 @@ import pytest
 
 import kerasnets
 from kerasnets.errors import UserError
-from kerasnets.recipe import load_recipe
+from kerasnets.recipe import changed, load_recipe
 from kerasnets.training.run_directory import RunDirectory
 
 TREE = "node,parent\nround,\nstraight,\n" + "".join(
@@ -123,6 +123,35 @@ def test_a_file_that_is_gone_is_named(whole_run, tmp_path, file):
         kerasnets.evaluate(run)
 
 
+def test_a_run_killed_between_any_two_of_its_first_files_begins_anew(whole_run, tmp_path):
+    """Its files in the order in which they were written; the recipe, the last of them, makes it a run."""
+    directory = RunDirectory(whole_run)
+    recipe = directory.recipe()
+    later = {"history.csv", "diagnostics.csv", "checkpoints", "model.keras", "result.json", "recipe.toml"}
+    first = sorted(
+        (path for path in whole_run.iterdir() if path.name not in later),
+        key=lambda path: path.stat().st_mtime_ns,
+    )
+    assert {"label_tree.csv", "preprocessing.npz", "images.csv.gz", "log.txt"} <= {p.name for p in first}
+    assert max(path.stat().st_mtime_ns for path in first if path.name != "log.txt") < (
+        directory.recipe_file.stat().st_mtime_ns
+    )
+    for count in range(len(first) + 1):
+        run = tmp_path / f"killed{count}"
+        (run / "checkpoints").mkdir(parents=True)
+        for path in first[:count]:
+            shutil.copy(path, run)
+        following = first[count] if count < len(first) else directory.recipe_file
+        (run / f".{following.stem}.1-1.tmp{following.suffix}").write_bytes(following.read_bytes()[:9])
+        for resume in (False, True):
+            RunDirectory(run).check_usable(recipe, resume)
+    other = tmp_path / "other.csv"
+    other.write_text(TREE.replace("0,round", "0,straight"))
+    kerasnets.train(changed(recipe, {"loss.tree": str(other), "train.epochs": 1}), run, resume=True)
+    assert RunDirectory(run).label_tree.read_text() == other.read_text(), "not that of the killed run"
+    assert not list(run.rglob(".*"))
+
+
 @pytest.mark.parametrize("contents", [b"", b"\x1f\x8b garbage", b"split,name\n"])
 def test_a_damaged_list_of_images_is_named_where_it_is_needed(whole_run, tmp_path, contents):
     """It is read where the data is no longer what the run was made of, to say what has changed."""
@@ -142,6 +171,7 @@ def test_files_of_another_run_are_named(whole_run, tmp_path):
     directory.dataset.write_text(json.dumps(dataset | {"classes": dataset["classes"][:-1]}))
     with pytest.raises(UserError, match=r"damaged: label_tree\.csv: row 13: found the leaf '9'"):
         kerasnets.evaluate(run)
+    directory.dataset.write_text(json.dumps(dataset))
     recipe = directory.recipe()
     directory.result_file.unlink()
     directory.checkpoint(2).unlink()

@@ -12,7 +12,7 @@ from kerasnets.models import BUILDERS
 from kerasnets.recipe import changed, load_recipe, recipe_names
 from kerasnets.schedules import make_schedule
 from kerasnets.training.building import make_model
-from kerasnets.training.prepared import prepare
+from kerasnets.training.prepared import list_data, prepare
 
 STORED = {
     "digits": (8, 8, 1),
@@ -101,7 +101,7 @@ def test_every_architecture_has_a_recipe():
 @pytest.mark.parametrize("name", recipe_names())
 def test_trains_two_steps(name, tmp_path, run_eagerly):
     recipe = on_generated_images(load_recipe(name), tmp_path)
-    prepared = prepare(recipe)
+    prepared = prepare(list_data(recipe))
     model, network = make_model(prepared, tf.distribute.get_strategy())
     assert prepared.steps_per_epoch == 2
     assert network.output_shape == (None, 4)

@@ -246,7 +246,7 @@ def test_a_damaged_list_is_said_in_one_line(trained, tmp_path, refused):
     shutil.copytree(root / "photos", photos)
     _add(photos)
     (run / "images.csv.gz").write_bytes(b"no archive")
-    assert "images.csv.gz: the run's files are damaged: " in refused("evaluate", run, "--data", photos)
+    assert "the run's files are damaged: images.csv.gz: " in refused("evaluate", run, "--data", photos)
 
 
 def test_sources_without_a_path_take_none(default_run, refused):

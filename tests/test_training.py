@@ -21,7 +21,7 @@ from kerasnets.recipe import load_recipe
 from kerasnets.training import run
 from kerasnets.training.building import make_model
 from kerasnets.training.checkpoint import write_checkpoint
-from kerasnets.training.prepared import prepare
+from kerasnets.training.prepared import list_data, prepare
 from kerasnets.training.progress import Progress
 from kerasnets.training.recording import read_history
 from kerasnets.training.run_directory import RunDirectory
@@ -66,7 +66,7 @@ def test_the_run_directory_holds_what_it_should(default_run):
     assert not history.skipped.any()
     environment = json.loads(run.environment.read_text())
     assert environment["packages"]["keras"] == keras.__version__
-    assert environment["onednn"] == "1"
+    assert environment["settings"]["onednn"]
     assert not [path for path in default_run.rglob("*") if ".tmp" in path.name]
 
 
@@ -104,7 +104,7 @@ def test_one_step_is_gradient_descent_on_the_loss_with_l2():
     """Against a step written down with nothing but TensorFlow's gradients."""
     overrides = ("optimizer.momentum=0.0", "optimizer.learning_rate=0.1", "regularization.l2=0.5")
     recipe = load_recipe("lenet5-digits", ["train.batch_size=64", "augment=[]", *overrides])
-    prepared = prepare(recipe)
+    prepared = prepare(list_data(recipe))
     model, network = make_model(prepared, make_strategy("single"))
     batches = training_batches(prepared.dataset.train, prepared.preprocessing, [], 10, 64, 0, 1).take(1)
     ((images, labels),) = batches

@@ -1,6 +1,5 @@
 """Time and memory of this machine, and what it is."""
 
-import os
 import platform
 import resource
 import statistics
@@ -62,15 +61,6 @@ def resident_bytes():
     unit = 1 if platform.system() == "Darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     return peak, peak
-
-
-def processor():
-    """Return the CPU as {"kind", "name", "count"}: how many of its cores this process may use."""
-    known = Path("/proc/cpuinfo")
-    lines = known.read_text().splitlines() if known.is_file() else []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {"kind": "cpu", "name": named[0] if named else platform.processor(), "count": count}
 
 
 def out_of_memory(error):

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from kerasnets.benchmarking.images import generated_batches
-from kerasnets.benchmarking.measuring import processor
 from kerasnets.benchmarking.training_parts import TrainingParts
+from kerasnets.runtime import processor
 
 AHEAD = 2
 """Batches that are on their way to the device while a step runs, and steps that may wait there."""

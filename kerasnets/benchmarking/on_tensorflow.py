@@ -8,11 +8,11 @@ import numpy as np
 import tensorflow as tf
 
 from kerasnets.benchmarking.images import generated_batches
-from kerasnets.benchmarking.measuring import processor
 from kerasnets.benchmarking.recipe_input import generated
 from kerasnets.data.reading import TWO_THREADS, with_options
 from kerasnets.errors import FailureError
 from kerasnets.folding import predictor
+from kerasnets.runtime import processor
 from kerasnets.training.building import make_model
 from kerasnets.training.checkpoint import capture, not_finite, write_checkpoint
 from kerasnets.training.saver import SHARE

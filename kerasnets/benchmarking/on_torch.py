@@ -6,8 +6,8 @@ import keras
 import torch
 
 from kerasnets.benchmarking.images import generated_batches
-from kerasnets.benchmarking.measuring import processor
 from kerasnets.benchmarking.training_parts import TrainingParts
+from kerasnets.runtime import processor
 
 
 def device():

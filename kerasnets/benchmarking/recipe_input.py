@@ -10,7 +10,7 @@ from kerasnets.data.preprocessing import Preprocessing
 from kerasnets.data.reading import Reading
 from kerasnets.errors import UserError
 from kerasnets.recipe import changed
-from kerasnets.training.prepared import Prepared, prepare
+from kerasnets.training.prepared import Prepared, list_data, prepare
 
 
 def prepare_input(case):
@@ -25,7 +25,7 @@ def prepare_input(case):
     if not is_local(data.source, data.path):
         return None, _noted(case, f"{data.source} is not on this machine")
     try:
-        prepared = prepare(case.recipe)
+        prepared = prepare(list_data(case.recipe))
     except UserError as error:
         return None, _noted(case, str(error))
     classes = len(prepared.dataset.classes)

@@ -3,6 +3,7 @@
 import os
 from dataclasses import replace
 
+from kerasnets import terminal
 from kerasnets.data.audit.auditing import audit
 from kerasnets.data.audit.kinds import MAX_PIXELS
 from kerasnets.data.csv_file import read_csv
@@ -42,12 +43,29 @@ def load_dataset(source, path=None, channels=None, validation=0.1, test=0.2, see
         UserError: the data is missing, unreadable or not as the source needs it, or refused by a policy.
     """
     dataset = read_source(source, path, channels, workers)
+    return audited(
+        dataset, path or source, validation=validation, test=test, seed=seed, workers=workers,
+        policies=policies, max_pixels=max_pixels, said=said, significant_bits=significant_bits,
+    )  # fmt: skip
+
+
+def audited(dataset, origin, *, validation, test, seed, workers, policies=None, max_pixels=MAX_PIXELS,
+            said=None, significant_bits=16):  # fmt: skip
+    """Return a source's dataset after an audit, and split; see `load_dataset` for the arguments.
+
+    Args:
+        dataset: as `read_source` gives it.
+        origin: the source's name or path, for messages.
+    """
+    looking = "looking at every image"
+    terminal.phase(looking)
     shares = {"test": test, "validation": validation}
     dataset, found = audit(
         dataset,
         policies,
         max_pixels,
         workers,
+        terminal.counter(looking),
         shares=Shares(**shares, seed=seed),
         significant_bits=significant_bits,
     )
@@ -57,7 +75,7 @@ def load_dataset(source, path=None, channels=None, validation=0.1, test=0.2, see
     for name, fraction in shares.items():
         if fraction and name not in dataset.splits:
             raise UserError(
-                f"{path or source}: data.{name} = {fraction}: found no image of {len(dataset.train)} to hold "
+                f"{origin}: data.{name} = {fraction}: found no image of {len(dataset.train)} to hold "
                 "out: one of each class stays in training, with its copies; allowed: more images, or "
                 f"data.{name} = 0"
             )
@@ -66,6 +84,7 @@ def load_dataset(source, path=None, channels=None, validation=0.1, test=0.2, see
 
 def read_source(source, path=None, channels=None, workers=2):
     """Read a source as it is, neither audited nor split; arguments as of `load_dataset`."""
+    terminal.phase("reading the list of images")
     dataset = _read(source, path, channels, workers)
     if path is None:
         return dataset

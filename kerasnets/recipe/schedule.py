@@ -7,7 +7,10 @@ from pydantic import Field, model_validator
 
 from kerasnets.recipe.section import Above0, Between0And1, NonNegative, Positive, Section, Share, named
 
-Monitored = Literal["val_accuracy", "val_loss", "accuracy", "loss"]
+Monitored = Literal[
+    "val_accuracy", "val_loss", "val_mean_absolute_error", "accuracy", "loss", "mean_absolute_error"
+]
+"""What an epoch is judged by: accuracies are of classes, absolute errors of numeric targets."""
 
 
 class _Schedule(Section):

@@ -17,7 +17,8 @@ class Train(Section):
     `batch_size` counts the examples of an optimizer step: all devices' shares and all `accumulation` parts
     of these together. `devices` counts those of one host; `host_wait_seconds` is how long the other hosts are
     waited for. `early_stopping` is how many epochs `monitor` may go without improving (0: for ever); `keep`
-    says which weights the finished run has.
+    says which weights the finished run has. `deterministic` leaves out kernels of GPUs that add in whatever
+    order their threads come.
     """
 
     epochs: Positive
@@ -29,6 +30,7 @@ class Train(Section):
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     steps_per_execution: Literal["auto"] | Positive = "auto"
     xla: bool = False
+    deterministic: bool = False
     accumulation: Positive = 1
     synchronized_batch_norm: bool = False
     checkpoint_seconds: Above0 = 30.0

@@ -6,6 +6,7 @@ from kerasnets.errors import UserError
 from kerasnets.initialization import initialize
 from kerasnets.losses import class_weighting, example_loss
 from kerasnets.optimization import decayed_variables, make_optimizer
+from kerasnets.terminal import phase
 from kerasnets.training.input_check import warn_of_other_input
 from kerasnets.training.network import build_network
 from kerasnets.training.objective import Objective
@@ -19,7 +20,7 @@ def make_model(prepared, strategy, from_start=True):
     """Build, initialize and compile the network of a prepared run under `strategy`.
 
     Args:
-        prepared: the `Prepared` run.
+        prepared: the `Prepared` run, or already the `Listed`.
         strategy: a `tf.distribute.Strategy`.
         from_start: whether the run's first weights are wanted; a resumed run has its own.
 
@@ -27,6 +28,7 @@ def make_model(prepared, strategy, from_start=True):
         The `ReplicatedModel` to fit, and the plain functional network, from images to the main logits, whose
         layers it trains.
     """
+    phase("building the network")
     recipe, dataset = prepared.recipe, prepared.dataset
     train, decay = recipe.train, recipe.regularization
     keras.utils.set_random_seed(train.seed)

@@ -12,10 +12,14 @@ from kerasnets.data.order import steps_per_epoch
 from kerasnets.data.pipeline import evaluation_batches, spatial_batches, training_batches
 from kerasnets.data.preprocessing import Preprocessing
 from kerasnets.data.reading import Reading
-from kerasnets.data.sources import load_dataset
+from kerasnets.data.sources import audited, load_dataset, read_source
 from kerasnets.data.statistics import training_moments
 from kerasnets.errors import UserError
+from kerasnets.terminal import phase, say
 from kerasnets.views import view_short_sides
+
+LEAVES_CLASSES_OUT = ("empty_class", "one_image_class", "unknown_class")
+"""Kinds of findings whose policy "skip" leaves classes out."""
 
 REGRESSION = ("mean_squared_error", "mean_absolute_error")
 """Losses that numeric targets can be fitted by."""
@@ -77,10 +81,10 @@ class Prepared:
         data = self.recipe.data
         kept = sum(one.nbytes for one in self._decoded.values() if isinstance(one, np.ndarray))
         limit, disk_limit = data.cache_gib * 2**30 - kept, data.disk_gib * 2**30
-        say = print if self.reading.host == 0 else None
+        told = say if self.reading.host == 0 else None
         try:
             return keep_decoded(
-                split, self.preprocessing, data.cache, limit, self.reading, disk_limit, say=say
+                split, self.preprocessing, data.cache, limit, self.reading, disk_limit, say=told
             )
         except UserError as error:
             raise UserError(f"{self.recipe.origin}: {error}") from None
@@ -102,27 +106,76 @@ def audit_settings(recipe):
     return {"policies": policies, **limits}
 
 
-def prepare(recipe, said=None, host=0, hosts=1, check=None):
-    """Load the data of a recipe and take the statistics its preprocessing and augmentation need.
+@dataclass(frozen=True)
+class Listed:
+    """What is known of a run before any image is looked at.
+
+    Attributes:
+        recipe: the `Recipe`; what follows from it and from the list of images has been checked.
+        dataset: the source's images, neither audited nor split.
+        preprocessing: without statistics.
+        operations: augmentation tables as in the recipe.
+    """
+
+    recipe: object
+    dataset: Dataset
+    preprocessing: Preprocessing
+    operations: list
+
+    @property
+    def classes_may_go(self):
+        """Whether the audit may leave classes out."""
+        policies = audit_settings(self.recipe)["policies"]
+        return any(policies[kind] == "skip" for kind in LEAVES_CLASSES_OUT)
+
+    @property
+    def validated(self):
+        """Whether there will be validation images."""
+        return self.dataset.validation is not None or self.recipe.data.validation > 0
+
+
+def list_data(recipe):
+    """Return the `Listed` of a recipe, whose images are listed and not opened.
+
+    Raises:
+        UserError: there is no such data, or the recipe does not fit it.
+    """
+    data = recipe.data
+    dataset = read_source(data.source, data.path, data.channels, data.workers)
+    _check_loss(recipe, dataset)
+    _check_batches(recipe, len(dataset.train))
+    try:
+        preprocessing = Preprocessing([step.model_dump() for step in recipe.preprocess], dataset.image_shape)
+    except UserError as error:
+        raise UserError(f"{recipe.origin}: {error}") from None
+    operations = [operation.model_dump() for operation in recipe.augment]
+    _check_operations(recipe, operations, preprocessing)
+    _check_views(recipe, preprocessing)
+    return Listed(recipe, dataset, preprocessing, operations)
+
+
+def prepare(listed, said=None, host=0, hosts=1, check=None):
+    """Audit and split the images of a run, and take the statistics that it needs of them.
 
     Args:
-        recipe: the `Recipe`.
+        listed: its `Listed`.
         said: called with the `Audit`.
         host, hosts: whose share of every batch is read, and how many there are.
         check: called with the `Dataset` before any statistics are taken; it may refuse it.
     """
-    dataset = recipe_dataset(recipe, said)
+    recipe, preprocessing, operations = listed.recipe, listed.preprocessing, listed.operations
+    data = recipe.data
+    dataset = audited(
+        listed.dataset, data.path or data.source, validation=data.validation, test=data.test,
+        seed=recipe.train.seed, workers=data.workers, said=said, **audit_settings(recipe),
+    )  # fmt: skip
     if check:
         check(dataset)
-    _check_loss(recipe, dataset)
     _check_batches(recipe, len(dataset.train))
-    preprocessing = Preprocessing([step.model_dump() for step in recipe.preprocess], dataset.image_shape)
-    reading = Reading(recipe.data.workers, recipe.data.prefetch, host, hosts)
-    operations = [operation.model_dump() for operation in recipe.augment]
-    _check_operations(recipe, operations, preprocessing)
-    _check_views(recipe, preprocessing)
+    reading = Reading(data.workers, data.prefetch, host, hosts)
     in_words = [o for o in operations if o.get("fill") == "mean" or o.get("axes") == "training"]
     if preprocessing.needs or in_words:
+        phase("taking statistics of the training images")
         moments = training_moments(
             dataset.train,
             [preprocessing.spatial_steps, preprocessing.image_shape],

@@ -10,6 +10,7 @@ import tensorflow as tf
 from kerasnets import models
 from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause
 from kerasnets.files import whole_file, write_json
+from kerasnets.terminal import phase, say
 from kerasnets.training.agreement import (
     check_same_images,
     check_same_settings,
@@ -22,9 +23,10 @@ from kerasnets.training.description import describe, write_beginning
 from kerasnets.training.divergence import say_cause
 from kerasnets.training.hosts import Hosts
 from kerasnets.training.interruption import Interruption
-from kerasnets.training.listeners import Listeners, monitored
+from kerasnets.training.listeners import Listeners
 from kerasnets.training.loop import DivergedError
-from kerasnets.training.prepared import prepare
+from kerasnets.training.machine import deterministic_ops, unused_gpu
+from kerasnets.training.prepared import list_data, prepare
 from kerasnets.training.restoring import take_up, take_up_best
 from kerasnets.training.same_data import check_data_is_there, check_goes_on
 from kerasnets.training.saver import Saver
@@ -36,7 +38,7 @@ RESCUE = 0.1
 """Factor on the learning rate of a run that goes back because it diverged."""
 
 
-def run_training(recipe, directory, resume, *, rescue=True, data_of=None):
+def run_training(recipe, directory, resume, run_log, *, rescue=True, data_of=None):
     """Train `recipe` in `directory`, from its newest checkpoint if `resume`.
 
     Args:
@@ -44,6 +46,7 @@ def run_training(recipe, directory, resume, *, rescue=True, data_of=None):
         directory: a `RunDirectory`.
         resume: go on where an unfinished run stopped.
         rescue: go back once, at a lower rate, where training diverges.
+        run_log: the `RunLog` that keeps what is said; it gets its file here.
         data_of: the `RunDirectory` of another run, whose images a new one must have too; None for any.
 
     Raises:
@@ -52,6 +55,11 @@ def run_training(recipe, directory, resume, *, rescue=True, data_of=None):
         FailureError: training diverged twice, something in TensorFlow failed, or another host did not come
             or has ended.
     """
+    with deterministic_ops(recipe.train.deterministic):
+        _run_training(recipe, directory, resume, run_log, rescue, data_of)
+
+
+def _run_training(recipe, directory, resume, run_log, rescue, data_of):
     try:
         models.check_options(recipe.model.name, recipe.model.options)
     except UserError as error:
@@ -60,13 +68,18 @@ def run_training(recipe, directory, resume, *, rescue=True, data_of=None):
     train = recipe.train
     strategy = make_strategy(train.strategy, train.devices, train.host_wait_seconds)
     hosts = Hosts(strategy)
+    unused = unused_gpu()
+    if unused:
+        log.warning("%s", unused)
+    make = partial(make_model, strategy=strategy, from_start=not (resume and directory.checkpointed()))
     with ending_with_others(hosts, directory):
-        prepared = _prepare(recipe, strategy, hosts, directory if directory.exists else data_of)
-        model, network = make_model(prepared, strategy, from_start=not (resume and directory.checkpointed()))
+        prepared, made = _prepare(recipe, strategy, hosts, directory if directory.exists else data_of, make)
+        model, network = made or make(prepared)
         with directory.locked() if hosts.chief else nullcontext():
             with together(hosts):
                 if hosts.chief:
                     directory.check_usable(recipe, resume)
+                    run_log.keep_in(directory.log)
                     write_beginning(directory, prepared, strategy)
             try:
                 _Run(prepared, strategy, model, network, directory, rescue).complete()
@@ -82,8 +95,12 @@ def run_training(recipe, directory, resume, *, rescue=True, data_of=None):
                 raise FailureError(f"{directory}: training stopped: {graph_cause(error)}") from error
 
 
-def _prepare(recipe, strategy, hosts, data_of):
-    """Return the `Prepared` run, the same on every host, with the images of the run `data_of`, if any."""
+def _prepare(recipe, strategy, hosts, data_of, make):
+    """Return the `Prepared` run, the same on every host, and its model where that can be made before.
+
+    It has the images of the run `data_of`, if any. The audit may take long: whatever the recipe asks of its
+    network is refused before. Several hosts make theirs when they know that they have the same images.
+    """
     with together(hosts):
         _check_shares(recipe, strategy, hosts)
     check_same_settings(hosts, recipe)
@@ -92,10 +109,12 @@ def _prepare(recipe, strategy, hosts, data_of):
         if data_of is not None:
             check_data_is_there(data_of, recipe)
             check = partial(check_goes_on, data_of)
-        prepared = prepare(recipe, _say_audit if hosts.chief else None, hosts.index, hosts.count, check)
-        _check_monitors(recipe, prepared.dataset)
+        listed = list_data(recipe)
+        _check_monitors(listed)
+        made = None if listed.classes_may_go or hosts.count > 1 else make(listed)
+        prepared = prepare(listed, _say_audit if hosts.chief else None, hosts.index, hosts.count, check)
     check_same_images(hosts, prepared.dataset)
-    return prepared
+    return prepared, made
 
 
 def _check_shares(recipe, strategy, hosts):
@@ -113,11 +132,12 @@ def _check_shares(recipe, strategy, hosts):
         )
 
 
-def _check_monitors(recipe, dataset):
+def _check_monitors(listed):
     """Refuse to wait for something that no epoch will say."""
-    names = ["loss", "mean_absolute_error" if dataset.numeric else "accuracy"]
-    names += [f"val_{name}" for name in names] if dataset.validation is not None else []
-    asked = {"train.monitor": monitored(recipe, dataset)}
+    recipe = listed.recipe
+    names = ["loss", "mean_absolute_error" if listed.dataset.numeric else "accuracy"]
+    names += [f"val_{name}" for name in names] if listed.validated else []
+    asked = {"train.monitor": recipe.train.monitor} if recipe.train.monitor else {}
     if recipe.schedule.name == "plateau":
         asked["schedule.monitor"] = recipe.schedule.monitor
     for key, name in asked.items():
@@ -128,7 +148,7 @@ def _check_monitors(recipe, dataset):
 
 def _say_audit(audit):
     if len(audit.table) or audit.inspected or audit.notes:
-        print(audit.text())
+        say(audit.text())
 
 
 class _Run:
@@ -232,6 +252,7 @@ class _Run:
             for name in ("validation", "test"):
                 split = self.prepared.dataset.splits.get(name)
                 if split is not None:
+                    phase(f"measuring {len(split):,} {name} images")
                     measured = self.model.evaluate(self.prepared.evaluation_batches(split))
                     result[name] = measured | {"images": len(split)}
             if self.model.hosts.chief:

@@ -12,8 +12,8 @@ KEPT_CHECKPOINTS = 2
 CHECKPOINT_NAME = r"epoch-(\d+)(?:-step-(\d+))?\.npz"
 
 BEGINNING = (
-    "lock", "checkpoints", "environment.json", "dataset.json", "images.csv.gz", "preprocessing.json",
-    "preprocessing.npz", "samples.npz",
+    "lock", "log.txt", "checkpoints", "environment.json", "dataset.json", "images.csv.gz", "samples.npz",
+    "preprocessing.json", "preprocessing.npz", "label_tree.csv",
 )  # fmt: skip
 """What a run that was stopped before its recipe was written has left; the recipe makes the folder a run."""
 
@@ -42,6 +42,7 @@ class RunDirectory:
         self.preprocessing = self.path / "preprocessing.json"
         self.samples = self.path / "samples.npz"
         self.label_tree = self.path / "label_tree.csv"
+        self.log = self.path / "log.txt"
         self.history = self.path / "history.csv"
         self.diagnostics = self.path / "diagnostics.csv"
         self.checkpoints = self.path / "checkpoints"
@@ -71,6 +72,16 @@ class RunDirectory:
         """Return the run's result table."""
         with self.reading(self.result_file):
             return _checked_result(self.result_file)
+
+    def dataset_table(self):
+        """Return dataset.json: what the run was made of."""
+        with self.reading(self.dataset):
+            table = read_json(self.dataset, classes=list, numeric=bool)
+            odd = [name for name in table["classes"] if not isinstance(name, str)]
+            if odd or not table["classes"]:
+                found = repr(odd[0]) if odd else "none"
+                raise UserError(f"{self.dataset}: classes: found {found}, allowed: names")
+            return table
 
     def reading(self, path):
         """Refuse in one line, as damaged, what reading `path` in the block raises; see `damage.reading`."""

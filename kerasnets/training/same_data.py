@@ -9,7 +9,6 @@ import numpy as np
 from kerasnets.data.dataset import Dataset
 from kerasnets.data.image_list import changes, fingerprints, read_image_list
 from kerasnets.errors import UserError
-from kerasnets.files import read_json
 from kerasnets.recipe import Recipe
 from kerasnets.training.run_directory import RunDirectory
 
@@ -41,7 +40,7 @@ def data_changes(directory: RunDirectory, dataset: Dataset) -> str:
     Raises:
         UserError: the run's files are damaged, or the dataset has numeric targets where the run has classes.
     """
-    kept = _kept(directory)
+    kept = directory.dataset_table()
     if kept.get("numeric", False) != dataset.numeric:
         found, wanted = (
             "numeric targets" if yes else "classes" for yes in (dataset.numeric, not dataset.numeric)
@@ -62,7 +61,7 @@ def data_changes(directory: RunDirectory, dataset: Dataset) -> str:
 def check_goes_on(directory: RunDirectory, dataset: Dataset) -> None:
     """Raise UserError unless a run can go on with a dataset: the same images in the same order."""
     said = data_changes(directory, dataset)
-    kept = _kept(directory).get("fingerprints")
+    kept = directory.dataset_table().get("fingerprints")
     if not said and kept not in (None, fingerprints(dataset)):
         said = "the images are in another order"
     if said:
@@ -81,11 +80,6 @@ def of_classes(dataset: Dataset, classes: tuple) -> Dataset:
         split = split.at(np.flatnonzero(number[split.labels] >= 0))
         splits[name] = replace(split, labels=number[split.labels])
     return replace(dataset, classes=classes, **splits)
-
-
-def _kept(directory):
-    with directory.reading(directory.dataset):
-        return read_json(directory.dataset, classes=list, numeric=bool)
 
 
 def _class_changes(kept, now, what):

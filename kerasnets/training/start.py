@@ -1,11 +1,14 @@
 """The way into training: what can be refused at once is refused before TensorFlow is loaded."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
-from kerasnets import models, runtime
+from kerasnets import models, runtime, terminal
+from kerasnets.data.image_shapes import prepared_images
 from kerasnets.errors import UserError
 from kerasnets.training.cluster import cluster
 from kerasnets.training.run_directory import RunDirectory
+from kerasnets.training.run_log import RunLog
 
 
 def start_training(recipe, run, resume, *, rescue=True, data_of=None):
@@ -26,9 +29,8 @@ def start_training(recipe, run, resume, *, rescue=True, data_of=None):
         models.check_name(recipe.model.name)
     except UserError as error:
         raise UserError(f"{recipe.origin}: model.name: {error}") from None
-    weights = recipe.model.weights
-    if weights and weights != "imagenet" and not directory.exists and not Path(weights).is_file():
-        raise UserError(f"{recipe.origin}: model.weights: {weights}: no such file")
+    if not directory.exists:
+        _check_start(recipe)
     chief = cluster().chief
     if chief:
         directory.check_free()
@@ -37,8 +39,28 @@ def start_training(recipe, run, resume, *, rescue=True, data_of=None):
     if directory.finished:
         print(f"{directory}: finished already; give another --run to train anew")
         return directory.path
-    runtime.prepare()
-    from kerasnets.training.run import run_training
+    run_log = RunLog()
+    with run_log.kept() if cluster().chief else nullcontext():
+        terminal.phase("loading TensorFlow")
+        runtime.prepare()
+        from kerasnets.training.run import run_training
 
-    run_training(recipe, directory, resume, rescue=rescue, data_of=data_of)
+        run_training(recipe, directory, resume, run_log, rescue=rescue, data_of=data_of)
     return directory.path
+
+
+def _check_start(recipe):
+    """Refuse what a run cannot start from."""
+    weights, earlier = recipe.model.weights, recipe.initialization.from_run
+    if weights and weights != "imagenet" and not Path(weights).is_file():
+        raise UserError(f"{recipe.origin}: model.weights: {weights}: no such file")
+    if earlier:
+        try:
+            RunDirectory(earlier).check_finished("initialization.from_run")
+        except UserError as error:
+            raise UserError(f"{recipe.origin}: initialization.from_run: {error}") from None
+    steps = [step.model_dump() for step in recipe.preprocess]
+    try:
+        prepared_images(recipe.data.source, recipe.data.channels, steps)
+    except UserError as error:
+        raise UserError(f"{recipe.origin}: {error}") from None

@@ -11,7 +11,6 @@ from kerasnets.data.image_file import ImageRules
 from kerasnets.data.preprocessing import Preprocessing
 from kerasnets.errors import UserError
 from kerasnets.folding import folded
-from kerasnets.files import read_json
 from kerasnets.recipe import Recipe, changed
 from kerasnets.training.network import build_network
 from kerasnets.training.prepared import audit_settings
@@ -73,9 +72,8 @@ def open_run(run, purpose):
     recipe = directory.recipe()
     if recipe.loss.name == "hierarchical_softmax":
         recipe = changed(recipe, {"loss.tree": str(directory.label_tree)})
-    with directory.reading(directory.dataset):
-        dataset = read_json(directory.dataset, classes=list, numeric=bool)
-        classes, numeric = _names(directory.dataset, dataset["classes"]), dataset["numeric"]
+    dataset = directory.dataset_table()
+    classes, numeric = tuple(dataset["classes"]), dataset["numeric"]
     with directory.reading(directory.preprocessing):
         preprocessing = Preprocessing.load(directory.preprocessing)
         height, width, channels = preprocessing.image_shape
@@ -85,16 +83,6 @@ def open_run(run, purpose):
     with directory.reading(directory.model):
         network.load_weights(directory.model)
     return Trained(directory, recipe, network, preprocessing, classes, numeric)
-
-
-def _names(path, classes):
-    """Return the classes in dataset.json as a tuple; raise UserError where one is no name."""
-    odd = [name for name in classes if not isinstance(name, str)]
-    if odd or not classes:
-        raise UserError(
-            f"{path}: classes: found {odd[0]!r}, allowed: names" if odd else f"{path}: no classes"
-        )
-    return tuple(classes)
 
 
 def open_runs(runs, purpose):
