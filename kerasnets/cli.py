@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,7 @@ import typer
 
 from kerasnets import api
 from kerasnets.benchmarking.report import bench_text
-from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause
+from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause, one_line, shown
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import load_recipe, recipe_names
 from kerasnets.sizing import reading, tables
@@ -115,7 +115,7 @@ def evaluate(
     """Measure a finished run on one of its splits; of several also the average of their predictions."""
     measured = api.evaluate(runs, split, views, short_sides, data, allow_changed_data)
     parts = measured.pop("targets") if "targets" in measured else measured.pop("classes")
-    print(parts.to_string(index=False, float_format="{:.4f}".format))
+    print(_text(parts))
     members = measured.pop("members", [])
     for member in members:
         _say_measured(f"{member['run']}: {split}", **member)
@@ -133,7 +133,7 @@ def predict(
     Exit code 2 where a file could not be read: each is named, the others are predicted.
     """
     table = api.predict(run, images, top)
-    print(table.to_string(index=False, float_format="{:.4f}".format))
+    print(_text(table))
     if table.attrs["refused"]:
         sys.exit(2)
 
@@ -332,6 +332,12 @@ def _say_measured(split, images, views="center", short_sides=(), **measured):
     print(f"{split} {numbers}, {images:,} images{seen}{changed}")
 
 
+def _text(table):
+    """Return a table as text; names in it, of files and classes, in printable characters."""
+    names = {column: shown for column in table if table[column].dtype.kind not in "fiu"}
+    return table.to_string(index=False, float_format="{:.4f}".format, formatters=names)
+
+
 def _counter(what):
     """Return a function that shows how far a long command is, on a terminal alone."""
 
@@ -347,14 +353,14 @@ class _Said(logging.Formatter):
 
     def format(self, record):
         mark = f"{record.levelname.lower()}: " if record.levelno > logging.INFO else ""
-        return mark + super().format(record)
+        return mark + one_line(super().format(record))
 
 
 def main():
     """Run the command.
 
     Exit code 0; 2 for what the user must mend; 1 for what the machine refuses; 130 for Ctrl-C, 143 for
-    SIGTERM.
+    SIGTERM, 129 for SIGHUP.
     """
     shown = logging.StreamHandler()
     shown.setFormatter(_Said())
@@ -384,5 +390,6 @@ def _interruptible(kept="what is done is kept: go on with --resume"):
 
 
 def _stop(message, code):
-    print(f"kerasnets: {message}", file=sys.stderr)
+    with suppress(OSError):  # a terminal that was closed hears nothing
+        print(f"kerasnets: {one_line(message)}", file=sys.stderr)
     sys.exit(code)

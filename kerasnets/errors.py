@@ -19,11 +19,11 @@ class StoppedError(Exception):
     """A signal stopped a run, which has saved itself: exit code 128 + the signal's number, as shells have it.
 
     Args:
-        signal: the `signal.Signals`, SIGINT or SIGTERM.
+        signal: the `signal.Signals`, SIGINT, SIGTERM or SIGHUP.
     """
 
     def __init__(self, signal):
-        super().__init__("interrupted" if signal.name == "SIGINT" else "terminated")
+        super().__init__({"SIGINT": "interrupted", "SIGHUP": "hung up"}.get(signal.name, "terminated"))
         self.code = 128 + signal
 
 
@@ -31,6 +31,46 @@ def nearest(word, allowed):
     """Return "; did you mean 'x'?" for the closest spelling among `allowed`, or an empty string."""
     close = difflib.get_close_matches(str(word), [str(name) for name in allowed], n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def one_line(message, most=500):
+    """Return a message as one line of printable characters, its middle left out where it is very long.
+
+    What is at fault stands at the beginning of a message, what is meant at its end.
+
+    Args:
+        message: text or an exception.
+        most: characters.
+    """
+    text = shown(file_fault(message) if isinstance(message, OSError) else str(message))
+    if len(text) <= most:
+        return text
+    end = most // 4
+    return f"{text[: most - end - 7]} [...] {text[-end:]}"
+
+
+def file_fault(error):
+    """Return what an `OSError` says, the file first: "runs/a/history.csv: no space left on device"."""
+    if not error.strerror:
+        return str(error) or type(error).__name__
+    return f"{error.filename}: {reason(error)}" if error.filename else reason(error)
+
+
+def shown(text):
+    r"""Return `text` with what cannot be printed on one line escaped: `\n`, `\x1b`, and `\xff` for bytes.
+
+    Args:
+        text: any str; a byte of a file name that is no UTF-8 is a lone surrogate in it.
+    """
+    return "".join(_escaped(character) for character in text)
+
+
+def _escaped(character):
+    if character.isprintable():
+        return character
+    if "\udc80" <= character <= "\udcff":
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def reason(error):

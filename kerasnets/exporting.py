@@ -69,11 +69,16 @@ def _real_images(members, place):
     try:
         return list(stored_images(checked_split(members, place), IMAGES, IMAGE_BYTES))
     except MissingDataError as error:
-        kept = next(filter(None, (read_samples(trained.directory.samples) for trained in members)), None)
+        kept = next(filter(None, map(_samples_of, members)), None)
         if place.path or not kept:
             raise
         print(f"{error}; checking on the {len(kept)} images that the run keeps")
         return kept
+
+
+def _samples_of(trained):
+    with trained.directory.reading(trained.directory.samples):
+        return read_samples(trained.directory.samples)
 
 
 def _export_version(members, cases, folder):

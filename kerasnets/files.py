@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kerasnets.errors import UserError
@@ -33,10 +33,12 @@ def whole_file(path):
         temporary.replace(path)
         sync(path.parent)
     except OSError as error:
-        error.filename = error.filename or str(path)  # "No space left on device" alone says not where
+        if error.errno is not None and error.filename in (None, str(temporary), temporary):
+            error.filename = str(path)  # "No space left on device" alone says not where
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong before is what is said
+            temporary.unlink(missing_ok=True)
 
 
 def write_text(path, text):

@@ -1,4 +1,4 @@
-"""CSV tables of numbers: read exactly, or refused in one line."""
+"""CSV tables: of numbers, read exactly or refused in one line; for people, without formulas."""
 
 from pathlib import Path
 
@@ -32,3 +32,18 @@ def read_table(path, columns, text=()):
         if name not in text and len(table) and table[name].dtype.kind not in "if":
             raise UserError(f"{path}: {name}: found something else than numbers")
     return table
+
+
+def unexecuted(table):
+    """Return a DataFrame whose text no spreadsheet takes for a formula: an apostrophe stands before it.
+
+    Args:
+        table: its names of files and classes are somebody else's; text that begins with =, +, -, @, a tab or
+            a carriage return would be executed (OWASP, CSV injection).
+    """
+    texts = [name for name in table if table[name].dtype.kind not in "fiub"]
+    return table.assign(**{name: [_unexecuted(cell) for cell in table[name]] for name in texts})
+
+
+def _unexecuted(cell):
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(tuple("=+-@\t\r")) else cell

@@ -4,12 +4,16 @@ Lines, warnings of the logger "kerasnets" and the changing line never run into e
 only while somebody keeps what is said (`kept_by`): a library that reads images prints nothing.
 """
 
+import errno
 import logging
+import os
 import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from kerasnets.errors import one_line, shown
 
 _lock = threading.RLock()
 _keepers: list[Callable[[str], None]] = []
@@ -26,7 +30,8 @@ def say(text: str, kept: bool = True) -> None:
     """
     with _lock:
         clear()
-        print(text, flush=True)
+        text = "\n".join(map(shown, text.split("\n")))
+        _write(f"{text}\n")
         if kept:
             _keep(text)
 
@@ -38,8 +43,8 @@ def show(text: str) -> None:
         return
     with _lock:
         clear()
-        text = text[: shutil.get_terminal_size().columns - 1]  # what wraps cannot be taken back
-        print(text, end="", flush=True)
+        text = shown(text)[: shutil.get_terminal_size().columns - 1]  # what wraps cannot be taken back
+        _write(text)
         _width = len(text)
 
 
@@ -48,7 +53,7 @@ def clear() -> None:
     global _width
     with _lock:
         if _width:
-            print("\r" + " " * _width + "\r", end="", flush=True)
+            _write("\r" + " " * _width + "\r")
         _width = 0
 
 
@@ -83,6 +88,18 @@ def kept_by(keep: Callable[[str], None]) -> Iterator[None]:
         clear()
 
 
+def _write(text):
+    try:
+        print(text, end="", flush=True)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        # the terminal was closed: the run goes on to save, or under nohup to its end
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 def _keep(text):
     for keep in _keepers:
         keep(text)
@@ -96,7 +113,7 @@ class _OnItsOwnLine(logging.Filter):
         with _lock:
             clear()
             mark = f"{record.levelname.lower()}: " if record.levelno > logging.INFO else ""
-            _keep(mark + record.getMessage())
+            _keep(mark + one_line(record.getMessage()))
         return True
 
 

@@ -16,8 +16,9 @@ from keras_tuner.errors import FatalError
 
 from kerasnets.data.published import CLASSES as PUBLISHED
 from kerasnets.errors import UserError
-from kerasnets.files import owned, read_json, whole_file, write_text
+from kerasnets.files import final_name, owned, read_json, whole_file, write_text
 from kerasnets.recipe import changed, load_recipe
+from kerasnets.tables import unexecuted
 from kerasnets.training.damage import reading
 from kerasnets.training.loop import DivergedError
 from kerasnets.training.recording import read_history
@@ -72,7 +73,7 @@ def _check(recipe, folder, resume):
             kept = load_recipe(folder / "recipe.toml")
         if kept != recipe:
             raise UserError(f"{folder}: holds a search of another recipe; give another --to")
-    elif folder.is_file() or (folder.is_dir() and any(entry.name != "lock" for entry in folder.iterdir())):
+    elif folder.is_file() or (folder.is_dir() and any(_of_others(entry) for entry in folder.iterdir())):
         raise UserError(f"{folder}: found other files, allowed: an empty or a new folder")
 
 
@@ -83,6 +84,11 @@ def _remove_all_but(before, folder):
         return
     for made in set(folder.iterdir()) - set(before):
         shutil.rmtree(made) if made.is_dir() else made.unlink()
+
+
+def _of_others(entry):
+    """Return whether something is not what a search has left that was killed at its beginning."""
+    return final_name(entry.name) not in ("lock", "recipe.toml")
 
 
 @contextlib.contextmanager
@@ -181,7 +187,7 @@ class RecipeSearch(BaseTuner):
             [objective.name, "trial"], ascending=[objective.direction == "min", True]
         )
         with whole_file(self.folder / "trials.csv") as temporary:
-            table.to_csv(temporary, index=False)
+            unexecuted(table).to_csv(temporary, index=False)
         best = table.iloc[0]
         if not math.isfinite(best[objective.name]):
             ranges = ", ".join(f"tune.parameters.{key}" for key in self.recipe.tune.parameters)

@@ -17,7 +17,7 @@ from forked import start_command
 from kerasnets.training.checkpoint import read_checkpoint
 from kerasnets.training.run_directory import RunDirectory
 
-SIGNALS = (signal.SIGTERM, signal.SIGTERM, signal.SIGTERM, signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP, signal.SIGHUP, signal.SIGINT)
 PATIENT = ("train.checkpoint_seconds=600",)
 
 

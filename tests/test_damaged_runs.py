@@ -186,6 +186,15 @@ TRIAL = ("trial-0/recipe.toml", "trial-0/history.csv")
 """Read where a search goes on with a trial: where it does not know yet how that ended."""
 
 
+def test_a_search_killed_at_its_beginning_begins_anew(tmp_path):
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "lock").write_text("1-1")
+    (tmp_path / "search" / ".recipe.1-1.tmp.toml").write_text("na")
+    recipe = load_recipe("lenet5-digits", ["tune.epochs=1", "train.batch_size=256", "augment=[]"])
+    assert len(kerasnets.tune(recipe, trials=1, to=tmp_path / "search")) == 1
+    assert not list((tmp_path / "search").glob(".*"))
+
+
 def test_a_damaged_search_names_the_file(tmp_path):
     overrides = ["tune.epochs=1", "train.batch_size=256", "tune.tuner=random", "augment=[]"]
     recipe, whole = load_recipe("lenet5-digits", overrides), tmp_path / "whole"

@@ -23,11 +23,7 @@ MISTAKES = {
         "train.monitor: found 'val_loss', allowed: loss, accuracy; data.validation sets images apart",
     ),
     "no run": ([RESIZED, "initialization.from_run=nowhere"], "initialization.from_run: .*no run here"),
-    "batch": ([RESIZED, "train.batch_size=61"], "train.batch_size: found 61, allowed: up to 60"),
-    "crop": (
-        [RESIZED, 'augment=[{op="pad_crop", padding=40}]'],
-        "augment.0.padding: found 40",
-    ),
+    "augmentation": ([RESIZED, 'augment=[{op="RandomShear", foo=1}]'], "augment: RandomShear: "),
 }
 
 

@@ -66,7 +66,8 @@ def test_hosts_of_two_devices_go_on_after_one_was_killed_and_train_as_one_device
     codes, said = host_runs.train_on_hosts(["chief", "worker"], tmp_path, overrides)
     assert codes == [0, 0], said
     assert "going on after epoch 0, step" in said[0]
-    assert "on 4 device(s), 2 hosts" in said[0]
+    assert "on 4 logical devices of 2 CPUs (" in said[0]
+    assert ", 2 hosts" in said[0]
     _check(RunDirectory(tmp_path / "run"), alone)
 
 

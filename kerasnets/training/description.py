@@ -26,7 +26,7 @@ def write_beginning(directory, prepared, strategy):
     write_json(directory.environment, now)
     if not directory.exists:
         _write_data(directory, prepared)
-    if not directory.samples.is_file():
+    if not (directory.exists and directory.samples.is_file()):
         write_samples(directory.samples, prepared.dataset)
     prepared.preprocessing.save(directory.preprocessing)
     hierarchical = prepared.recipe.loss.name == "hierarchical_softmax"

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask a run to stop; it saves within the current step and says how it ended."""
+"""Ctrl-C, SIGTERM and SIGHUP ask a run to stop; it saves within the current step and says how it ended."""
 
 import signal
 import threading
@@ -7,7 +7,10 @@ from kerasnets.errors import StoppedError
 
 
 class Interruption:
-    """Hears Ctrl-C and SIGTERM while the block runs; a second Ctrl-C stops at once.
+    """Hears Ctrl-C, SIGTERM and SIGHUP while the block runs; a second Ctrl-C stops at once.
+
+    A terminal that is closed sends SIGHUP. What is ignored stays ignored: Ctrl-C by a shell's background job,
+    SIGHUP under nohup.
 
     Example:
         >>> with Interruption() as interruption:
@@ -22,8 +25,7 @@ class Interruption:
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                # a shell's background job ignores Ctrl-C, and goes on doing so
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 if signal.getsignal(number) is not signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._hear)
         return self

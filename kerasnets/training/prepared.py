@@ -143,7 +143,6 @@ def list_data(recipe):
     data = recipe.data
     dataset = read_source(data.source, data.path, data.channels, data.workers)
     _check_loss(recipe, dataset)
-    _check_batches(recipe, len(dataset.train))
     try:
         preprocessing = Preprocessing([step.model_dump() for step in recipe.preprocess], dataset.image_shape)
     except UserError as error:

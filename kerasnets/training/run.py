@@ -89,6 +89,12 @@ def _run_training(recipe, directory, resume, run_log, rescue, data_of):
                 raise FailureError(
                     f"{directory}: {diverged}; set a lower optimizer.learning_rate"
                 ) from diverged
+            except OSError as error:
+                if directory.path.is_dir():
+                    raise
+                raise FailureError(
+                    f"{directory}: the folder was removed while its run was trained"
+                ) from error
             except tf.errors.OpError as error:
                 if hosts.lost(error):
                     raise
@@ -111,7 +117,9 @@ def _prepare(recipe, strategy, hosts, data_of, make):
             check = partial(check_goes_on, data_of)
         listed = list_data(recipe)
         _check_monitors(listed)
-        made = None if listed.classes_may_go or hosts.count > 1 else make(listed)
+        # published weights are compared with the statistics, which are not there yet
+        later = listed.classes_may_go or hosts.count > 1 or recipe.model.weights
+        made = None if later else make(listed)
         prepared = prepare(listed, _say_audit if hosts.chief else None, hosts.index, hosts.count, check)
     check_same_images(hosts, prepared.dataset)
     return prepared, made

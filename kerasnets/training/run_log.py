@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kerasnets import terminal
-from kerasnets.errors import reason
+from kerasnets.errors import one_line
 
 
 class RunLog:
@@ -28,7 +28,7 @@ class RunLog:
                 yield
                 self("finished")
             except BaseException as error:
-                self(f"stopped: {reason(error)}")
+                self(f"stopped: {one_line(error) or type(error).__name__}")
                 raise
             finally:
                 if self._file:

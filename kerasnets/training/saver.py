@@ -4,6 +4,7 @@ import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from kerasnets.errors import file_fault
 from kerasnets.training.checkpoint import capture, not_finite, write_checkpoint
 
 log = logging.getLogger("kerasnets")
@@ -61,8 +62,14 @@ class Saver:
         self._writing = self._thread.submit(self._write, epoch, step, arrays, state, best, must, copied)
 
     def put_off(self, error):
-        """Say that a checkpoint inside the epoch could not be written; the next one is due in a while."""
-        log.warning("not saved: %s", error)
+        """Say that a checkpoint inside the epoch could not be written; the next one is due in a while.
+
+        Raises:
+            OSError: the same; the run's folder is gone, so that none can ever be written.
+        """
+        if not self._directory.path.is_dir():
+            raise error
+        log.warning("not saved: %s", file_fault(error))
         self._last = time.monotonic()
 
     def wait(self):

@@ -40,7 +40,7 @@ def start_training(recipe, run, resume, *, rescue=True, data_of=None):
         print(f"{directory}: finished already; give another --run to train anew")
         return directory.path
     run_log = RunLog()
-    with run_log.kept() if cluster().chief else nullcontext():
+    with run_log.kept() if chief else nullcontext():
         terminal.phase("loading TensorFlow")
         runtime.prepare()
         from kerasnets.training.run import run_training

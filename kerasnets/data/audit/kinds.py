@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from kerasnets.errors import shown as shown  # for those who have it from here
+
 MAX_PIXELS = 89_478_485
 """Declared pixels above which an image is not decoded; Pillow's limit (a quarter of a GiB of RGB)."""
 
@@ -104,20 +106,3 @@ class Finding:
     detail: str
     split: str = ""
     class_name: str = ""
-
-
-def shown(text):
-    r"""Return `text` with what cannot be printed on one line escaped: `\n`, `\x1b`, and `\xff` for bytes.
-
-    Args:
-        text: any str; a byte of a file name that is no UTF-8 is a lone surrogate in it.
-    """
-    return "".join(_escaped(character) for character in text)
-
-
-def _escaped(character):
-    if character.isprintable():
-        return character
-    if "\udc80" <= character <= "\udcff":
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("unicode_escape").decode("ascii")
