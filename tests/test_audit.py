@@ -213,6 +213,9 @@ def test_names_and_contents_of_others_end_in_findings(image_folder, tmp_path, co
     assert "\x1b" not in table + output + errors
     rows = pd.read_csv(tmp_path / "found/audit.csv")
     assert rows.kind.tolist().count("duplicate") == 2
+    assert "'=1+1" in set(rows["class"])
+    assert "=1+1" not in set(rows["class"])
+    assert "&#39;=1+1" not in (tmp_path / "found/audit.html").read_text(encoding="utf-8")
     os.mkfifo(tmp_path / "pipe.csv")
     os.mkfifo(tmp_path / "pipe")
     for name in ("pipe", "pipe.csv"):

@@ -28,7 +28,8 @@ _UNSEEN = ("bomb", "unreadable", "empty_file", "unsupported_format")
 def write_audit(folder, audit):
     """Write audit.csv and audit.html.
 
-    Characters of file names that cannot be printed are escaped in both.
+    Characters of file names that cannot be printed are escaped in both; in the table an apostrophe stands
+    before what a spreadsheet would take for a formula.
 
     Args:
         folder: where to, created if need be.
@@ -40,7 +41,7 @@ def write_audit(folder, audit):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     table = audit.table.map(shown)
-    write_text(folder / "audit.csv", table.to_csv(index=False))
+    write_text(folder / "audit.csv", table.map(_no_formula).to_csv(index=False))
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
         files(__package__).joinpath("page.html").read_text(encoding="utf-8")
     )
@@ -58,6 +59,11 @@ def write_audit(folder, audit):
     )
     write_text(folder / "audit.html", page)
     return folder / "audit.html"
+
+
+def _no_formula(cell):
+    """Return a cell that no spreadsheet executes (OWASP, CSV injection)."""
+    return f"'{cell}" if cell.startswith(tuple("=+-@\t\r")) else cell
 
 
 def _thumbnail(kind, picture):
