@@ -16,6 +16,7 @@ from kerasnets.data.encoded import EncodedImages
 from kerasnets.data.formats import sniff
 from kerasnets.data.headers import HeaderError, read_header
 from kerasnets.files import write_text
+from kerasnets.tables import unexecuted
 
 ON_PAGE = 500
 """Findings that the page lists; the table has them all."""
@@ -41,7 +42,7 @@ def write_audit(folder, audit):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     table = audit.table.map(shown)
-    write_text(folder / "audit.csv", table.map(_no_formula).to_csv(index=False))
+    write_text(folder / "audit.csv", unexecuted(table).to_csv(index=False))
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
         files(__package__).joinpath("page.html").read_text(encoding="utf-8")
     )
@@ -59,11 +60,6 @@ def write_audit(folder, audit):
     )
     write_text(folder / "audit.html", page)
     return folder / "audit.html"
-
-
-def _no_formula(cell):
-    """Return a cell that no spreadsheet executes (OWASP, CSV injection)."""
-    return f"'{cell}" if cell.startswith(tuple("=+-@\t\r")) else cell
 
 
 def _thumbnail(kind, picture):
