@@ -16,7 +16,7 @@ from kerasnets.training.hosts import Hosts
 from kerasnets.training.run_directory import RunDirectory
 
 PACKAGES = ("kerasnets", "tensorflow", "keras", "numpy")
-OF_A_HOST = {f"data.{key}" for key in ("path", "workers", "prefetch", "cache", "cache_gib")}
+OF_A_HOST = {f"data.{key}" for key in ("path", "workers", "prefetch", "cache", "cache_gib", "disk_gib")}
 """Keys of a recipe that each host may have its own of: where its images lie, and how it reads them."""
 SAID = 3
 """Differing settings that are named."""
