@@ -13,6 +13,9 @@ IMAGES = {
 }
 """Image shape and number of classes of the sources that always have the same."""
 
+OF_FILES = ("folder", "csv")
+"""Sources whose images are taken to differ in size. What others hold only their data can say."""
+
 
 def prepared_images(source, channels, steps):
     """Return the shape and the number of classes that preprocessed images will have.

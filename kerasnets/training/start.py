@@ -4,7 +4,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from kerasnets import models, runtime, terminal
-from kerasnets.data.image_shapes import prepared_images
+from kerasnets.data.image_shapes import IMAGES, OF_FILES, prepared_images
 from kerasnets.errors import UserError
 from kerasnets.training.cluster import cluster
 from kerasnets.training.run_directory import RunDirectory
@@ -59,6 +59,8 @@ def _check_start(recipe):
             RunDirectory(earlier).check_finished("initialization.from_run")
         except UserError as error:
             raise UserError(f"{recipe.origin}: initialization.from_run: {error}") from None
+    if recipe.data.source not in (*IMAGES, *OF_FILES):
+        return
     steps = [step.model_dump() for step in recipe.preprocess]
     try:
         prepared_images(recipe.data.source, recipe.data.channels, steps)
