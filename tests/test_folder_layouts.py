@@ -181,7 +181,7 @@ def test_the_command_says_what_was_read_and_what_was_drawn(image_folder, tmp_pat
         code, output, errors = command("train", "lenet5-digits", "--run", tmp_path / run, *arguments)
         assert code == 0, errors
         assert f"{tmp_path / 'own'}: read as train = Train, validation = valid\n" in output
-        assert "images: 24 train, 8 validation, 8 test (test drawn from train); 2 classes" in output
+        assert "images: 21 train, 8 validation, 11 test (test drawn from train); 2 classes" in output
     for arguments in (
         ("audit", tmp_path / "own", "--to", tmp_path),
         ("pack", tmp_path / "own", tmp_path / "p"),

@@ -36,7 +36,9 @@ def parsed(text, origin):
     except tomllib.TOMLDecodeError:
         raise
     except RecursionError:
-        raise UserError(f"{origin}: found lists or tables hundreds deep, allowed: {DEEPEST}") from None
+        raise UserError(
+            f"{origin}: found tables or lists nested too deep, allowed: {DEEPEST} levels"
+        ) from None
     except ValueError:  # Python's limit on the digits of an integer
         raise UserError(f"{origin}: found an integer of thousands of digits, allowed: 64 bits") from None
 
@@ -48,8 +50,8 @@ def check_bounds(tables, origin):
         key, value, depth = waiting.pop()
         if depth > DEEPEST:
             raise UserError(
-                f"{origin}: {shortened(key)}: found more than {DEEPEST} tables in one another, "
-                f"allowed: {DEEPEST}"
+                f"{origin}: {shortened(key)}: found tables or lists nested too deep, "
+                f"allowed: {DEEPEST} levels"
             )
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise UserError(f"{origin}: {shortened(key)}: found an integer beyond 64 bits, allowed: 64 bits")

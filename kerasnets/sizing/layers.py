@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import keras
 import pandas as pd
 from keras import layers
+from keras.src.backend.common import global_state
 
 from kerasnets.sizing.receptive import receptive_fields
 
@@ -18,8 +19,13 @@ NO_VOLUME = (
 @contextmanager
 def shapes_only():
     """Build models inside this block without allocating their weights: they have shapes, and no values."""
-    with keras.StatelessScope(initialize_variables=False):
-        yield
+    waiting = list(global_state.get_global_attribute("uninitialized_variables") or [])
+    try:
+        with keras.StatelessScope(initialize_variables=False):
+            yield
+    finally:
+        # else Keras would allocate them when it next traces some layer, or fail to
+        global_state.set_global_attribute("uninitialized_variables", waiting)
 
 
 def layer_sizes(model):

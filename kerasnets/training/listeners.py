@@ -46,10 +46,10 @@ class Listeners:
 
     def resume(self, epoch, step, state):
         """Go on from the state of a checkpoint at (epoch, step)."""
-        if step >= self._steps or len(state["rows"]) != epoch:
+        if step > self._steps or len(state["rows"]) != epoch:
             done = f"{len(state['rows'])} epochs and {step} steps"
             raise UserError(
-                f"found a state after {done}, allowed: {epoch} epochs and below {self._steps} steps"
+                f"found a state after {done}, allowed: {epoch} epochs and up to {self._steps} steps"
             )
         if self._log is not None:
             with self._directory.reading(self._log.path):
