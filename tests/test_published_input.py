@@ -13,7 +13,7 @@ from kerasnets.data.statistics import Moments
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.training.building import make_model
-from kerasnets.training.prepared import prepare
+from kerasnets.training.prepared import list_data, prepare
 from kerasnets.training.strategy import make_strategy
 from kerasnets.training.trained import open_run
 from kerasnets.weights.conventions import conventions
@@ -122,7 +122,7 @@ def published(tmp_path_factory):
 def _warned(caplog, recipe):
     """Return what making the network of a recipe warns of."""
     caplog.clear()
-    make_model(prepare(recipe), make_strategy("single"))
+    make_model(prepare(list_data(recipe)), make_strategy("single"))
     return [message for message in caplog.messages if "as they were: preprocess" in message]
 
 
