@@ -174,7 +174,8 @@ def cache(
     parts = api.cache(clear)
     for part in parts:
         state = " kept: in use by a running process" if part.in_use else " removed" if clear else ""
-        print(f"{part.path}: {part.meaning}: {part.files:,} files, {part.bytes / 2**20:,.1f} MiB{state}")
+        count = f"{part.files:,} file{'s' * (part.files != 1)}"
+        print(f"{part.path}: {part.meaning}: {count}, {part.bytes / 2**20:,.1f} MiB{state}")
 
 
 @app.command()
