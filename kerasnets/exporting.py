@@ -15,7 +15,7 @@ from kerasnets.data.graph_image import graph_image
 from kerasnets.errors import FailureError, UserError, graph_cause
 from kerasnets.evaluation import checked_split
 from kerasnets.export_cases import make_cases, takes_files
-from kerasnets.files import remove_leftovers, sync, temporary_path
+from kerasnets.files import check_writable, remove_leftovers, sync, temporary_path
 from kerasnets.onnx_export import write_onnx
 from kerasnets.training.same_data import MissingDataError
 from kerasnets.training.samples import read_samples, stored_images
@@ -50,11 +50,7 @@ def export_runs(runs, to, kind, place):
 
 def _check_folder(folder, kind):
     """Raise UserError unless exports can lie in `folder`; it need not be there yet."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise UserError(f"{there}: found a file, allowed: a folder for the exports")
-    if not os.access(there, os.W_OK):
-        raise UserError(f"{there}: found a folder that may not be written to, allowed: one that may")
+    check_writable(folder, "the exports")
     try:
         str(folder).encode()
     except UnicodeEncodeError:  # TensorFlow's file system knows no other names

@@ -52,6 +52,20 @@ def write_json(path, value):
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+def check_writable(folder: Path, purpose: str) -> None:
+    """Raise UserError unless `folder` is one that may be written to, or can be made; changes nothing.
+
+    Args:
+        folder: it need not be there yet.
+        purpose: what it is for: "the exports".
+    """
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise UserError(f"{there}: found a file, allowed: a folder for {purpose}")
+    if not os.access(there, os.W_OK):
+        raise UserError(f"{there}: found a folder that may not be written to, allowed: one that may")
+
+
 def read_json(path, **kinds):
     """Return the table in a JSON file.
 

@@ -66,3 +66,12 @@ def test_numeric_targets_are_judged_by_what_the_refusal_names(tmp_path, monitor)
         kerasnets.train(load_recipe("lenet5-digits", overrides), tmp_path / "run")
     asked = [f"{table}.monitor={monitor}" for table in ("train", "schedule")]
     kerasnets.train(load_recipe("lenet5-digits", [*overrides, *asked]), tmp_path / "run")
+
+
+@pytest.mark.parametrize("place", ["file", "file/run"])
+def test_a_place_that_cannot_hold_a_run_is_refused_at_once(image_folder, tmp_path, monkeypatch, place):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(sources, "audit", None)
+    recipe = load_recipe("lenet5-digits", [*PHOTOS, RESIZED, f"data.path={image_folder}"])
+    with pytest.raises(UserError, match=r"/file: found a file, allowed: a folder for the run"):
+        kerasnets.train(recipe, tmp_path / place)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from kerasnets.errors import UserError
-from kerasnets.files import final_name, owned, read_json
+from kerasnets.files import check_writable, final_name, owned, read_json
 from kerasnets.recipe import load_recipe
 from kerasnets.training import damage
 
@@ -119,8 +119,8 @@ class RunDirectory:
 
     def check_usable(self, recipe, resume):
         """Raise UserError unless `recipe` may be trained here; changes nothing."""
-        if self.path.exists() and not self.path.is_dir():
-            raise UserError(f"{self}: found a file, allowed: a folder for the run, or a new name")
+        if not self.finished:
+            check_writable(self.path, "the run")
         if not self.exists:
             if self.path.is_dir() and not all(map(_of_a_beginning, self.path.iterdir())):
                 raise UserError(f"{self}: found a folder with other files, allowed: an empty or a new one")
