@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 import kerasnets
-from kerasnets.benchmarking.measuring import resident_bytes
+from kerasnets.benchmarking.timing import resident_bytes
 
 WARM = 10
 

@@ -25,9 +25,9 @@ EPOCHS, CLASSES = 4, 10
 
 def program(network, steps, checkpoint_seconds):
     """Return the seconds of all epochs but the first, and those that went into saving."""
-    from kerasnets.training.interruption import Interruption
-    from kerasnets.training.listeners import Listeners
-    from kerasnets.training.run_directory import RunDirectory
+    from kerasnets.runs.directory import RunDirectory
+    from kerasnets.training.callbacks.run_callbacks import Listeners
+    from kerasnets.training.signals import Interruption
 
     prepared, _, model, batches = _made(network, steps, checkpoint_seconds)
     timed = clock()
@@ -81,8 +81,8 @@ def _made(network, steps, checkpoint_seconds):
 
 
 def _counting_saver(model, folder, checkpoint_seconds):
-    from kerasnets.training.run_directory import RunDirectory
-    from kerasnets.training.saver import Saver
+    from kerasnets.runs.directory import RunDirectory
+    from kerasnets.training.checkpoints.saver import Saver
 
     class CountingSaver(Saver):
         seconds = 0.0

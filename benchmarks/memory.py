@@ -43,10 +43,10 @@ def measure(folder):
     from kerasnets import runtime
 
     runtime.prepare()
-    from kerasnets.data.folder import read_folder
-    from kerasnets.data.order import steps_per_epoch
-    from kerasnets.data.pipeline import training_batches
-    from kerasnets.data.preprocessing import Preprocessing
+    from kerasnets.data.pipeline.batches import training_batches
+    from kerasnets.data.pipeline.order import steps_per_epoch
+    from kerasnets.data.preprocessing.steps import Preprocessing
+    from kerasnets.data.sources.folder import read_folder
 
     split = read_folder(folder, 3).train
     steps = [{"op": "resize", "size": [64, 64], "method": "bilinear"}, {"op": "scale", "to": [0.0, 1.0]}]

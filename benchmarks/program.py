@@ -27,12 +27,12 @@ def made(network, shape, classes, batch, steps, values, options=None):
     runtime.prepare()
     from kerasnets.benchmarking.case import make_case
     from kerasnets.data.dataset import Dataset, Split
-    from kerasnets.data.preprocessing import Preprocessing
-    from kerasnets.data.reading import Reading
+    from kerasnets.data.pipeline.read import Reading
+    from kerasnets.data.preprocessing.steps import Preprocessing
     from kerasnets.recipe import changed
-    from kerasnets.training.building import make_model
-    from kerasnets.training.prepared import Prepared
-    from kerasnets.training.strategy import ahead_on_device, make_strategy
+    from kerasnets.training.distribution.strategy import ahead_on_device, make_strategy
+    from kerasnets.training.setup.inputs import Prepared
+    from kerasnets.training.setup.model import make_model
 
     recipe = changed(make_case(network, batch, options=options).recipe, values)
     split = Split(*images_of(shape, classes, steps * batch))

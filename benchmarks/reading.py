@@ -20,10 +20,10 @@ def ours(folder):
     from kerasnets import runtime
 
     runtime.prepare()
-    from kerasnets.data.folder import read_folder
-    from kerasnets.data.pipeline import training_batches
-    from kerasnets.data.preprocessing import Preprocessing
-    from kerasnets.data.reading import Reading
+    from kerasnets.data.pipeline.batches import training_batches
+    from kerasnets.data.pipeline.read import Reading
+    from kerasnets.data.preprocessing.steps import Preprocessing
+    from kerasnets.data.sources.folder import read_folder
 
     split = read_folder(folder, 3).train
     steps = [
@@ -99,11 +99,11 @@ def cifar10(_):
     from kerasnets import runtime
 
     runtime.prepare()
-    from kerasnets.data.pipeline import training_batches
-    from kerasnets.data.preprocessing import Preprocessing
-    from kerasnets.data.reading import Reading
-    from kerasnets.data.sources import read_source
-    from kerasnets.data.statistics import Moments
+    from kerasnets.data.pipeline.batches import training_batches
+    from kerasnets.data.pipeline.read import Reading
+    from kerasnets.data.preprocessing.statistics import Moments
+    from kerasnets.data.preprocessing.steps import Preprocessing
+    from kerasnets.data.sources.load import read_source
 
     split = read_source("cifar10").train
     preprocessing = Preprocessing([{"op": "standardize"}], (32, 32, 3)).fit(Moments.of([split.images[:5000]]))

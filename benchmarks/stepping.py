@@ -50,7 +50,7 @@ def _our_predictions(network, steps, options):
     import tensorflow as tf
 
     import kerasnets
-    from kerasnets.folding import predictor
+    from kerasnets.runs.folding import predictor
 
     shape, classes, _ = CASES[network]
     images = tf.constant(_images(network, 1)[0], tf.float32) / 255

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from kerasnets.files import whole_file
-from kerasnets.tables import read_table
+from kerasnets.files.tables import read_table
+from kerasnets.files.whole_files import whole_file
 
 COLUMNS = ["step", "epoch", "layer", "quantity", "value"]
 

@@ -42,7 +42,8 @@ def evaluate(runs, split="test", views=None, short_sides=None, data=None, allow_
     Args:
         runs: the run directory; or a list of them, which have the same classes and hold out the same images.
         split: "train", "validation" or "test".
-        views: "center", "ten_crop", "crops_144" or "dense", see `kerasnets.views`; by default each recipe's.
+        views: "center", "ten_crop", "crops_144" or "dense", see `kerasnets.inference.views`; by default each
+            recipe's.
         short_sides: lengths in pixels that each image's short side is resized to, several for multi-scale
             views; by default each recipe's, or the paper's.
         data: path of the images, where they lie elsewhere now than the recipe says.
@@ -62,7 +63,7 @@ def evaluate(runs, split="test", views=None, short_sides=None, data=None, allow_
             now, or the runs differ in classes or images.
     """
     runtime.prepare()
-    from kerasnets.evaluation import DataPlace, evaluate_runs
+    from kerasnets.inference.evaluate import DataPlace, evaluate_runs
 
     return evaluate_runs(runs, split, views, short_sides, DataPlace(data, allow_changed_data))
 
@@ -73,7 +74,7 @@ def predict(runs, images, top=3):
     Args:
         runs: the run directory, or a list of them, whose predictions are averaged.
         images: path of an image file, or of a folder: all images in it and below; or a list of such paths.
-            They are read as the run's training images were, see `kerasnets.data.image_file`.
+            They are read as the run's training images were, see `kerasnets.data.images.image_file`.
         top: how many classes to name for each.
 
     Returns:
@@ -85,7 +86,7 @@ def predict(runs, images, top=3):
         UserError: no finished run lies there, or no file could be read.
     """
     runtime.prepare()
-    from kerasnets.prediction import predict_files
+    from kerasnets.inference.predict import predict_files
 
     return predict_files(runs, images, top)
 
@@ -108,7 +109,7 @@ def tune(recipe, trials=8, to=None, resume=False):
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     runtime.prepare()
-    from kerasnets.tuning import tune_recipe
+    from kerasnets.tuning.search import tune_recipe
 
     return tune_recipe(recipe, trials, Path(to or Path("runs", f"{recipe.name}-tune")), resume)
 
@@ -136,8 +137,8 @@ def export(runs, to=None, kind="saved_model", data=None, allow_changed_data=Fals
             f"export to {kind!r}, allowed: {', '.join(EXPORT_KINDS)}{nearest(kind, EXPORT_KINDS)}"
         )
     runtime.prepare()
-    from kerasnets.evaluation import DataPlace
-    from kerasnets.exporting import export_runs
+    from kerasnets.exporting.saved_model import export_runs
+    from kerasnets.inference.evaluate import DataPlace
 
     return export_runs(runs, to, kind, DataPlace(data, allow_changed_data))
 
@@ -155,7 +156,7 @@ def write_report(run):
         UserError: no run lies there.
     """
     runtime.prepare()
-    from kerasnets.report import write_run_report
+    from kerasnets.report.page import write_run_report
 
     return write_run_report(run)
 
@@ -176,7 +177,7 @@ def audit(what, to=None, progress=None):
         UserError: there is no such data.
     """
     runtime.prepare()
-    from kerasnets.curation import audit_data
+    from kerasnets.data_commands import audit_data
 
     return audit_data(what, to, progress)
 
@@ -191,13 +192,13 @@ def pack(what, to, shard_bytes=128 * 2**20, progress=None):
         progress: a function called with (images done, images in all, bytes done).
 
     Returns:
-        The manifest, see `kerasnets.data.packing.pack`, and the `Audit`.
+        The manifest, see `kerasnets.data.shards.pack.pack`, and the `Audit`.
 
     Raises:
         UserError: there is no such data, the audit refuses it, or the folder holds something else.
     """
     runtime.prepare()
-    from kerasnets.curation import pack_data
+    from kerasnets.data_commands import pack_data
 
     return pack_data(what, to, shard_bytes, progress)
 
@@ -219,9 +220,9 @@ def preview(recipe, to=None, rows=6, columns=6):
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     runtime.prepare()
-    from kerasnets import curation
+    from kerasnets import data_commands
 
-    return curation.preview(recipe, to or f"{recipe.name}-preview.png", rows, columns)
+    return data_commands.preview(recipe, to or f"{recipe.name}-preview.png", rows, columns)
 
 
 def complexity(to=None, names=None):
@@ -260,13 +261,13 @@ def summary(what, input_shape=None, classes=None, options=None, batch=None, opti
         memory: bytes, for the largest batch that fits them.
 
     Returns:
-        A `kerasnets.summarizing.Summary`: tables `layers` and `training`, `largest_batch`.
+        A `kerasnets.network_sizes.Summary`: tables `layers` and `training`, `largest_batch`.
 
     Raises:
         UserError: nothing of that name, or a network that cannot be built so.
     """
     runtime.prepare()
-    from kerasnets.summarizing import summarize
+    from kerasnets.network_sizes import summarize
 
     return summarize(what, input_shape, classes, options, batch, optimizer, precision, memory)
 
@@ -324,9 +325,9 @@ def cache(clear=False):
         clear: remove it. A process that is running goes on; another has to make again what it needs.
 
     Returns:
-        List of `kerasnets.data.storage.CachePart`: name, path, meaning, files, bytes, and `in_use` for what
+        List of `CachePart`: name, path, meaning, files, bytes, and `in_use` for what
         was not cleared because a process needs it. Data sets in the same folder are not touched.
     """
-    from kerasnets.data.storage import cache_parts, clear_cache
+    from kerasnets.data.cache_folder import cache_parts, clear_cache
 
     return clear_cache() if clear else cache_parts()

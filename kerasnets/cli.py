@@ -14,8 +14,8 @@ from kerasnets.benchmarking.report import bench_text
 from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause, one_line, shown
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import load_recipe, recipe_names
-from kerasnets.sizing import reading, tables
-from kerasnets.training.run_directory import RunDirectory
+from kerasnets.runs.directory import RunDirectory
+from kerasnets.sizing import parse, tables
 
 app = typer.Typer(
     help="Train, understand and hand on convolutional networks.",
@@ -158,7 +158,7 @@ def pack(
 ):
     """Write images as sharded TFRecords, for large sets and several hosts; goes on where it was stopped."""
     with _interruptible("the shards done are kept: the same command goes on"):
-        manifest, found = api.pack(what, to, reading.parse_bytes(shard), _counter("packed"))
+        manifest, found = api.pack(what, to, parse.parse_bytes(shard), _counter("packed"))
     print(found.text())
     for split, shards in manifest["splits"].items():
         images, size = (sum(one[key] for one in shards) for key in ("count", "bytes"))
@@ -224,13 +224,13 @@ def summary(
     """Size a network layer by layer, and estimate the memory of training it."""
     summarized = api.summary(
         what,
-        reading.parse_volume(volume) if volume else None,
+        parse.parse_volume(volume) if volume else None,
         classes,
-        dict(map(reading.parse_option, options)),
+        dict(map(parse.parse_option, options)),
         batch,
         optimizer,
         precision,
-        reading.parse_bytes(memory) if memory else None,
+        parse.parse_bytes(memory) if memory else None,
     )
     more = {"training": summarized.training, "largest_batch": summarized.largest_batch}
     _print_sizes(summarized.layers, as_csv, as_json, name=summarized.name, **more)
@@ -267,8 +267,8 @@ def bench(
     as_json: AsJSON = False,
 ):
     """Measure training and prediction: images a second, where the time goes, share of the machine, memory."""
-    given = reading.parse_volume(volume) if volume else None
-    named = dict(map(reading.parse_option, options))
+    given = parse.parse_volume(volume) if volume else None
+    named = dict(map(parse.parse_option, options))
     numbers = api.bench(what, batch, precision, backend, given, classes, named, steps)
     print(json.dumps(numbers, indent=2) if as_json else bench_text(numbers))
 

@@ -12,24 +12,19 @@ ROOT = Path(__file__).parent.parent
 
 RANKS = [
     {
-        "kerasnets.errors", "kerasnets.files", "kerasnets.arrays", "kerasnets.memory", "kerasnets.runtime",
-        "kerasnets.given_files", "kerasnets.tables", "kerasnets.terminal",
+        "kerasnets.errors", "kerasnets.files", "kerasnets.catalog", "kerasnets.memory", "kerasnets.runtime",
+        "kerasnets.terminal",
     },
     {"kerasnets.recipe", "kerasnets.recipes"},
     {"kerasnets.data"},
     {"kerasnets.layers"},
-    {"kerasnets.models", "kerasnets.initialization", "kerasnets.losses"},
-    {
-        "kerasnets.sizing", "kerasnets.weights", "kerasnets.folding", "kerasnets.fully_convolutional",
-        "kerasnets.views",
-    },
-    {"kerasnets.scoring"},
-    {"kerasnets.optimization", "kerasnets.patience", "kerasnets.schedules"},
+    {"kerasnets.models", "kerasnets.initializers", "kerasnets.losses"},
+    {"kerasnets.sizing", "kerasnets.weights"},
+    {"kerasnets.optimizers", "kerasnets.patience", "kerasnets.schedules"},
     {"kerasnets.callbacks"},
-    {"kerasnets.training"},
-    {"kerasnets.curation", "kerasnets.evaluation", "kerasnets.serving_check", "kerasnets.summarizing"},
-    {"kerasnets.prediction"},
-    {"kerasnets.export_cases", "kerasnets.onnx_export"},
+    {"kerasnets.runs"},
+    {"kerasnets.inference", "kerasnets.training"},
+    {"kerasnets.data_commands", "kerasnets.network_sizes"},
     {"kerasnets.exporting", "kerasnets.report", "kerasnets.tuning", "kerasnets.benchmarking"},
     {"kerasnets.api"},
     {"kerasnets.cli"},
@@ -37,8 +32,8 @@ RANKS = [
 """From left to right: a module imports from its own set or from those before it."""
 
 BACKEND_FREE = {
-    "weights", "models", "callbacks", "losses", "sizing", "initialization", "optimization",
-    "fully_convolutional", "patience", "schedules",
+    "weights", "models", "callbacks", "losses", "sizing", "initializers", "optimizers",
+    "patience", "schedules",
 }  # fmt: skip
 """Run on every Keras backend: no tensorflow in them."""
 

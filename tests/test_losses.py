@@ -15,7 +15,7 @@ import torch
 from kerasnets.errors import UserError
 from kerasnets.layers.label_tree import LabelTree
 from kerasnets.losses import LOSSES, class_weighting, example_loss
-from kerasnets.training.objective import Objective
+from kerasnets.training.fit.objective import Objective
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 3, size=(40, 7)).astype("float32")

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import kerasnets
-from kerasnets.initialization import alexnet_ones, initialize, residual_ends
-from kerasnets.optimization import OPTIMIZERS, decayed_variables, make_optimizer, named_slots
+from kerasnets.initializers import alexnet_ones, initialize, residual_ends
+from kerasnets.optimizers import OPTIMIZERS, decayed_variables, make_optimizer, named_slots
 from kerasnets.sizing.layers import shapes_only
 
 

@@ -9,17 +9,17 @@ import tensorflow as tf
 
 from kerasnets.benchmarking.images import generated_batches
 from kerasnets.benchmarking.recipe_input import generated
-from kerasnets.data.reading import TWO_THREADS, with_options
+from kerasnets.data.pipeline.read import TWO_THREADS, with_options
 from kerasnets.errors import FailureError
-from kerasnets.folding import predictor
+from kerasnets.runs.folding import predictor
 from kerasnets.runtime import processor
-from kerasnets.training.building import make_model
-from kerasnets.training.checkpoint import capture, not_finite, write_checkpoint
-from kerasnets.training.saver import SHARE
-from kerasnets.training.strategy import ahead_on_device, make_strategy
+from kerasnets.training.checkpoints.file import capture, not_finite, write_checkpoint
+from kerasnets.training.checkpoints.saver import SHARE
+from kerasnets.training.distribution.strategy import ahead_on_device, make_strategy
+from kerasnets.training.setup.model import make_model
 
 EXECUTION = 1024
-"""Steps that one execution may take, as in `kerasnets.training.loop`."""
+"""Steps that one execution may take, as in `kerasnets.training.fit.loop`."""
 
 
 def device():

@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 
 from kerasnets.data.dataset import Dataset, Split
-from kerasnets.data.local import is_local
-from kerasnets.data.preprocessing import Preprocessing
-from kerasnets.data.reading import Reading
+from kerasnets.data.pipeline.read import Reading
+from kerasnets.data.preprocessing.steps import Preprocessing
+from kerasnets.data.sources.availability import is_local
 from kerasnets.errors import UserError
 from kerasnets.recipe import changed
-from kerasnets.training.prepared import Prepared, list_data, prepare
+from kerasnets.training.setup.inputs import Prepared, list_data, prepare
 
 
 def prepare_input(case):

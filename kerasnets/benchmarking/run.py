@@ -5,9 +5,9 @@ import platform
 from importlib import import_module
 from importlib.metadata import version
 
-from kerasnets.benchmarking import measuring
+from kerasnets.benchmarking import timing
+from kerasnets.benchmarking.callback_cost import watching_seconds
 from kerasnets.benchmarking.sizes import located, network_sizes
-from kerasnets.benchmarking.watching import watching_seconds
 from kerasnets.errors import UserError
 
 REPEATS = 5
@@ -32,12 +32,12 @@ def run_bench(case, steps=None):
     device = engines.device()
     case = located(case)
     sizes = network_sizes(case, device)
-    idle, _ = measuring.resident_bytes()
+    idle, _ = timing.resident_bytes()
     try:
         engine = engines.Engine(case, prepared) if prepared else engines.Engine(case)
         numbers = measured(case, sizes, engine, PRODUCT.get(device["kind"], LARGE_PRODUCT), idle, steps)
     except Exception as error:
-        if not measuring.out_of_memory(error):
+        if not timing.out_of_memory(error):
             raise
         raise UserError(
             f"--batch {case.batch}: {case.name} does not fit into memory; try a smaller one"
@@ -61,24 +61,22 @@ def measured(case, sizes, engine, size, idle, steps=None):
     engine.wait()
     peak, counted = engine.peak_bytes(), "by the device's allocator"
     if peak is None:
-        peak, counted = measuring.resident_bytes()[1] - idle, "resident, above the idle process"
+        peak, counted = timing.resident_bytes()[1] - idle, "resident, above the idle process"
     works = {"fed": engine.fed, "fixed": engine.fixed, "forward": engine.forward}
     works["product"] = engine.product(size)
     for work in works.values():
         work(1)
     counts = dict.fromkeys(("fed", "fixed", "forward"), steps) if steps else {}
     for name in works.keys() - counts.keys():
-        counts[name] = measuring.steps_in(REPEAT_SECONDS[name], engine, works[name])
-    taken = measuring.alternating(
-        engine, {name: (work, counts[name]) for name, work in works.items()}, REPEATS
-    )
-    product = 2 * size**3 / measuring.median(taken["product"])
+        counts[name] = timing.steps_in(REPEAT_SECONDS[name], engine, works[name])
+    taken = timing.alternating(engine, {name: (work, counts[name]) for name, work in works.items()}, REPEATS)
+    product = 2 * size**3 / timing.median(taken["product"])
     parts = _parts(case, engine, taken)
     return {
         "steps": counts["fed"],
         "training": _rates(case, sum(parts.values()), 3 * sizes["training_macs"], product)
         | {"step_seconds": parts, "repeats": {name: taken[name] for name in ("fixed", "fed")}},
-        "inference": _rates(case, measuring.median(taken["forward"]), sizes["macs"], product)
+        "inference": _rates(case, timing.median(taken["forward"]), sizes["macs"], product)
         | {"repeats": taken["forward"]},
         "matrix_product": {"rows": size, "flops_per_second": product, "repeats": taken["product"]},
         "memory": {"peak_bytes": peak, "counted": counted},
@@ -87,7 +85,7 @@ def measured(case, sizes, engine, size, idle, steps=None):
 
 def _parts(case, engine, taken):
     """Return what a training step consists of, in seconds."""
-    compute, fed = (measuring.median(taken[name]) for name in ("fixed", "fed"))
+    compute, fed = (timing.median(taken[name]) for name in ("fixed", "fed"))
     callbacks = watching_seconds(case, engine)
     if hasattr(engine, "saving_share"):
         callbacks += fed * engine.saving_share(case.recipe.train.checkpoint_seconds)

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import keras
 
-from kerasnets.data.image_shapes import prepared_images
+from kerasnets.data.preprocessing.shapes import prepared_images
 from kerasnets.errors import UserError
 from kerasnets.memory import available_memory
+from kerasnets.runs.network import build_network
 from kerasnets.sizing.layers import multiply_accumulates, parameter_count, shapes_only
 from kerasnets.sizing.memory import training_memory
 from kerasnets.sizing.optimizer_memory import optimizer_memory
-from kerasnets.training.network import build_network
 
 
 def located(case):

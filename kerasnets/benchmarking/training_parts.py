@@ -4,8 +4,8 @@ import keras
 from keras import ops
 
 from kerasnets.losses import class_weighting, example_loss
-from kerasnets.optimization import decayed_variables, make_optimizer
-from kerasnets.training.network import build_network
+from kerasnets.optimizers import decayed_variables, make_optimizer
+from kerasnets.runs.network import build_network
 from kerasnets.weights.freezing import freeze
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerasnets.data.encoded import EncodedImages
+from kerasnets.data.images.encoded import EncodedImages
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,7 @@ class Dataset:
         classes: class names, in the order of the labels; of numeric targets, the targets' names.
         image_shape: (height, width, channels); height and width are None where images differ in size.
         train, validation, test: `Split`s; the last two may be None.
-        findings: `kerasnets.data.audit.kinds.Finding`s of the source itself: what it met while it listed its
-            images.
+        findings: `Finding`s of the source itself: what it met while it listed its images.
         notes: lines that say how the source was read, where that is not plain.
         drawn: names of the splits that the source does not bring, drawn from its training images.
         root: the folder that image files are named from; empty where there is none.

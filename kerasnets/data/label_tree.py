@@ -5,9 +5,9 @@ import io
 import logging
 from dataclasses import dataclass
 
-from kerasnets.data.audit.kinds import shown
-from kerasnets.data.table_file import read_rows
+from kerasnets.catalog.audit_kinds import shown
 from kerasnets.errors import UserError, nearest
+from kerasnets.files.user_tables import read_rows
 
 log = logging.getLogger("kerasnets")
 

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from kerasnets.files import whole_file
+from kerasnets.files.whole_files import whole_file
 
 CELL = 1.8  # inches
 

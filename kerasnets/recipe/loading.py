@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from kerasnets.errors import UserError, nearest
-from kerasnets.given_files import check_file
-from kerasnets.recipe.mistakes import one_line, shortened, with_overrides
+from kerasnets.files.user_files import check_file
+from kerasnets.recipe.error_messages import one_line, shortened, with_overrides
 from kerasnets.recipe.schema import Recipe
 from kerasnets.recipe.toml_file import DEEPEST, check_bounds, parsed, read_toml
 

@@ -3,19 +3,19 @@
 import tomli_w
 from pydantic import PrivateAttr, field_validator, model_validator
 
-from kerasnets.recipe.augmentation import Augment
-from kerasnets.recipe.data import SPATIAL, Data, PreprocessStep
-from kerasnets.recipe.diagnostics import Diagnostics
-from kerasnets.recipe.evaluation import Evaluation
-from kerasnets.recipe.initialization import Initialization
-from kerasnets.recipe.loss import CategoricalCrossentropy, Loss
-from kerasnets.recipe.model import Model
-from kerasnets.recipe.optimizer import Optimizer
-from kerasnets.recipe.regularization import Regularization
-from kerasnets.recipe.schedule import Constant, Schedule
-from kerasnets.recipe.section import Section
-from kerasnets.recipe.train import Train
-from kerasnets.recipe.tune import Tune
+from kerasnets.recipe.augment.operations import Augment
+from kerasnets.recipe.base import Section
+from kerasnets.recipe.tables.data import SPATIAL, Data, PreprocessStep
+from kerasnets.recipe.tables.diagnostics import Diagnostics
+from kerasnets.recipe.tables.evaluation import Evaluation
+from kerasnets.recipe.tables.initialization import Initialization
+from kerasnets.recipe.tables.loss import CategoricalCrossentropy, Loss
+from kerasnets.recipe.tables.model import Model
+from kerasnets.recipe.tables.optimizer import Optimizer
+from kerasnets.recipe.tables.regularization import Regularization
+from kerasnets.recipe.tables.schedule import Constant, Schedule
+from kerasnets.recipe.tables.train import Train
+from kerasnets.recipe.tables.tune import Tune
 
 
 class Recipe(Section):

@@ -3,8 +3,8 @@
 import tomllib
 
 from kerasnets.errors import UserError
-from kerasnets.given_files import read_text
-from kerasnets.recipe.mistakes import shortened
+from kerasnets.files.user_files import read_text
+from kerasnets.recipe.error_messages import shortened
 
 DEEPEST = 16
 """Tables within tables that a recipe may have; the schema has six."""

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from kerasnets.errors import UserError, nearest
-from kerasnets.files import whole_file, write_text
+from kerasnets.files.whole_files import whole_file, write_text
 from kerasnets.models import build
 from kerasnets.sizing.layers import layer_sizes, shapes_only
 

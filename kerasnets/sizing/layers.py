@@ -8,7 +8,7 @@ import pandas as pd
 from keras import layers
 from keras.src.backend.common import global_state
 
-from kerasnets.sizing.receptive import receptive_fields
+from kerasnets.sizing.receptive_field import receptive_fields
 
 # these work in place, look anew at the volume before them or, at prediction, pass it on
 NO_VOLUME = (
@@ -41,7 +41,7 @@ def layer_sizes(model):
         `weights` (of kernels), `parameters` (trainable: kernels, biases, scales), `macs`
         (multiply-accumulates of convolutions and dense layers; a bias, a pooling or an activation counts
         none), `flops` (two for each), `field` (receptive field, height and width in pixels; see
-        `kerasnets.sizing.receptive`).
+        `kerasnets.sizing.receptive_field`).
     """
     fields = receptive_fields(model)
     return pd.DataFrame(

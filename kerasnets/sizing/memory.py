@@ -3,7 +3,7 @@
 from kerasnets.errors import UserError, nearest
 from kerasnets.sizing.layers import parameter_count
 from kerasnets.sizing.optimizer_memory import OPTIMIZERS, OptimizerMemory
-from kerasnets.sizing.step import Step
+from kerasnets.sizing.step_buffers import Step
 
 PRECISIONS = {"float32": 4, "mixed_bfloat16": 2, "mixed_float16": 2}
 """Keras dtype policy to the bytes of an activation; variables, gradients and slots have 4."""

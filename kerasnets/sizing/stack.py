@@ -9,7 +9,7 @@ import re
 import pandas as pd
 
 from kerasnets.errors import UserError
-from kerasnets.sizing.reading import parse_volume
+from kerasnets.sizing.parse import parse_volume
 
 IN_PLACE = ("relu", "tanh", "sigmoid", "dropout")
 ELEMENTWISE = (*IN_PLACE, "lrn", "bn")

@@ -6,11 +6,11 @@ from itertools import accumulate
 
 from keras import layers
 
-from kerasnets.sizing.kept import VIEWS
 from kerasnets.sizing.layers import parameter_count
 from kerasnets.sizing.memory import PRECISIONS
-from kerasnets.sizing.receptive import as_list
-from kerasnets.sizing.step import Step
+from kerasnets.sizing.receptive_field import as_list
+from kerasnets.sizing.saved_for_backward import VIEWS
+from kerasnets.sizing.step_buffers import Step
 
 
 @dataclass(frozen=True)

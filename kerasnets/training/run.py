@@ -9,28 +9,28 @@ import tensorflow as tf
 
 from kerasnets import models
 from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause
-from kerasnets.files import whole_file, write_json
+from kerasnets.files.whole_files import whole_file, write_json
+from kerasnets.runs.same_data import check_data_is_there, check_goes_on
 from kerasnets.terminal import phase, say
-from kerasnets.training.agreement import (
+from kerasnets.training.callbacks.run_callbacks import Listeners
+from kerasnets.training.checkpoints.file import capture, not_finite
+from kerasnets.training.checkpoints.resume import take_up, take_up_best
+from kerasnets.training.checkpoints.saver import Saver
+from kerasnets.training.distribution.agreement import (
     check_same_images,
     check_same_settings,
     ending_with_others,
     together,
 )
-from kerasnets.training.building import make_model
-from kerasnets.training.checkpoint import capture, not_finite
-from kerasnets.training.description import describe, write_beginning
-from kerasnets.training.divergence import say_cause
-from kerasnets.training.hosts import Hosts
-from kerasnets.training.interruption import Interruption
-from kerasnets.training.listeners import Listeners
-from kerasnets.training.loop import DivergedError
-from kerasnets.training.machine import deterministic_ops, unused_gpu
-from kerasnets.training.prepared import list_data, prepare
-from kerasnets.training.restoring import take_up, take_up_best
-from kerasnets.training.same_data import check_data_is_there, check_goes_on
-from kerasnets.training.saver import Saver
-from kerasnets.training.strategy import ahead_on_device, make_strategy
+from kerasnets.training.distribution.hosts import Hosts
+from kerasnets.training.distribution.strategy import ahead_on_device, make_strategy
+from kerasnets.training.fit.loop import DivergedError
+from kerasnets.training.fit.nonfinite import say_cause
+from kerasnets.training.run_files import describe, write_beginning
+from kerasnets.training.setup.environment import deterministic_ops, unused_gpu
+from kerasnets.training.setup.inputs import list_data, prepare
+from kerasnets.training.setup.model import make_model
+from kerasnets.training.signals import Interruption
 
 log = logging.getLogger("kerasnets")
 

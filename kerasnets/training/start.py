@@ -4,10 +4,10 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from kerasnets import models, runtime, terminal
-from kerasnets.data.image_shapes import IMAGES, OF_FILES, prepared_images
+from kerasnets.data.preprocessing.shapes import IMAGES, OF_FILES, prepared_images
 from kerasnets.errors import UserError
-from kerasnets.training.cluster import cluster
-from kerasnets.training.run_directory import RunDirectory
+from kerasnets.runs.directory import RunDirectory
+from kerasnets.training.distribution.tf_config import cluster
 from kerasnets.training.run_log import RunLog
 
 

@@ -8,9 +8,9 @@ from keras import layers
 
 from kerasnets.errors import UserError
 from kerasnets.layers.label_tree import LabelTree
-from kerasnets.weights.conventions import conventions
-from kerasnets.weights.keras_networks import is_keras_file, keras_state
-from kerasnets.weights.state import read_state
+from kerasnets.weights.formats.state_dict import read_state
+from kerasnets.weights.naming.conventions import conventions
+from kerasnets.weights.naming.keras_networks import is_keras_file, keras_state
 
 log = logging.getLogger("kerasnets")
 

@@ -6,8 +6,8 @@ import os
 import sqlite3
 from dataclasses import astuple, fields
 
-from kerasnets.data.audit.inspection import VERSION, Inspected
-from kerasnets.data.storage import cache_folder
+from kerasnets.data.audit.image_checks import VERSION, Inspected
+from kerasnets.data.cache_folder import cache_folder
 
 log = logging.getLogger("kerasnets")
 

@@ -8,10 +8,10 @@ import numpy as np
 import simplejpeg
 import tensorflow as tf
 
-from kerasnets.data.audit.looks import SIDE
-from kerasnets.data.conversion import of_inks, stored, stored_png, upper_eight
-from kerasnets.data.headers import png_chunks
-from kerasnets.data.pillow_formats import UnsupportedImageError, opened
+from kerasnets.data.audit.perceptual_hash import SIDE
+from kerasnets.data.images.conversion import of_inks, stored, stored_png, upper_eight
+from kerasnets.data.images.headers import png_chunks
+from kerasnets.data.images.pillow_formats import UnsupportedImageError, opened
 
 _ALL_THE_SAME = (
     "tjDecompressHeader3(): Could not determine subsampling level",
@@ -27,7 +27,7 @@ class Checked(NamedTuple):
     Attributes:
         pixels: uint8 (height, width, 1 or 3), thinned out where the image is large; None if it has none.
         problems: dict of kind to detail.
-        converted: whether its pixels are `kerasnets.data.conversion.converted_pixels`, not TensorFlow's.
+        converted: whether its pixels are `converted_pixels` of `data.images.conversion`, not TensorFlow's.
         clear: share of the pixels that are not fully opaque.
     """
 

@@ -9,14 +9,14 @@ import jinja2
 import simplejpeg
 from PIL import Image
 
+from kerasnets.catalog.audit_kinds import DONE, KINDS, shown
 from kerasnets.data.audit.decoders import CHECKS, check_by_pillow
-from kerasnets.data.audit.kinds import DONE, KINDS, shown
-from kerasnets.data.audit.looks import SIDE
-from kerasnets.data.encoded import EncodedImages
-from kerasnets.data.formats import sniff
-from kerasnets.data.headers import HeaderError, read_header
-from kerasnets.files import write_text
-from kerasnets.tables import unexecuted
+from kerasnets.data.audit.perceptual_hash import SIDE
+from kerasnets.data.images.encoded import EncodedImages
+from kerasnets.data.images.formats import sniff
+from kerasnets.data.images.headers import HeaderError, read_header
+from kerasnets.files.tables import unexecuted
+from kerasnets.files.whole_files import write_text
 
 ON_PAGE = 500
 """Findings that the page lists; the table has them all."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from kerasnets.data.audit.kinds import DONE, KINDS, shown
+from kerasnets.catalog.audit_kinds import DONE, KINDS, shown
 from kerasnets.errors import UserError
 
 COLUMNS = ["path", "split", "class", "kind", "policy", "detail"]

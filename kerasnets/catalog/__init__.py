@@ -1,0 +1,1 @@
+"""Lists that recipe and data share, each written once. Loads nothing."""

@@ -1,0 +1,1 @@
+"""Encoded images: their formats, what they declare, and their pixels."""

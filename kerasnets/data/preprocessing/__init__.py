@@ -1,0 +1,1 @@
+"""Preprocessing: what turns raw images into a network's input."""

@@ -1,0 +1,1 @@
+"""Packed datasets: sharded TFRecords with a manifest."""

@@ -1,0 +1,1 @@
+"""Where images come from: a module a source, and what loads them."""

@@ -1,0 +1,28 @@
+"""Whether a source can be read without a download."""
+
+import os
+from pathlib import Path
+
+from kerasnets.data.sources.keras_datasets import CLASSES, search_places
+
+KERAS_NAMES = {
+    "mnist": "mnist.npz",
+    "fashion_mnist": "fashion-mnist",
+    "cifar10": "cifar-10-batches-py*",
+    "cifar100": "cifar-100-python*",
+}
+"""What Keras's downloads are called in its cache."""
+
+
+def is_local(source, path=None):
+    """Return whether reading a source would download nothing; arguments as of `load_dataset`."""
+    if source in CLASSES:
+        names = (f"{source}.npz", source, source.replace("_", "-"))
+        kept = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
+        here = any((place / name).exists() for place in search_places() for name in names)
+        return here or any(kept.glob(KERAS_NAMES[source]))
+    if source.startswith("tfds:"):
+        folder = path or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+        set_name = source.removeprefix("tfds:").partition("/")[0].partition(":")[0]
+        return (Path(folder).expanduser() / set_name).is_dir()
+    return True

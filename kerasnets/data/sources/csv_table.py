@@ -1,0 +1,160 @@
+"""A CSV file of images, read and checked cell by cell."""
+
+import os
+import re
+
+import numpy as np
+import pandas as pd
+
+from kerasnets.catalog.audit_kinds import shown
+from kerasnets.data.sources.folder_layout import split_named
+from kerasnets.data.sources.listed_files import ListedFiles
+from kerasnets.errors import UserError, nearest
+from kerasnets.files.user_tables import no_text, read_rows
+
+LARGEST = float(np.finfo("float32").max)
+
+
+def read_table(path):
+    """Return the checked table of a CSV file, and lines that say how it was read; no image is opened.
+
+    Args:
+        path: the CSV file, with a header, see `kerasnets.files.user_tables`. Names of columns may be in upper
+            or lower case.
+
+    Returns:
+        DataFrame indexed by row number, the header being row 1, with the columns `path` (of the file, joined
+        to the CSV file's folder), `label` or those that `targets` names (float32), `split` and perhaps
+        `weight` (float32); and a list of str.
+
+    Raises:
+        UserError: not readable; a missing column, an empty cell, a value that is not allowed, a path twice,
+            no file there.
+    """
+    read = read_rows(path, lambda header: _fits(_plain(header)), _names_a_file(path))
+    header = _plain(read.header)
+    checks = {name: _CHECKS.get(name, _number) for name in _known(header, path)}
+    table = pd.DataFrame(list(read.rows.values()), list(read.rows), header, dtype=object)[list(checks)]
+    if "label" in checks:
+        _refuse_missing(table["label"], read.missing, header.index("label"), path)
+    _check_cells(table, checks, path)
+    numbers = [name for name in checks if name == "weight" or checks[name] is _number]
+    table[numbers] = table[numbers].astype("float32")
+    table["split"] = table["split"].map(split_named) if "split" in header else "train"
+    files, cells = ListedFiles(path), table["path"]
+    found = [files.find(row, cell) for row, cell in cells.items()]
+    table["path"] = pd.Series(found, table.index, dtype=object)  # pandas' own strings hold no bytes
+    _refuse_repetition(table, path)
+    if len(table) and not any(map(os.path.lexists, table["path"])):
+        raise files.refusal(cells.index[0], cells.iloc[0], len(table))
+    return table, [*read.notes, *files.notes()]
+
+
+def _plain(header):
+    """Return names of columns in lower case but for the names of targets, without outer spaces."""
+    names = [name.strip() for name in header]
+    return [re.sub("^[^_]+", lambda found: found[0].lower(), name) for name in names]
+
+
+def _fits(header):
+    return "path" in header and bool({"label", *targets(header)} & set(header))
+
+
+def _names_a_file(path):
+    """Return the function that says whether a row names a file by bytes that are no text."""
+    folder = os.path.dirname(path)
+
+    def is_right(header, cells):
+        header = _plain(header)
+        cell = cells[header.index("path")] if "path" in header else ""
+        return no_text(cell) and os.path.lexists(os.path.join(folder, cell))
+
+    return is_right
+
+
+def targets(columns):
+    """Return those of `columns` that are numeric targets: `target`, or `target_` with a name behind it."""
+    return [name for name in columns if re.fullmatch("target(_.+)?", name)]
+
+
+def _known(header, path):
+    """Return the columns of a header that are looked at."""
+    wanted = ["label", *targets(header)]
+    known = [name for name in header if name in ("path", "split", "weight", *wanted)]
+    if not _fits(header):
+        found = shown(", ".join(header))
+        raise UserError(
+            f"{path}: row 1: found columns {found}, allowed: path, label (or target, target_NAME, …), split, "
+            "weight"
+        )
+    if "label" in header and len(wanted) > 1:
+        raise UserError(
+            f"{path}: row 1: found columns label and {shown(wanted[1])}, allowed: classes or numeric targets"
+        )
+    repeated = [name for name in known if known.count(name) > 1]
+    if repeated:
+        raise UserError(f"{path}: row 1: found column {shown(repeated[0])} twice, allowed: once")
+    return known
+
+
+def _refuse_missing(labels, missing, place, path):
+    """Refuse labels that are not there: empty, or what is written where there is none, without quotes."""
+    rows = [row for row, cell in labels.items() if not cell or (row, place) in missing]
+    if rows:
+        more = f", and in {len(rows) - 1:,} more rows ({', '.join(map(str, rows[1:5]))}" if rows[1:] else ""
+        more += ", …)" if rows[5:] else ")" if more else ""
+        cell = labels[rows[0]]
+        hint = f'; a class of that name in quotes: "{cell}"' if cell else ""
+        raise UserError(f"{path}: row {rows[0]}, label: found {cell!r}{more}, allowed: a class name{hint}")
+
+
+def _check_cells(table, checks, path):
+    """Refuse the first cell whose value is not allowed."""
+    for column, check in checks.items():
+        for row, cell in table[column].items():
+            allowed = check(cell)
+            if allowed:
+                where = f"{path}: row {row}, {shown(column)}"
+                raise UserError(f"{where}: found {shown(repr(cell))}, allowed: {allowed}")
+
+
+def _text(cell):
+    return None if cell and "\0" not in cell else "a path"
+
+
+def _label(cell):
+    return (
+        None if cell and cell == cell.strip() and cell.isprintable() else "a class name, no spaces around it"
+    )
+
+
+def _split_name(cell):
+    names = ("train", "validation", "val", "test")
+    return None if split_named(cell) else ", ".join(names) + nearest(cell, names)
+
+
+def _weight(cell):
+    return None if 0 <= _parsed(cell) <= LARGEST else "a number from 0"
+
+
+def _number(cell):
+    return None if abs(_parsed(cell)) <= LARGEST else "a finite number"
+
+
+def _parsed(cell):
+    try:
+        return float(cell)
+    except ValueError:
+        return np.nan
+
+
+_CHECKS = {"path": _text, "label": _label, "split": _split_name, "weight": _weight}
+
+
+def _refuse_repetition(table, path):
+    first = {}
+    for row, image in table["path"].items():
+        if image in first:
+            said = f"row {row}, path: found {shown(repr(image))}, which row {first[image]} names already"
+            raise UserError(f"{path}: {said}, allowed: every image once")
+        first[image] = row

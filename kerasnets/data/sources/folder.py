@@ -1,0 +1,131 @@
+"""A folder of images: one folder a class, with or without folders of splits above them."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from kerasnets.catalog.audit_kinds import Finding, shown
+from kerasnets.data.audit.directory_entries import leads_upwards, listed, unusable
+from kerasnets.data.dataset import Dataset, Split
+from kerasnets.data.images.encoded import EncodedImages
+from kerasnets.data.images.formats import is_image_name
+from kerasnets.data.sources.folder_layout import ALLOWED, find_layout, folders_below
+from kerasnets.errors import UserError
+
+
+def read_folder(path, channels):
+    """List the images of a folder of class folders, or of such folders for splits. No image is opened.
+
+    `folder_layout` says which layouts are known. Images in folders within a class folder
+    belong to the class, unless images lie in the class folder itself. Links are followed, but none that leads
+    upwards. What cannot be an image, or lies where none belongs, is left out and becomes a finding of the
+    dataset: an audit says it, or refuses it.
+
+    Args:
+        path: the folder.
+        channels: 1 (grayscale) or 3 (RGB), what images are decoded to.
+
+    Raises:
+        UserError: no such folder, a layout that can be read in several ways or in none, or fewer than two
+            classes that have images.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise UserError(f"{root}: no such folder")
+    layout = find_layout(root)
+    folders, findings, nested = layout.folders, _strays(layout.between), []
+    listings = {split: _list_classes(folder, split, findings, nested) for split, folder in folders.items()}
+    names = sorted({name for listing in listings.values() for name in listing}, key=os.fsencode)
+    full = [name for name in names if any(listing.get(name) for listing in listings.values())]
+    if len(full) < 2:
+        raise UserError(f"{folders['train']}: found {_few(names, full)}; {ALLOWED}, for two classes or more")
+    for name in names:
+        if name not in full:
+            place = next(folders[split] for split, listing in listings.items() if name in listing)
+            findings.append(
+                Finding("empty_class", str(place / name), "no images", class_name=_class_name(name))
+            )
+    splits = {split: _split(listing, names) for split, listing in listings.items()}
+    classes = tuple(map(_class_name, names))
+    notes = (*layout.notes, *_said_of_nested(root, nested))
+    return Dataset(classes, (None, None, channels), **splits, findings=tuple(findings), notes=notes)
+
+
+def _few(names, full):
+    """Say which class folders there are, of fewer than two that have images."""
+    if full:
+        return f"images of one class alone, {shown(_class_name(full[0]))}"
+    if not names:
+        return "no class folders"
+    return (
+        f"no images in its folders {shown(', '.join(map(_class_name, names[:3])))}{', …' * (len(names) > 3)}"
+    )
+
+
+def _said_of_nested(root, nested):
+    if not nested:
+        return ()
+    first = os.path.relpath(nested[0], root)
+    folders = f"{len(nested):,} folders, first {first}" if len(nested) > 1 else first
+    return (shown(f"{root}: images in folders within a class folder belong to the class: {folders}"),)
+
+
+def _strays(between):
+    """Return the findings on what lies beside the folders that lead to the class folders."""
+    findings = []
+    for folder, leading in between.items():
+        names, hidden = listed(folder)
+        findings += hidden
+        findings += [_stray(folder / name) for name in names if name not in leading]
+    return findings
+
+
+def _list_classes(folder, split, findings, nested):
+    """Return a dict of class folder to the paths of its images; append folders within them to `nested`."""
+    names, hidden = listed(folder)
+    findings += hidden
+    listing = {}
+    for name in names:
+        path = folder / name
+        if path.is_dir() and not leads_upwards(path):
+            listing[name] = _list_images(path, split, findings, nested)
+        else:
+            findings.append(_stray(path))
+    return listing
+
+
+def _list_images(folder, split, findings, nested):
+    names, _ = listed(folder)
+    within = [] if any(map(is_image_name, names)) else folders_below(folder)
+    nested += within
+    leading = {str(path) for inner in within for path in (inner, *inner.parents)}
+    place, images = {"split": split, "class_name": _class_name(folder.name)}, []
+    for inner in (folder, *within):
+        names, hidden = listed(inner)
+        findings += [replace(finding, **place) for finding in hidden]
+        for path in (str(inner / name) for name in names):
+            problem = None if path in leading else unusable(path)
+            if problem:
+                findings.append(Finding(problem[0], path, problem[1], **place))
+            elif path not in leading:
+                images.append(path)
+    return images
+
+
+def _stray(path):
+    """Return the finding about something that lies where only folders belong."""
+    kind, detail = unusable(path) or ("file_without_label", "an image that lies in no class folder")
+    return Finding(kind, str(path), detail)
+
+
+def _class_name(name):
+    """Return a folder's name as text that can be written anywhere, whatever bytes it is made of."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
+def _split(listing, names):
+    images = [path for name in names for path in listing.get(name, ())]
+    labels = [label for label, name in enumerate(names) for _ in listing.get(name, ())]
+    return Split(EncodedImages.of_files(images), np.array(labels, "int64"))

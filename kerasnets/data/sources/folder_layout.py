@@ -1,0 +1,213 @@
+"""Which folder holds which split, in the layouts that people have; refused where it cannot be known."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from kerasnets.catalog.audit_kinds import shown
+from kerasnets.data.audit.directory_entries import leads_upwards, listed
+from kerasnets.data.images.formats import is_image_name
+from kerasnets.errors import UserError
+
+NAMES = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation", "dev"),
+    "test": ("test", "testing"),
+}
+"""What the folder of each split is called, in upper or lower case, with or without "set" behind it."""
+
+ALLOWED = "allowed: PATH/CLASS/images, or PATH/train/CLASS/images, with val and test beside train"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the class folders lie.
+
+    Attributes:
+        folders: mapping of split to the folder of its class folders.
+        between: mapping of each folder above those to the names in it that lead to them.
+        notes: lines that say how the folder was read, where that is not plain.
+    """
+
+    folders: dict
+    between: dict
+    notes: tuple = ()
+
+
+def split_named(name):
+    """Return the split that a name says, "train", "validation" or "test", or None."""
+    plain = re.sub(r"[ _-]?set$", "", name.casefold())
+    return next((split for split, names in NAMES.items() if plain in names), None)
+
+
+def find_layout(root):
+    """Find the class folders below a folder.
+
+    Folders of splits are known by their names, see `NAMES`, and hold folders; a class folder of such a name
+    holds images. A folder that holds nothing but one other folder, as archives leave, is passed through.
+
+    Args:
+        root: the folder, a `pathlib.Path`.
+
+    Returns:
+        The `Layout`.
+
+    Raises:
+        UserError: more than one reading is possible, or none.
+    """
+    place, between = root, {}
+    while (inner := _only_folder(place)) is not None:
+        between[place] = {inner.name}
+        place = inner
+    splits = _split_folders(place)
+    if not splits:
+        _check_classes(root, place)
+        wrapped = [f"{root}: its classes are the folders of {place.relative_to(root)}"] if between else []
+        return Layout({"train": place}, between, (*map(shown, wrapped), *_left_beside(root)))
+    between[place] = {folder.name for folder in splits.values()}
+    for split, folder in splits.items():
+        while (inner := _folder_of_same_name(folder)) is not None:
+            between[folder] = {inner.name}
+            folder = splits[split] = inner
+    _refuse_unknown_split(place, splits)
+    return Layout(splits, between, tuple(map(shown, _said_of_splits(root, place, splits))))
+
+
+def _said_of_splits(root, place, splits):
+    """Return lines: which folder was taken for which split, where that is not plain, and what for none."""
+    places = {split: str(folder.relative_to(root)) for split, folder in splits.items()}
+    lines = []
+    if not all(found in ("train", "val", "validation", "test") for found in places.values()):
+        lines = [f"{root}: read as " + ", ".join(f"{split} = {found}" for split, found in places.items())]
+    unused = _unlabelled(_contents(place)[1])
+    said = "has images, but no class folders, and is not used"
+    return lines + [f"{folder}: {said}" for folder in unused]
+
+
+def folders_below(folder):
+    """Return the folders within a class folder, at any depth, that images lie in: a list of paths.
+
+    Args:
+        folder: the class folder, a `pathlib.Path`; links to where the walk has been are not followed.
+    """
+    holding, waiting, seen = [], [folder], {os.path.realpath(folder)}
+    while waiting:
+        place = waiting.pop()
+        images, folders = _contents(place)
+        holding += [place] if images and place != folder else []
+        for inner in reversed(folders):
+            real = os.path.realpath(inner)
+            if real not in seen:
+                seen.add(real)
+                waiting.append(inner)
+    return holding
+
+
+def _contents(folder):
+    """Return the names of a folder's images, and the folders in it."""
+    names, _ = listed(folder)
+    images = [name for name in names if is_image_name(name)]
+    others = [Path(folder, name) for name in names if not is_image_name(name)]
+    return images, [path for path in others if path.is_dir() and not leads_upwards(path)]
+
+
+def _only_folder(place):
+    """Return the one folder in a folder without images, unless it is a split's or a class's; else None."""
+    images, folders = _contents(place)
+    if images or len(folders) != 1 or split_named(folders[0].name) == "train":
+        return None
+    images, inside = _contents(folders[0])
+    return folders[0] if inside and not images else None
+
+
+def _folder_of_same_name(folder):
+    """Return the one folder in a folder without images that bears its name again, or its split's; or None."""
+    images, folders = _contents(folder)
+    if images or len(folders) != 1 or not _contents(folders[0])[1]:
+        return None
+    again = folders[0].name.casefold() == folder.name.casefold()
+    return folders[0] if again or split_named(folders[0].name) == split_named(folder.name) else None
+
+
+def _split_folders(place):
+    """Return a dict of split to its folder; an empty one where the class folders lie in `place` itself."""
+    folders = _contents(place)[1]
+    unlabelled = _unlabelled(folders)
+    if len({split_named(folder.name) for folder in unlabelled}) > 1:
+        found = _listed(unlabelled)
+        raise UserError(f"{place}: found images, but no class folders, in {found}; {ALLOWED}, or a CSV file")
+    named = {}
+    for folder in folders:
+        split = split_named(folder.name)
+        if split and folder not in unlabelled:
+            named.setdefault(split, []).append(folder)
+    for split, same in named.items():
+        if len(same) > 1:
+            raise UserError(
+                f"{place}: found {_listed(same)}, all of them names for {split}; allowed: one folder a split"
+            )
+    if "train" in named:
+        return {split: named[split][0] for split in NAMES if split in named}
+    only = [folder for same in named.values() for folder in same]
+    if only and len(only) == len(folders):
+        raise UserError(f"{place}: found {_listed(only)}, but no train; {ALLOWED}")
+    return {}
+
+
+def _unlabelled(folders):
+    """Return those folders that are named as splits, and hold images and no folders."""
+    contents = {folder: _contents(folder) for folder in folders if split_named(folder.name)}
+    return [folder for folder, (images, inside) in contents.items() if images and not inside]
+
+
+def _refuse_unknown_split(place, splits):
+    """Refuse a folder beside the splits' that has class folders of the same names: it may be a split too."""
+    classes = {path.name for path in _contents(splits["train"])[1]}
+    for folder in _contents(place)[1]:
+        common = classes & {path.name for path in _contents(folder)[1]}
+        if common and folder.name not in {path.name for path in map(_top(place), splits.values())}:
+            found = f"found {folder.name} beside {splits['train'].relative_to(place)}"
+            raise UserError(
+                shown(f"{place}: {found}, with class folders too ({min(common)}, …); {ALLOWED}; move it away")
+            )
+
+
+def _top(place):
+    return lambda folder: place / folder.relative_to(place).parts[0]
+
+
+def _check_classes(root, place):
+    """Refuse class folders that may be splits, and splits below class folders."""
+    images, folders = _contents(place)
+    names = {folder.name for folder in folders}
+    for folder in folders:
+        inside = _contents(folder)[1]
+        common = names & {path.name for path in inside}
+        if common:
+            one = min(common)
+            found = f"found {one}, and {one} below {folder.name} too"
+            raise UserError(shown(f"{place}: {found}: is that a class or a split? {ALLOWED}"))
+        if any(split_named(path.name) == "train" for path in inside):
+            said = f"{place}: found {_listed(inside)} below the class folder {folder.name}"
+            raise UserError(shown(f"{said}; {ALLOWED}"))
+    if images and not folders:
+        above = root.absolute().parent
+        classes = [folder for folder in _contents(above)[1] if _contents(folder)[0]]
+        hint = f"; did you mean {above}?" if len(classes) > 1 else ""
+        raise UserError(shown(f"{root}: found {len(images):,} images, but no class folders; {ALLOWED}{hint}"))
+
+
+def _left_beside(root):
+    """Return the line that says which splits lie beside a folder that is a split itself."""
+    here = root.absolute()
+    split = split_named(here.name)
+    beside = [path for path in _contents(here.parent)[1] if path != here] if split else []
+    others = [path for path in beside if split_named(path.name) not in (None, split) and _contents(path)[1]]
+    if not others:
+        return ()
+    return (shown(f"{root}: {_listed(others)} beside it is not read; data.path = {here.parent} reads both"),)
+
+
+def _listed(folders):
+    return shown(", ".join(folder.name for folder in folders))

@@ -1,0 +1,88 @@
+"""The image files that a table names: found as they are written, or as other systems write them."""
+
+import os
+import re
+
+from kerasnets.catalog.audit_kinds import shown
+from kerasnets.data.audit.directory_entries import listed
+from kerasnets.data.images.formats import is_image_name
+from kerasnets.errors import UserError
+
+
+class ListedFiles:
+    """Finds the files that the rows of a table name, from the table's folder, and counts what was not plain.
+
+    A name that is not there may have backslashes between its folders, as Windows has, or lack the ending of
+    the one image there of that name.
+
+    Args:
+        table: path of the table, for its folder and for messages.
+    """
+
+    def __init__(self, table):
+        self._table, self._folder = table, os.path.dirname(table)
+        self._completed, self._turned, self._names = [], [], {}
+
+    def find(self, row, cell):
+        """Return the path of the file that a cell names, there or not.
+
+        Raises:
+            UserError: the name lacks an ending, and images of several endings are there.
+        """
+        path = self._joined(cell)
+        if os.path.lexists(path):
+            return path
+        found = self._joined(cell.replace("\\", "/"))
+        if not os.path.lexists(found) and not is_image_name(found):
+            found = self._with_ending(row, cell, found)
+        if not os.path.lexists(found):
+            return path
+        if "\\" in cell:
+            self._turned.append((row, cell))
+        if found != self._joined(cell.replace("\\", "/")):
+            self._completed.append((row, cell))
+        return found
+
+    def _joined(self, cell):
+        return os.path.normpath(os.path.join(self._folder, cell))
+
+    def _with_ending(self, row, cell, path):
+        folder, name = os.path.split(path)
+        if folder not in self._names:
+            self._names[folder] = {}
+            for there in listed(folder or ".")[0] if os.path.isdir(folder or ".") else ():
+                if is_image_name(there):
+                    self._names[folder].setdefault(os.path.splitext(there)[0], []).append(there)
+        names = self._names[folder].get(name, ())
+        if len(names) > 1:
+            found = f"found {cell!r}, which may be {' or '.join(names[:3])}"
+            raise UserError(
+                shown(f"{self._table}: row {row}, path: {found}; allowed: a name with its ending")
+            )
+        return os.path.join(folder, names[0]) if names else path
+
+    def notes(self):
+        """Return lines that say which names were not plain."""
+        said = {
+            "backslashes taken for the / between folders": self._turned,
+            "names without ending taken for the images there of that name": self._completed,
+        }
+        return [
+            shown(f"{self._table}: path: {what}: {len(found):,}, first {found[0][1]!r} in row {found[0][0]}")
+            for what, found in said.items()
+            if found
+        ]
+
+    def refusal(self, row, cell, rows):
+        """Return the error about a table none of whose files is there.
+
+        Args:
+            row, cell: the first.
+            rows: how many there are.
+        """
+        place = f"{self._table}: row {row}, path: found {shown(repr(cell))}"
+        allowed = f"allowed: paths from {self._folder or 'the folder of the table'}, or absolute ones"
+        if re.match(r"[A-Za-z]:[\\/]|\\\\", cell):
+            return UserError(f"{place}, a path of Windows; {allowed}")
+        others = f", nor any of the {rows - 1:,} others" if rows > 1 else ""
+        return UserError(f"{place}: no such file as {shown(self._joined(cell))}{others}; {allowed}")

@@ -1,0 +1,84 @@
+"""Runs as an ONNX file, for runtimes without TensorFlow."""
+
+import importlib
+import warnings
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasnets.errors import FailureError, UserError
+from kerasnets.files.whole_files import whole_file
+from kerasnets.runs.trained_run import mean_of
+
+TOLERANCE = {"probabilities": 1e-5, "values": 1e-4}
+"""Largest difference allowed; of numbers above 1, relative to them."""
+
+
+def write_onnx(members, images, path, reference):
+    """Write one or more `Trained` networks as ONNX, checked in onnxruntime before the file takes its name.
+
+    Input `images` float32 (N, height, width, C) of the networks' size, raw pixel values 0..255: the value
+    steps of each preprocessing are inside, the spatial ones are not, because ONNX resizes otherwise.
+    Output: class probabilities (N, classes), or values of numeric targets, the mean over the members.
+
+    Args:
+        members: list of `Trained`.
+        images: raw images to check it on, a list of uint8 arrays (height, width, C).
+        path: of the file.
+        reference: the device that computes the right answers, "CPU:0".
+
+    Raises:
+        UserError: the packages of the extra `onnx` are not installed; members with other spatial steps.
+        FailureError: onnxruntime and the networks do not agree.
+    """
+    try:
+        importlib.import_module("tf2onnx")  # what Keras converts with
+        import onnxruntime
+    except ImportError as error:
+        raise UserError(
+            f"--format onnx needs {error.name}: install the extra, pip install 'kerasnets[onnx]'"
+        ) from None
+    _check_spatial(members)
+    spatial = members[0].preprocessing.spatial
+    model = _served(members)
+    with tf.device(reference):
+        inputs = np.concatenate([spatial(image[None]) for image in images])
+        # called once at least: Keras exports no functional model before that
+        right = np.concatenate([model(image[None]) for image in inputs])
+    with whole_file(path) as temporary:
+        with warnings.catch_warnings():
+            # Keras 3.15 asks whether NumPy has np.object
+            warnings.simplefilter("ignore", FutureWarning)
+            model.export(str(temporary), format="onnx", verbose=False)
+        session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        found = np.concatenate([session.run(None, {name: image[None]})[0] for image in inputs])
+        worst = float((np.abs(found - right) / np.maximum(np.abs(right), 1)).max())
+        if not worst <= TOLERANCE[members[0].answers]:
+            raise FailureError(f"the ONNX file failed its check: {members[0].answers} differ by {worst:.1e}")
+    print(f"checked on {len(images)} images in onnxruntime: largest difference {worst:.1e}")
+    return path
+
+
+def _check_spatial(members):
+    first, *others = members
+    wanted = (first.preprocessing.image_shape, first.preprocessing.spatial_steps)
+    for other in others:
+        if (other.preprocessing.image_shape, other.preprocessing.spatial_steps) != wanted:
+            raise UserError(
+                f"{other.directory}: found other spatial steps than {first.directory} has, allowed in one "
+                "ONNX file: the same, because they stay outside; a SavedModel takes any"
+            )
+
+
+def _served(members):
+    """Return the model from images at the networks' input size, raw values, to mean predictions."""
+    images = keras.Input(members[0].preprocessing.output_shape, name="images")
+    answers = []
+    for number, trained in enumerate(members):
+        # a model cannot hold two of one name
+        network = keras.Model(trained.network.inputs, trained.network.outputs[0], name=f"member{number}")
+        outputs = network(keras.layers.Lambda(trained.preprocessing.values)(images))
+        answers.append(trained.activation(outputs))
+    return keras.Model(images, mean_of(answers))

@@ -1,0 +1,127 @@
+"""Tables in text files, as people and spreadsheets save them: CSV with commas, semicolons or tabs."""
+
+import csv
+import io
+from dataclasses import dataclass
+
+from kerasnets.catalog.audit_kinds import shown
+from kerasnets.errors import UserError
+from kerasnets.files.user_files import decoded, read_bytes
+
+SEPARATORS = (",", ";", "\t")
+
+MISSING = {
+    "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
+    "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+}  # fmt: skip
+"""What pandas and spreadsheets write, and read, where there is no value."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as it is written.
+
+    Attributes:
+        header: names of the columns, as they are written.
+        rows: mapping of row number to its cells, as many as the header has. The header is row 1; rows without
+            any text are left out.
+        missing: set of (row number, column's place) of the cells that say `MISSING` and are not in quotes.
+        notes: lines that say how the file was read, where that is not plain.
+    """
+
+    header: list
+    rows: dict
+    missing: set
+    notes: tuple
+
+
+def read_rows(path, fits, is_right=None):
+    """Read a table.
+
+    The separator is that by which the first row becomes a header that `fits`: a comma, a semicolon or a tab.
+    Text is UTF-8, or UTF-16 or UTF-32. What is neither is taken for Windows-1252, which is said; unless the
+    rows are right as they are: paths of files need be no text.
+
+    Args:
+        path: the file.
+        fits: function of the names in the first row: whether they are those of the table.
+        is_right: function of (header, cells) that says whether bytes that are no UTF-8 (surrogates in the
+            cells) are right as they are.
+
+    Returns:
+        The `Table`; where no separator fits, as commas make it.
+
+    Raises:
+        UserError: no such file, or not readable as a table.
+    """
+    raw = read_bytes(path, "CSV file")
+    try:
+        return _parsed(path, decoded(raw), fits)
+    except UnicodeDecodeError:
+        pass
+    try:
+        table = _parsed(path, decoded(raw, "surrogateescape"), fits)
+        odd = {row: cells for row, cells in table.rows.items() if any(map(no_text, cells))}
+        if is_right and any(is_right(table.header, cells) for cells in odd.values()):
+            return table
+        table = _parsed(path, raw.decode("cp1252"), fits)
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        found = f"found the byte 0x{raw[error.start]:02x} in line {line}"
+        raise UserError(f"{path}: {found}, allowed: text in UTF-8, UTF-16 or Windows-1252") from None
+    row = next(iter(odd), 1)
+    cell = next((cell for cell in table.rows.get(row, table.header) if not cell.isascii()), "")
+    note = f"{path}: not in UTF-8, read as Windows-1252: first in row {row}, {cell!r}"
+    return Table(table.header, table.rows, table.missing, (shown(note),))
+
+
+def no_text(cell):
+    """Return whether a cell holds bytes that are no text: surrogates, as file names have them."""
+    return any("\udc80" <= character <= "\udcff" for character in cell)
+
+
+def _parsed(path, text, fits):
+    """Return the `Table` of a text, by the first separator that fits."""
+    if not text.strip():
+        raise UserError(f"{path}: found an empty file, allowed: a table with a header")
+    for separator in SEPARATORS:
+        try:
+            header = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+        except csv.Error:
+            continue
+        if fits(header):
+            return _split(path, text, separator)
+    return _split(path, text, ",")
+
+
+def _split(path, text, separator):
+    taken, rows, missing = [], {}, set()
+
+    def lines():
+        for line in io.StringIO(text, newline=""):
+            taken.append(line)
+            yield line
+
+    reader = csv.reader(lines(), delimiter=separator, strict=True)
+    try:
+        header = next(reader)
+        taken.clear()
+        for number, cells in enumerate(reader, 2):
+            if any(cells):
+                rows[number] = _as_wide(path, number, cells, len(header))
+                missing |= {
+                    (number, place)
+                    for place, cell in enumerate(cells)
+                    if cell in MISSING and f'"{cell}"' not in "".join(taken)
+                }
+            taken.clear()
+    except csv.Error as error:
+        raise UserError(f"{path}: line {reader.line_num}: not readable as a table: {error}") from error
+    return Table(header, rows, missing, ())
+
+
+def _as_wide(path, number, cells, width):
+    """Return a row's cells, as many as the header has: empty ones at the end may lack or be too many."""
+    if any(cells[width:]):
+        raise UserError(f"{path}: row {number}: found {len(cells)} cells, allowed: {width}, as row 1 has")
+    return [*cells[:width], *[""] * (width - len(cells))]

@@ -1,0 +1,1 @@
+"""What finished runs predict, and how good it is."""

@@ -1,0 +1,177 @@
+"""Test-time views: parts and sizes of one image whose predictions are averaged.
+
+    views      what the network sees at each short side                     short sides at an input of 224
+    center     the central crop                                             the recipe's own preprocessing
+    ten_crop   corners and centre of the central square; mirrored: 10       256
+    crops_144  corners, centre and all of the squares at both ends and in   256, 288, 320, 352
+               the middle; mirrored: 36
+    dense      the whole image, fully convolutionally; mirrored: 2          256
+
+What is averaged are softmax probabilities, over views and short sides alike: "the predictions made by the
+network's softmax layer on the ten patches" (Krizhevsky 2012, section 4.1, whose images are central squares,
+section 2), "the softmax probabilities" (Szegedy 2014, section 7), "the soft-max class posteriors of the
+original and flipped images" and those at several sizes (Simonyan 2014, sections 3.2 and 4.2). Within one
+dense view it is the scores before softmax: "the class score map is spatially averaged" (section 3.2 there).
+He 2015, section 3.4, averages "the scores at multiple scales", 224, 256, 384, 480 and 640; which scores, it
+does not say.
+"""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from kerasnets.data.images.resizing import resize, resize_short_side
+from kerasnets.errors import UserError
+from kerasnets.inference.fully_convolutional import fully_convolutional
+
+PAPER_INPUT = 224
+SHORT_SIDES = {"center": (), "ten_crop": (256,), "crops_144": (256, 288, 320, 352), "dense": (256,)}
+"""The papers' short sides by kind of view, for `PAPER_INPUT`."""
+
+CORNERS_AND_CENTRE = ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))
+"""Row and column: 0 at the start, 1 in the middle, 2 at the end."""
+
+AT_ONCE = 64
+"""Views of the network's input size in one forward pass; larger views are fewer."""
+
+
+def view_short_sides(views, short_sides, preprocessing):
+    """Return the short sides that images are resized to; none means the preprocessing's own centre view.
+
+    Args:
+        views: a key of `SHORT_SIDES`.
+        short_sides: pixels; an empty list for the papers', in proportion to the network's input.
+        preprocessing: the run's `Preprocessing`.
+
+    Raises:
+        UserError: a short side below the network's input, or dense views where the preprocessing has
+            statistics of each pixel, which belong to one size of image.
+    """
+    longest = max(preprocessing.output_shape[:2])
+    chosen = list(short_sides) or [round(side * longest / PAPER_INPUT) for side in SHORT_SIDES[views]]
+    if chosen and min(chosen) < longest:
+        raise UserError(
+            f"evaluation.short_sides: found {min(chosen)}, allowed: {longest} and above, the network's input"
+        )
+    for step in preprocessing.value_steps:
+        if views == "dense" and (step.get("per") == "pixel" or step["op"] in ("pca", "zca")):
+            raise UserError(
+                f"evaluation.views: found 'dense', allowed: crops: {step['op']} has statistics of each pixel "
+                "of the network's input, and dense views are larger"
+            )
+    return chosen
+
+
+def image_views(image, views, short_side, size, method="bilinear"):
+    """Return the views of an image at one short side.
+
+    Args:
+        image: uint8 (h, w, C).
+        views: a key of `SHORT_SIDES`.
+        short_side: pixels, at least `size`.
+        size: (height, width) of the network's input.
+        method: of resizing, as of `kerasnets.data.images.resizing.resize`.
+
+    Returns:
+        uint8 (V, *size, C), or (2, h', w', C) of the whole image for "dense". Crops are in the order of
+        `CORNERS_AND_CENTRE`, of "crops_144" followed by the whole square, square after square; the second
+        half is the first one mirrored, but "center" is not mirrored.
+    """
+    image = resize_short_side(image, short_side, method)
+    if views == "center":
+        return _cut(image, size, 1, 1)[None]
+    squares = [_cut(image, (short_side, short_side), place, place) for place in range(3)]
+    if views == "dense":
+        parts = [image]
+    elif views == "ten_crop":
+        parts = _five_crops(squares[1], size)
+    else:
+        parts = [crop for each in squares for crop in (*_five_crops(each, size), resize(each, size, method))]
+    parts = tf.stack(parts)
+    return tf.concat([parts, parts[:, :, ::-1]], 0)
+
+
+def _five_crops(image, size):
+    return [_cut(image, size, row, column) for row, column in CORNERS_AND_CENTRE]
+
+
+def _cut(image, size, row, column):
+    (height, width), shape = size, tf.shape(image)
+    top, left = row * (shape[0] - height) // 2, column * (shape[1] - width) // 2
+    return image[top : top + height, left : left + width]
+
+
+def averaged_probabilities(
+    network, preprocessing, decoded, views, short_sides, activation=tf.nn.softmax, at_once=AT_ONCE
+):
+    """Return the class probabilities of images, averaged over their views.
+
+    Args:
+        network: functional `keras.Model` from preprocessed images to logits.
+        preprocessing: its fitted `Preprocessing`; of its spatial steps only the resizing method counts.
+        decoded: function without arguments that returns an iterable of uint8 images (h, w, C) of any sizes;
+            called once for each short side.
+        views: a key of `SHORT_SIDES`.
+        short_sides: pixels, as `view_short_sides` gives them.
+        activation: from the network's outputs to what is averaged; `tf.identity` for numeric targets.
+        at_once: views of the network's input size in one forward pass, if not `AT_ONCE` are less.
+
+    Returns:
+        float32 array (N, classes).
+
+    Raises:
+        UserError: dense views of a network that has no fully convolutional form.
+    """
+    seen_by = fully_convolutional(network) if views == "dense" else network
+    *size, channels = preprocessing.output_shape
+    pixels = min(at_once, AT_ONCE) * math.prod(size)
+    predict = _predictor(seen_by, preprocessing, activation, pixels)
+    methods = (step["method"] for step in preprocessing.spatial_steps if "method" in step)
+    method = next(methods, "bilinear")
+
+    def probabilities(short_side):
+        @tf.function(input_signature=[tf.TensorSpec([None, None, channels], tf.uint8)])
+        def made(image):
+            with tf.device("CPU"):
+                return image_views(image, views, short_side, size, method)
+
+        groups = _grouped(map(made, decoded()), pixels)
+        return np.concatenate([predict(group) for group in groups])
+
+    return sum(map(probabilities, short_sides)) / len(short_sides)
+
+
+def _grouped(views, pixels):
+    """Yield lists of consecutive (V, h, w, C) of the same shape, with up to so many `pixels` in all."""
+    group = []
+    for each in views:
+        room = pixels - len(group) * math.prod(each.shape[:3])
+        if group and (each.shape != group[0].shape or room < math.prod(each.shape[:3])):
+            yield group
+            group = []
+        group.append(each)
+    if group:
+        yield group
+
+
+def _predictor(network, preprocessing, activation, pixels):
+    """Return a function from n images' views, each (V, h, w, C), to their probabilities (n, classes).
+
+    One forward pass takes views of so many `pixels` in all, or a single one.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec(network.input_shape, tf.uint8)])
+    def activated(views):
+        inputs = preprocessing.values(tf.cast(views, tf.float32))
+        scores = tf.cast(network(inputs, training=False), tf.float32)
+        return activation(tf.reduce_mean(scores, (1, 2)) if len(scores.shape) == 4 else scores)
+
+    def predict(group):
+        stacked = tf.concat(group, 0)
+        part = max(1, pixels // math.prod(stacked.shape[1:3]))
+        parts = [activated(stacked[first : first + part]) for first in range(0, len(stacked), part)]
+        probabilities = np.concatenate(parts)
+        return probabilities.reshape(len(group), -1, probabilities.shape[-1]).mean(1)
+
+    return predict

@@ -1,0 +1,1 @@
+"""GoogLeNet and the Inceptions after it, a module a paper."""

@@ -1,0 +1,125 @@
+"""What a network costs, by the name of an architecture or a recipe, or from a run directory."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from kerasnets import models
+from kerasnets.callbacks.activation_stats import AT_ONCE
+from kerasnets.data.preprocessing.shapes import IMAGES, prepared_images
+from kerasnets.errors import UserError, nearest
+from kerasnets.recipe import Recipe, load_recipe, recipe_names
+from kerasnets.recipe.tables.train import MOST_EVALUATED
+from kerasnets.runs.network import build_network
+from kerasnets.runs.trained_run import open_run
+from kerasnets.sizing.layers import layer_sizes, shapes_only
+from kerasnets.sizing.memory import largest_batch, training_memory
+from kerasnets.sizing.optimizer_memory import optimizer_kind, optimizer_memory
+from kerasnets.sizing.whole import Beside, whole_memory
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a network costs.
+
+    Attributes:
+        name: what was asked for.
+        network: functional `keras.Model`; without values unless it comes from a run.
+        layers: DataFrame, see `kerasnets.sizing.layers.layer_sizes`.
+        training: what a training step takes, see `kerasnets.sizing.memory.training_memory`, with `batch`,
+            `optimizer` and `precision`, and as `whole` what the whole training does, see
+            `kerasnets.sizing.whole.whole_memory`; None where no batch was given.
+        largest_batch: that fits the memory given, or None.
+        note: what was assumed, or None.
+    """
+
+    name: str
+    network: keras.Model
+    layers: pd.DataFrame
+    training: dict | None
+    largest_batch: int | None
+    note: str | None = None
+
+
+def summarize(what, input_shape=None, classes=None, options=None, batch=None, optimizer=None,
+              precision=None, memory=None):  # fmt: skip
+    """Return the `Summary` of an architecture, recipe or run; see `kerasnets.api.summary`."""
+    network, recipe = _open(what, input_shape, classes, options or {})
+    held = optimizer or "sgd_momentum"
+    if recipe is not None:
+        batch = batch or recipe.train.batch_size
+        precision = precision or getattr(recipe.train, "precision", None)
+        if optimizer is None:
+            table = recipe.optimizer.model_dump()
+            held, optimizer = optimizer_memory(**table), optimizer_kind(**table)
+            # the gradient of an L2 penalty needs no image: it waits for the rest as momentum does
+            held = replace(held, ahead=held.ahead + bool(recipe.regularization.l2))
+    settings = {"optimizer": optimizer or "sgd_momentum", "precision": precision or "float32"}
+    arguments = {"optimizer": held, "precision": settings["precision"]}
+    training = {"batch": batch, **settings, **training_memory(network, batch, **arguments)} if batch else None
+    if training:
+        training["whole"] = whole_memory(network, training, _beside(recipe, batch), settings["precision"])
+    largest = largest_batch(network, memory, **arguments) if memory else None
+    note = None
+    if recipe is not None and recipe.data.source not in IMAGES and not classes and not _is_run(what):
+        note = f"assumed: {network.output_shape[-1]} classes, the architecture's own; the data is not read"
+    return Summary(
+        what.name if isinstance(what, Recipe) else str(what),
+        network,
+        layer_sizes(network),
+        training,
+        largest,
+        note,
+    )
+
+
+def _open(what, input_shape, classes, options):
+    """Return the network and, for a recipe or a run, the recipe."""
+    given = bool(input_shape or classes or options)
+    if isinstance(what, str) and what in models.BUILDERS:
+        with shapes_only():
+            return models.build(what, input_shape, classes, **options), None
+    if _is_run(what):
+        if given:
+            raise UserError(f"{what}: a run has its own network; input, classes and options go with a name")
+        trained = open_run(what, "summary")
+        return trained.network, trained.recipe
+    recipe = what if isinstance(what, Recipe) else _recipe(str(what))
+    if options:
+        raise UserError(
+            f"{recipe.origin}: a recipe has its own options; allowed: with an architecture's name"
+        )
+    steps = [step.model_dump() for step in recipe.preprocess]
+    shape, count = prepared_images(recipe.data.source, recipe.data.channels, steps)
+    with shapes_only():
+        return build_network(recipe, input_shape or shape, classes or count), recipe
+
+
+def _beside(recipe, batch):
+    """Return what a training does besides its steps: of a recipe, or by default."""
+    if recipe is None:
+        return Beside(min(batch, MOST_EVALUATED), probe_bytes=AT_ONCE)
+    watched, data = recipe.diagnostics, recipe.data
+    return Beside(
+        evaluated=min(MOST_EVALUATED, batch // recipe.train.accumulation),
+        probe=watched.probe_images if watched.activation_stats_every else 0,
+        probe_bytes=AT_ONCE,
+        waiting=data.workers + data.prefetch,
+        ratios=bool(watched.update_ratio_every),
+    )
+
+
+def _is_run(what):
+    return not isinstance(what, Recipe) and Path(what).is_dir()
+
+
+def _recipe(name):
+    if "/" not in name and not name.endswith(".toml") and name not in recipe_names():
+        known = [*models.BUILDERS, *recipe_names()]
+        raise UserError(
+            f"{name}: not a name that `kerasnets list` gives, nor a run directory, nor a .toml file"
+            + nearest(name, known)
+        )
+    return load_recipe(name)

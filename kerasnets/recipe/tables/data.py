@@ -1,0 +1,158 @@
+"""The tables [data] and [[preprocess]]: where images come from, and how they become the network's input."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from kerasnets.recipe.base import Above0, Fraction, Positive, Section, Size
+from kerasnets.recipe.tables.audit import Audit
+
+PixelValue = Annotated[int, Field(ge=0, le=255)]
+
+
+WITH_PATH = ("npz", "folder", "csv", "tfrecord")
+ENCODED = ("folder", "csv", "tfrecord")
+
+
+class Data(Section):
+    """Where the images come from, how they are split, and how they are read.
+
+    `workers`, `prefetch`, `cache`, `cache_gib` (in memory) and `disk_gib` (on disk, of all runs together)
+    have no effect on what the network sees. `streams` has: so many parts the images are dealt into, and as
+    many hosts, or a divisor, can share the reading.
+    """
+
+    source: (
+        Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "npz", "folder", "csv", "tfrecord"]
+        | Annotated[str, Field(pattern="^tfds:.")]
+    )
+    path: str | None = None
+    channels: Literal[1, 3] | None = None
+    validation: Fraction = 0.1
+    test: Fraction = 0.2
+    workers: Annotated[int, Field(ge=1, le=256)] = 2
+    prefetch: Annotated[int, Field(ge=1, le=64)] = 2
+    cache: Literal["auto", "memory", "disk", "none"] = "auto"
+    cache_gib: Annotated[float, Field(gt=0)] = 1.0
+    disk_gib: Annotated[float, Field(gt=0)] = 50.0
+    streams: Annotated[int, Field(ge=1, le=4096)] = 1
+    audit: Audit = Audit()
+
+    @model_validator(mode="after")
+    def _keys_fit_the_source(self):
+        of_tfds = self.source.startswith("tfds:")  # its path, its data folder, may be left out
+        if (self.path is None) == (self.source in WITH_PATH) and not of_tfds:
+            raise ValueError(f"path goes with source = {_listed(WITH_PATH)}, and only with these")
+        if self.channels is not None and self.source not in ENCODED and not of_tfds:
+            raise ValueError(f"channels goes only with source = {_listed(ENCODED)} or tfds:NAME")
+        return self
+
+
+def _listed(names):
+    return ", ".join(f'"{name}"' for name in names)
+
+
+class Resize(Section):
+    """Resize, antialiased: to `size` [height, width], or so that the short side gets `short_side` pixels.
+
+    With a size, `fit` says what becomes of other proportions: they are stretched, or kept and the rest is
+    cropped, or padded with `fill`.
+    """
+
+    op: Literal["resize"]
+    size: Size | None = None
+    short_side: Positive | None = None
+    fit: Literal["stretch", "crop", "pad"] = "stretch"
+    fill: PixelValue = 0
+    method: Literal["bilinear", "bicubic", "area", "nearest"] = "bilinear"
+
+    @model_validator(mode="after")
+    def _one_target(self):
+        if (self.size is None) == (self.short_side is None):
+            raise ValueError("resize takes one of size = [height, width] and short_side = pixels")
+        if self.short_side and self.fit != "stretch":
+            raise ValueError("fit goes with size: short_side keeps the proportions anyway")
+        if self.fill and self.fit != "pad":
+            raise ValueError('fill goes with fit = "pad"')
+        return self
+
+
+class Pad(Section):
+    """Pad evenly to [height, width]; an odd rest goes to the bottom and the right."""
+
+    op: Literal["pad"]
+    size: Size
+    fill: PixelValue = 0
+
+
+class CenterCrop(Section):
+    """Cut [height, width] out of the middle."""
+
+    op: Literal["center_crop"]
+    size: Size
+
+
+class Scale(Section):
+    """Map the pixel values 0..255 linearly to [low, high]."""
+
+    op: Literal["scale"]
+    to: Annotated[list[float], Field(min_length=2, max_length=2)] = [0.0, 1.0]
+
+
+class BGR(Section):
+    """Turn the channels around: from red, green, blue to blue, green, red, as Caffe has them."""
+
+    op: Literal["bgr"]
+
+
+class SubtractMean(Section):
+    """Subtract the training split's mean, per channel or per pixel; or `mean`, a number for each channel."""
+
+    op: Literal["subtract_mean"]
+    per: Literal["channel", "pixel"] = "channel"
+    mean: Annotated[list[float], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _numbers_are_for_channels(self):
+        if self.mean is not None and self.per == "pixel":
+            raise ValueError('mean goes with per = "channel": it has a number for each channel')
+        return self
+
+
+class Standardize(Section):
+    """Subtract the training split's mean per channel and divide by its standard deviation; or `mean`, `std`.
+
+    The two have a number for each channel, of the values that the step gets.
+    """
+
+    op: Literal["standardize"]
+    mean: Annotated[list[float], Field(min_length=1)] | None = None
+    std: Annotated[list[Above0], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _both_or_none(self):
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("mean and std go together, a number each for each channel")
+        return self
+
+
+class PCA(Section):
+    """Turn the images to their principal axes; with `whiten`, divide by the deviation along each too."""
+
+    op: Literal["pca"]
+    whiten: bool = False
+    epsilon: Annotated[float, Field(gt=0)] = 1e-5
+
+
+class ZCA(Section):
+    """Whiten along the principal axes and turn back, so that the result still looks like an image."""
+
+    op: Literal["zca"]
+    epsilon: Annotated[float, Field(gt=0)] = 1e-5
+
+
+SPATIAL = (Resize, Pad, CenterCrop)
+PreprocessStep = Annotated[
+    Resize | Pad | CenterCrop | Scale | BGR | SubtractMean | Standardize | PCA | ZCA,
+    Field(discriminator="op"),
+]

@@ -1,0 +1,23 @@
+"""The table [diagnostics]: what is watched while training."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from kerasnets.recipe.base import Between0And1, Count, Positive, Rate, Section
+
+
+class Diagnostics(Section):
+    """What is watched while training, every how many steps (0: never)."""
+
+    update_ratio_every: Count = 50
+    activation_stats_every: Count = 200
+    probe_images: Positive = 64
+    ratio_band: Annotated[list[Rate], Field(min_length=2, max_length=2)] = [3e-5, 3e-2]
+    collapse: Between0And1 = 1e-3
+
+    @model_validator(mode="after")
+    def _band_is_ordered(self):
+        if self.ratio_band[0] >= self.ratio_band[1]:
+            raise ValueError("ratio_band is [low, high] with low below high")
+        return self

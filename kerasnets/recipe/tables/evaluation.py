@@ -1,0 +1,26 @@
+"""The table [evaluation]: which views of a test image the network is asked about."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from kerasnets.recipe.base import Section
+
+ShortSide = Annotated[int, Field(ge=1, le=4096)]
+
+
+class Evaluation(Section):
+    """The views of an image whose predictions `kerasnets evaluate` averages; see `kerasnets.inference.views`.
+
+    `short_sides` are lengths in pixels, several for multi-scale testing; none for the paper's, which for
+    "center" is the recipe's own preprocessing.
+    """
+
+    views: Literal["center", "ten_crop", "crops_144", "dense"] = "center"
+    short_sides: list[ShortSide] = []
+
+    @model_validator(mode="after")
+    def _crops_144_are_144(self):
+        if self.views == "crops_144" and len(self.short_sides) not in (0, 4):
+            raise ValueError('views = "crops_144" goes with four short_sides, or none for the paper\'s')
+        return self

@@ -1,0 +1,20 @@
+"""The table [regularization]: weight decay, and of which kind."""
+
+from pydantic import model_validator
+
+from kerasnets.recipe.base import NonNegative, Section
+
+
+class Regularization(Section):
+    """Weight decay: `l2` adds l2/2 · ‖w‖² to the loss, as the papers do; `decoupled` shrinks w itself."""
+
+    l2: NonNegative = 0.0
+    decoupled: NonNegative = 0.0
+    biases: bool = False
+    normalization: bool = False
+
+    @model_validator(mode="after")
+    def _one_kind(self):
+        if self.l2 and self.decoupled:
+            raise ValueError("l2 and decoupled are two kinds of weight decay: set one of them")
+        return self

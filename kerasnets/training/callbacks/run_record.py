@@ -1,0 +1,202 @@
+"""Callbacks of our own training: the rate of each step, and what is kept of each epoch and in between."""
+
+import math
+
+import keras
+import pandas as pd
+
+from kerasnets.errors import UserError
+from kerasnets.files.tables import read_table
+from kerasnets.files.whole_files import write_text
+from kerasnets.patience import Patience
+
+
+class ScheduledRate(keras.callbacks.Callback):
+    """Tell the schedule what it wants to know, and `fit` the rate of each step.
+
+    Args:
+        schedule: as `kerasnets.schedules.make_schedule` gives it.
+        steps_per_epoch: steps in an epoch.
+    """
+
+    def __init__(self, schedule, steps_per_epoch):
+        super().__init__()
+        self._schedule, self._steps_per_epoch = schedule, steps_per_epoch
+        self._scale = 1.0
+        self._first = 0
+        self._rate = None
+
+    def rate(self, step):
+        """Return the learning rate of an optimizer step, counted over the run from 0."""
+        return self._schedule.rate(step) * self._scale
+
+    def lower(self, factor):
+        """Multiply all rates from now on."""
+        self._scale *= factor
+
+    def next_boundary(self, step):
+        """Return before which step, after `step`, the schedule wants to see the training accuracy."""
+        every = self._schedule.watches
+        return (step // every + 1) * every if every else math.inf
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Remember where the epoch starts."""
+        self._first = epoch * self._steps_per_epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Show the schedule the training accuracy where it wants to see it."""
+        done = self._first + batch + 1
+        self._rate = self.rate(done - 1)
+        every = self._schedule.watches
+        if every and done % every == 0 and "accuracy" in logs:
+            self._schedule.saw_accuracy(done, logs["accuracy"])
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Add the rate of the last step to the epoch's logs, and show these to the schedule."""
+        logs["learning_rate"] = self._rate
+        self._schedule.saw_epoch(epoch, logs)
+
+    def get_state(self):
+        """Return what a resumed run needs, as JSON can say it."""
+        return {"schedule": self._schedule.get_state(), "scale": self._scale, "rate": self._rate}
+
+    def set_state(self, state):
+        """Go on from what `get_state` returned."""
+        self._schedule.set_state(state["schedule"])
+        self._scale, self._rate = state["scale"], state["rate"]
+
+
+class RunRecord(keras.callbacks.Callback):
+    """Keep the run: history.csv, checkpoints on time and at epoch ends, the best one apart.
+
+    Comes after the callbacks whose state it keeps.
+
+    Args:
+        model: the `ReplicatedModel`.
+        directory: the `RunDirectory`.
+        saver: the `Saver`.
+        interruption: the `Interruption` that is heard at every step.
+        stateful: callbacks with `get_state` and `set_state`, by name.
+        log: the `DiagnosticsLog`, written before each checkpoint, or None.
+        monitor: what the best epoch is judged by: lower is better for losses and errors.
+        patience: epochs without improvement after which training stops; 0 for never.
+    """
+
+    def __init__(self, model, directory, saver, interruption, stateful, log, monitor, patience=0):
+        super().__init__()
+        self.set_model(model)
+        self._directory, self._saver, self._interruption = directory, saver, interruption
+        self._stateful, self._log = stateful, log
+        self._patience = Patience(monitor, patience or math.inf)
+        self._epoch = self._step = 0
+        self._rows = []
+        self.stopped_early = self.rescued = False
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Remember the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Stop where a signal was heard; save where it is time."""
+        self._step = batch + 1
+        if self._agreed(self._saver.due() and not self._bad()):
+            self._keep(must=False)
+
+    def on_test_batch_end(self, batch, logs=None):
+        """Stop where a signal was heard."""
+        self._agreed()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Record the epoch, then save, the history first; amid bad steps nothing is kept to go back to."""
+        self._epoch, self._step = epoch + 1, 0
+        self._rows.append({"epoch": epoch + 1} | {name: float(value) for name, value in logs.items()})
+        self.write_history()
+        if not self._bad():
+            self._keep(best=self._judge(logs))
+        self._agreed()
+
+    def on_train_end(self, logs=None):
+        """Wait until all is written."""
+        self._saver.wait()
+
+    def save_now(self):
+        """Save where training stands, and wait until it is written."""
+        self._keep()
+        self._saver.wait()
+
+    def write_history(self):
+        """Write history.csv."""
+        if self._rows and self.model.hosts.chief:
+            write_text(self._directory.history, pd.DataFrame(self._rows).to_csv(index=False))
+
+    def get_state(self):
+        """Return the host's state of the run, as JSON can say it."""
+        return {
+            "rows": self._rows,
+            "patience": self._patience.get_state(),
+            "stopped_early": self.stopped_early,
+            "rescued": self.rescued,
+            "callbacks": {name: one.get_state() for name, one in self._stateful.items()},
+        }
+
+    def set_state(self, epoch, step, state):
+        """Go on from what `get_state` returned at (epoch, step)."""
+        self._epoch, self._step = epoch, step
+        self._rows = list(state["rows"])
+        self._patience.set_state(state["patience"])
+        self.stopped_early, self.rescued = state["stopped_early"], state["rescued"]
+        for name, one in self._stateful.items():
+            one.set_state(state["callbacks"][name])
+
+    def forget_best(self):
+        """Let the next epoch be the best so far, because the one that was is gone."""
+        self._patience.best = None
+
+    @property
+    def epochs_done(self):
+        """Epochs recorded."""
+        return len(self._rows)
+
+    @property
+    def skipped(self):
+        """Steps skipped in all recorded epochs."""
+        return int(sum(row["skipped"] for row in self._rows))
+
+    def _bad(self):
+        return int(self.model.state.bad_in_row.numpy()) > 0
+
+    def _judge(self, logs):
+        """Return whether the epoch is the best so far, and stop training where patience runs out."""
+        before = self._patience.best
+        self.stopped_early = self._patience.saw(logs)
+        self.model.stop_training = self.model.stop_training or self.stopped_early
+        return self._patience.best != before
+
+    def _keep(self, must=True, best=False):
+        try:
+            if self._log is not None:
+                self._log.save()
+        except OSError as error:
+            if must:
+                raise
+            self._saver.put_off(error)
+        else:
+            self._saver.save(self._epoch, self._step, self.get_state(), best, must)
+
+    def _agreed(self, due=False):
+        """Return whether any host says that a save is due; raise `StoppedError` if one heard a signal."""
+        heard, due = self.model.hosts.all_reduce_sum([self._interruption.heard, int(due)])
+        self._interruption.check(heard)
+        return bool(due)
+
+
+def read_history(path):
+    """Return history.csv as a DataFrame, one row an epoch; values are exactly those recorded.
+
+    Raises:
+        UserError: it is not what a run writes.
+    """
+    history = read_table(path, ("epoch", "loss"))
+    if list(history.epoch) != list(range(1, len(history) + 1)):
+        raise UserError(f"{path}: epoch: found other numbers than 1 to {len(history)}, in this order")
+    return history

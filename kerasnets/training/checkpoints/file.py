@@ -1,0 +1,107 @@
+"""Checkpoints: numbers with expected names, shapes and dtypes, whole or not there at all.
+
+One .npz file holds the arrays, the host's own state as JSON text (`state`), and a SHA-256 of it all.
+"""
+
+import hashlib
+import json
+
+import numpy as np
+
+from kerasnets.errors import UserError
+from kerasnets.files.arrays import read_arrays
+from kerasnets.files.whole_files import whole_file
+from kerasnets.optimizers import named_slots
+from kerasnets.training.fit.dropout_seeds import dropout_seeds
+
+STATE, CHECKSUM = "state", "sha256"
+
+
+def capture(model):
+    """Return copies of all numbers that a run depends on, by name.
+
+    Args:
+        model: a compiled `ReplicatedModel` with a built optimizer.
+    """
+    return {name: np.array(variable.numpy()) for name, variable in _variables(model).items()}
+
+
+def not_finite(arrays):
+    """Return the name of the first array that holds a number that is not finite, or None."""
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            return name
+    return None
+
+
+def write_checkpoint(path, arrays, state):
+    """Write what `capture` gave, and the host's state.
+
+    Args:
+        path: the .npz file.
+        arrays: arrays by name.
+        state: what JSON can say.
+    """
+    arrays = arrays | {STATE: np.frombuffer(json.dumps(state).encode(), "uint8")}
+    arrays[CHECKSUM] = _checksum(arrays)
+    with whole_file(path) as temporary:
+        np.savez(temporary, **arrays)
+
+
+def read_checkpoint(path):
+    """Return the arrays and the state that `write_checkpoint` wrote.
+
+    Raises:
+        UserError: no such file, or it is not what was written.
+    """
+    arrays = read_arrays(path)
+    checksum = arrays.pop(CHECKSUM, None)
+    if checksum is None or STATE not in arrays:
+        raise UserError(f"{path}: not a checkpoint of kerasnets: it has no checksum")
+    if not np.array_equal(checksum, _checksum(arrays)):
+        raise UserError(f"{path}: damaged: its SHA-256 is not the one written with it")
+    return arrays, json.loads(arrays.pop(STATE).tobytes())
+
+
+def restore(path, model, arrays):
+    """Give a compiled model, its built optimizer and its step state the values of a checkpoint.
+
+    Args:
+        path: the file, for messages.
+        model: a compiled `ReplicatedModel`.
+        arrays: as `read_checkpoint` gives them.
+
+    Raises:
+        UserError: there are other names, shapes or dtypes than the model has; nothing is changed then.
+    """
+    variables = _variables(model)
+    differing = sorted(set(arrays) ^ set(variables))
+    if differing:
+        raise UserError(f"{path}: {differing[0]} is not in both the checkpoint and the model of its recipe")
+    for name, variable in variables.items():
+        found, allowed = arrays[name], variable.numpy()
+        if found.shape != allowed.shape or found.dtype != allowed.dtype:
+            raise UserError(
+                f"{path}: {name}: found {found.dtype} {found.shape}, allowed: {allowed.dtype} {allowed.shape}"
+            )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+
+
+def _variables(model):
+    # the seeds of dropout are set anew at each step, and Keras numbers their names through a whole process
+    seeds = {id(generator.state) for generator, _ in dropout_seeds(model, 0)}
+    own = [v for v in model.variables if id(v) not in seeds]
+    named = {f"model/{v.path}": v for v in own}
+    named |= {f"optimizer/{name}": v for name, v in named_slots(model.optimizer).items()}
+    assert len(named) == len(own) + len(model.optimizer.variables), "two variables of one name"
+    return named | {f"step/{name}": v for name, v in model.state.variables().items()}
+
+
+def _checksum(arrays):
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.reshape(-1).view("uint8"))
+    return np.frombuffer(digest.digest(), "uint8")

@@ -1,0 +1,98 @@
+"""Where a run goes on: at its newest checkpoint that is whole."""
+
+import json
+import logging
+
+from kerasnets.errors import UserError
+from kerasnets.training.checkpoints.file import capture, read_checkpoint, restore
+from kerasnets.training.distribution.agreement import together
+
+log = logging.getLogger("kerasnets")
+
+
+def take_up(model, directory, listeners, good=None):
+    """Put the newest checkpoint's numbers and state back, or save a first one.
+
+    The chief reads it, and gives all hosts its numbers; without a checkpoint, its first ones.
+
+    Args:
+        model: the compiled `ReplicatedModel`.
+        directory: the `RunDirectory`.
+        listeners: the `Listeners`.
+        good: whether to go on from (epoch, step); the newest checkpoints where it says no are removed, and
+            the best with them if it is later than what is gone back to. The oldest is always good enough.
+
+    Returns:
+        (epoch, step) to go on from: epochs done, and steps done of the next one.
+
+    Raises:
+        UserError: there are checkpoints, but none is whole, or they are not this model's.
+    """
+    hosts, found = model.hosts, None
+    with together(hosts):
+        if hosts.chief and (newest := _newest(directory, good)):
+            position, arrays, state = newest
+            path = directory.checkpoint(*position)
+            with directory.reading(path):
+                restore(path, model, arrays)
+            found = position, state
+    found = json.loads(hosts.broadcast_text_from_chief(json.dumps(found)))
+    _share(model)
+    if found is None:
+        listeners.record.save_now()  # there is always one to go back to
+        return 0, 0
+    position, state = found
+    with directory.reading(directory.checkpoint(*position)):
+        listeners.resume(*position, state)
+    if good and hosts.broadcast_from_chief(int(hosts.chief and _drop_later_best(directory, state))):
+        listeners.record.forget_best()
+    return tuple(position)
+
+
+def take_up_best(model, directory):
+    """Give the model the numbers of the best epoch."""
+    with together(model.hosts):
+        if model.hosts.chief and directory.best.is_file():
+            with directory.reading(directory.best):
+                restore(directory.best, model, read_checkpoint(directory.best)[0])
+    _share(model)
+
+
+def _share(model):
+    """Give the model on every host the numbers it has on the chief."""
+    if model.hosts.count > 1:
+        arrays = {name: model.hosts.broadcast_from_chief(array) for name, array in capture(model).items()}
+        restore("the chief's numbers", model, arrays)
+
+
+def _drop_later_best(directory, state):
+    """Remove the best checkpoint where it has more epochs behind it than `state`; return whether it had."""
+    if not directory.best.is_file():
+        return False
+    with directory.reading(directory.best):
+        later = len(read_checkpoint(directory.best)[1]["rows"]) > len(state["rows"])
+    if later:
+        directory.best.unlink()
+    return later
+
+
+def _newest(directory, good):
+    """Return position, arrays and state of the newest checkpoint that is whole; None where there is none."""
+    refusals, positions = [], directory.checkpointed()
+    for position in reversed(positions):
+        path = directory.checkpoint(*position)
+        try:
+            found = (position, *read_checkpoint(path))
+        except UserError as refusal:
+            refusals.append(refusal)
+            continue
+        if good and position != positions[0] and not good(*position):
+            path.unlink()
+            continue
+        for refusal in refusals:
+            log.warning("%s; going on from the checkpoint before", refusal)
+        return found
+    if refusals:
+        with directory.reading(directory.checkpoint(*positions[-1])):
+            raise refusals[0]
+    return None

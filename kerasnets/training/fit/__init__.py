@@ -1,0 +1,1 @@
+"""The training step on any number of replicas, and the loop around it."""

@@ -1,0 +1,1 @@
+"""From a recipe to what training needs: inputs, model, first weights."""

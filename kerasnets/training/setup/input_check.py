@@ -1,0 +1,48 @@
+"""Whether a recipe prepares images as they were for the published weights that it starts from."""
+
+import json
+import logging
+
+import numpy as np
+
+from kerasnets.data.preprocessing.shapes import SPATIAL
+from kerasnets.data.preprocessing.value_steps import MIXING, affine, fit_values
+
+log = logging.getLogger("kerasnets")
+
+TOLERANCE = 2.0
+"""Grey levels of 0 to 255 by which two preparations may differ and still be the same."""
+
+
+def warn_of_other_input(recipe, preprocessing, published) -> None:
+    """Warn, in one line with the right table, where the value steps are not those of the published weights.
+
+    Args:
+        recipe: the `Recipe`, with `model.weights`.
+        preprocessing: its `Preprocessing`, with statistics.
+        published: value steps as `kerasnets.weights.published_input` has them; none where nobody knows.
+    """
+    if published and not _alike(preprocessing.value_steps, fit_values(list(published), None)):
+        spatial = [_plain(step) for step in recipe.preprocess if step.op in SPATIAL]
+        log.warning(
+            "%s: preprocess: images are not prepared as they were for %s; as they were: preprocess = [%s]",
+            recipe.origin, recipe.model.weights, ", ".join(map(_inline, [*spatial, *published])),
+        )  # fmt: skip
+
+
+def _alike(steps, published):
+    """Return whether fitted value steps map raw pixels to the same numbers, but for `TOLERANCE`."""
+    (backwards, slope, offset), (right_way, right_slope, right_offset) = affine(steps), affine(published)
+    if backwards != right_way or any(step["op"] in MIXING for step in steps):
+        return False
+    black, white = offset - right_offset, (slope - right_slope) * 255 + offset - right_offset
+    return bool(np.all(np.maximum(np.abs(black), np.abs(white)) <= TOLERANCE * right_slope))
+
+
+def _plain(step):
+    """Return a recipe's step as a table of what is not its default."""
+    return {"op": step.op} | step.model_dump(exclude_none=True, exclude_defaults=True)
+
+
+def _inline(step):
+    return "{" + ", ".join(f"{key} = {json.dumps(value)}" for key, value in step.items()) + "}"

@@ -1,0 +1,236 @@
+"""All that a run knows before anything is written: images, preprocessing, augmentation."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from kerasnets.data.augmentation import check_operations
+from kerasnets.data.augmentation.crops import check_crop, split_crop
+from kerasnets.data.dataset import Dataset
+from kerasnets.data.pipeline.batches import evaluation_batches, spatial_batches, training_batches
+from kerasnets.data.pipeline.decoded_cache import keep_decoded
+from kerasnets.data.pipeline.order import steps_per_epoch
+from kerasnets.data.pipeline.read import Reading
+from kerasnets.data.preprocessing.statistics import training_moments
+from kerasnets.data.preprocessing.steps import Preprocessing
+from kerasnets.data.sources.load import audited, load_dataset, read_source
+from kerasnets.errors import UserError
+from kerasnets.inference.views import view_short_sides
+from kerasnets.terminal import phase, say
+
+LEAVES_CLASSES_OUT = ("empty_class", "one_image_class", "unknown_class")
+"""Kinds of findings whose policy "skip" leaves classes out."""
+
+REGRESSION = ("mean_squared_error", "mean_absolute_error")
+"""Losses that numeric targets can be fitted by."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a run needs before anything is written.
+
+    Attributes:
+        recipe: the `Recipe`.
+        dataset: its images.
+        preprocessing: with statistics of the training split.
+        operations: augmentation tables with statistics in numbers.
+        reading: how batches are read.
+    """
+
+    recipe: object
+    dataset: Dataset
+    preprocessing: Preprocessing
+    operations: list
+    reading: Reading
+    _decoded: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def steps_per_epoch(self):
+        """Optimizer steps in an epoch; the images that fill no whole batch wait for another epoch."""
+        recipe = self.recipe
+        return steps_per_epoch(len(self.dataset.train), recipe.train.batch_size, recipe.data.streams)
+
+    def training_batches(self, first_epoch=0, first_step=0):
+        """Return the batches of the run from (first_epoch, first_step) on."""
+        train = self.recipe.train
+        crop, _ = split_crop(self.operations)
+        decoded = None if crop else self.decoded(self.dataset.train)
+        return training_batches(
+            self.dataset.train, self.preprocessing, self.operations, len(self.dataset.classes),
+            train.batch_size, train.seed, train.epochs, first_epoch, first_step,
+            self.recipe.data.streams, decoded, self.reading,
+        )  # fmt: skip
+
+    def evaluation_batches(self, split, repeated=False):
+        """Return a split's batches without augmentation; `repeated` says that they are read every epoch."""
+        return evaluation_batches(
+            split, self.preprocessing, len(self.dataset.classes), self.recipe.train.evaluation_batch,
+            decoded=self.decoded(split) if repeated else None, reading=self.reading,
+        )  # fmt: skip
+
+    def decoded(self, split):
+        """Return a split's images decoded, where the recipe keeps them so and they fit; else None.
+
+        They stay for the rest of the run; a split that comes later has what is left of `data.cache_gib`.
+        """
+        if id(split) not in self._decoded:
+            self._decoded[id(split)] = self._newly_decoded(split)
+        return self._decoded[id(split)]
+
+    def _newly_decoded(self, split):
+        data = self.recipe.data
+        kept = sum(one.nbytes for one in self._decoded.values() if isinstance(one, np.ndarray))
+        limit, disk_limit = data.cache_gib * 2**30 - kept, data.disk_gib * 2**30
+        told = say if self.reading.host == 0 else None
+        try:
+            return keep_decoded(
+                split, self.preprocessing, data.cache, limit, self.reading, disk_limit, say=told
+            )
+        except UserError as error:
+            raise UserError(f"{self.recipe.origin}: {error}") from None
+
+
+def recipe_dataset(recipe, said=None):
+    """Load the images a recipe names, audited and split as it says; `said` is called with the `Audit`."""
+    data = recipe.data
+    return load_dataset(
+        data.source, data.path, data.channels, data.validation, data.test, recipe.train.seed, data.workers,
+        said=said, **audit_settings(recipe),
+    )  # fmt: skip
+
+
+def audit_settings(recipe):
+    """Return the policies, by kind, and the limits that a recipe audits with, as `audit` takes them."""
+    policies = recipe.data.audit.model_dump()
+    limits = {name: policies.pop(name) for name in ("max_pixels", "significant_bits")}
+    return {"policies": policies, **limits}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What is known of a run before any image is looked at.
+
+    Attributes:
+        recipe: the `Recipe`; what follows from it and from the list of images has been checked.
+        dataset: the source's images, neither audited nor split.
+        preprocessing: without statistics.
+        operations: augmentation tables as in the recipe.
+    """
+
+    recipe: object
+    dataset: Dataset
+    preprocessing: Preprocessing
+    operations: list
+
+    @property
+    def classes_may_go(self):
+        """Whether the audit may leave classes out."""
+        policies = audit_settings(self.recipe)["policies"]
+        return any(policies[kind] == "skip" for kind in LEAVES_CLASSES_OUT)
+
+    @property
+    def validated(self):
+        """Whether there will be validation images."""
+        return self.dataset.validation is not None or self.recipe.data.validation > 0
+
+
+def list_data(recipe):
+    """Return the `Listed` of a recipe, whose images are listed and not opened.
+
+    Raises:
+        UserError: there is no such data, or the recipe does not fit it.
+    """
+    data = recipe.data
+    dataset = read_source(data.source, data.path, data.channels, data.workers)
+    _check_loss(recipe, dataset)
+    try:
+        preprocessing = Preprocessing([step.model_dump() for step in recipe.preprocess], dataset.image_shape)
+    except UserError as error:
+        raise UserError(f"{recipe.origin}: {error}") from None
+    operations = [operation.model_dump() for operation in recipe.augment]
+    _check_operations(recipe, operations, preprocessing)
+    _check_views(recipe, preprocessing)
+    return Listed(recipe, dataset, preprocessing, operations)
+
+
+def prepare(listed, said=None, host=0, hosts=1, check=None):
+    """Audit and split the images of a run, and take the statistics that it needs of them.
+
+    Args:
+        listed: its `Listed`.
+        said: called with the `Audit`.
+        host, hosts: whose share of every batch is read, and how many there are.
+        check: called with the `Dataset` before any statistics are taken; it may refuse it.
+    """
+    recipe, preprocessing, operations = listed.recipe, listed.preprocessing, listed.operations
+    data = recipe.data
+    dataset = audited(
+        listed.dataset, data.path or data.source, validation=data.validation, test=data.test,
+        seed=recipe.train.seed, workers=data.workers, said=said, **audit_settings(recipe),
+    )  # fmt: skip
+    if check:
+        check(dataset)
+    _check_batches(recipe, len(dataset.train))
+    reading = Reading(data.workers, data.prefetch, host, hosts)
+    in_words = [o for o in operations if o.get("fill") == "mean" or o.get("axes") == "training"]
+    if preprocessing.needs or in_words:
+        phase("taking statistics of the training images")
+        moments = training_moments(
+            dataset.train,
+            [preprocessing.spatial_steps, preprocessing.image_shape],
+            lambda: spatial_batches(dataset.train, preprocessing, reading),
+            preprocessing.needs == "products",
+        )
+        preprocessing.fit(moments)
+        operations = [_in_numbers(operation, moments) for operation in operations]
+    else:
+        preprocessing.fit(None)
+    return Prepared(recipe, dataset, preprocessing, operations, reading)
+
+
+def _check_loss(recipe, dataset):
+    """Refuse a loss of classes where numbers are to be predicted."""
+    if dataset.numeric and recipe.loss.name not in REGRESSION:
+        raise UserError(
+            f"{recipe.origin}: loss.name: found {recipe.loss.name!r}, allowed: {', '.join(REGRESSION)}: "
+            f"the labels are numeric targets ({', '.join(dataset.classes)})"
+        )
+
+
+def _check_batches(recipe, images):
+    if not steps_per_epoch(images, recipe.train.batch_size, recipe.data.streams):
+        raise UserError(
+            f"{recipe.origin}: train.batch_size: found {recipe.train.batch_size}, allowed: up to "
+            f"{images // recipe.data.streams * recipe.data.streams}, the training images there are"
+        )
+
+
+def _check_operations(recipe, operations, preprocessing):
+    crop, others = split_crop(operations)
+    try:
+        check_crop(crop, preprocessing.output_shape[:2])
+        check_operations(others, preprocessing.output_shape)
+    except UserError as error:
+        raise UserError(f"{recipe.origin}: {error}") from None
+    if crop and recipe.data.cache in ("memory", "disk"):
+        raise UserError(
+            f"{recipe.origin}: data.cache: found {recipe.data.cache!r}, allowed: 'auto' or 'none': "
+            f"{crop['op']} cuts from the stored images"
+        )
+
+
+def _check_views(recipe, preprocessing):
+    try:
+        view_short_sides(recipe.evaluation.views, recipe.evaluation.short_sides, preprocessing)
+    except UserError as error:
+        raise UserError(f"{recipe.origin}: {error}") from None
+
+
+def _in_numbers(operation, moments):
+    """Return an augmentation table with the statistics it names by a word."""
+    operation = dict(operation)
+    if operation.get("fill") == "mean":
+        operation["fill"] = moments.mean().mean((0, 1)).tolist()
+    if operation.get("axes") == "training":
+        operation["axes"] = moments.channel_axes().tolist()
+    return operation

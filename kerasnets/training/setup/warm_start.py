@@ -1,0 +1,75 @@
+"""Training in stages: a network that starts with layers of an earlier run, the rest drawn.
+
+Simonyan 2014, section 3.1: "we initialised the first four convolutional layers and the last three
+fully-connected layers with the layers of net A (the intermediate layers were initialised randomly)". In our
+names these layers of `vgg11`, which `vgg13`, `vgg16` and `vgg19` have too, are conv1_1, conv2_1, conv3_1,
+conv3_2, fc6, fc7 and fc8.
+"""
+
+import logging
+
+from kerasnets.errors import UserError, nearest
+from kerasnets.runs.trained_run import open_run
+from kerasnets.weights.naming.keras_pairing import array_of
+
+log = logging.getLogger("kerasnets")
+
+
+def copy_layers(network, run, layers=()):
+    """Give a network layers of a finished run: kernels, biases, statistics of batch normalization.
+
+    Args:
+        network: functional `keras.Model`.
+        run: path of the run directory.
+        layers: names of the layers; none for all that have the same name and shapes in both networks.
+
+    Returns:
+        List of the names of the layers copied.
+
+    Raises:
+        UserError: no finished run lies there; a layer that is not in both networks, has no weights or other
+            shapes; nothing to copy. The network is as it was.
+    """
+    trained = open_run(run, "initialization.from_run")
+    ours, theirs = _layers(network), _layers(trained.network)
+    for name in layers:
+        _check(name, ours, theirs, network.name, f"{trained.directory} ({trained.network.name})")
+    names = list(layers) or [name for name in ours if name in theirs and _fits(ours[name], theirs[name])]
+    if not names:
+        raise UserError(
+            f"{trained.directory}: found no layer of its {trained.network.name} that {network.name} has with "
+            "the same name and shapes, allowed: one or more"
+        )
+    for name in names:
+        for mine, other in zip(ours[name].weights, theirs[name].weights, strict=True):
+            mine.assign(array_of(other))
+    log.info("%s: %s copied into %s", trained.directory, ", ".join(names), network.name)
+    return names
+
+
+def _layers(network):
+    return {layer.name: layer for layer in network.layers if layer.weights}
+
+
+def _shapes(layer):
+    return {variable.name: "x".join(map(str, variable.shape)) for variable in layer.weights}
+
+
+def _fits(layer, other):
+    return _shapes(layer) == _shapes(other)
+
+
+def _check(name, ours, theirs, network, run):
+    both = [each for each in ours if each in theirs]
+    for layers, where in ((ours, network), (theirs, run)):
+        if name not in layers:
+            raise UserError(
+                f"found layer {name!r}, which {where} does not have with weights, allowed: layers of both"
+                + nearest(name, both)
+            )
+    if not _fits(ours[name], theirs[name]):
+        found, wanted = (
+            ", ".join(f"{variable} {shape}" for variable, shape in _shapes(layers[name]).items())
+            for layers in (theirs, ours)
+        )
+        raise UserError(f"layer {name}: found {found} in {run}, allowed: {wanted}, as {network} has")

@@ -1,0 +1,1 @@
+"""Weight files: tensors by name, whoever wrote them."""

@@ -1,0 +1,145 @@
+"""What the names in a PyTorch file's pickle stand for: markers, whatever the names are in Python."""
+
+from dataclasses import dataclass
+
+from kerasnets.weights.formats.tensors import Storage, Tensor
+
+STORAGES = {
+    "DoubleStorage": "float64",
+    "FloatStorage": "float32",
+    "HalfStorage": "float16",
+    "BFloat16Storage": "bfloat16",
+    "LongStorage": "int64",
+    "IntStorage": "int32",
+    "ShortStorage": "int16",
+    "CharStorage": "int8",
+    "ByteStorage": "uint8",
+    "BoolStorage": "bool",
+}
+"""PyTorch's storage types and their element types."""
+
+ALLOWED_GLOBALS = {
+    "argparse.Namespace",
+    "collections.OrderedDict",
+    "torch._utils._rebuild_tensor",
+    "torch._utils._rebuild_tensor_v2",
+    "torch._utils._rebuild_parameter",
+    "torch._utils._rebuild_parameter_with_state",
+    "torch.nn.parameter.Parameter",
+    "torch.Size",
+    "torch.device",
+    *(f"torch.{dtype}" for dtype in STORAGES.values()),
+    *(f"torch.{name}" for name in STORAGES),
+    *(f"torch.cuda.{name}" for name in STORAGES),
+}
+"""What the pickle of a state dict, or of a checkpoint that holds one, may name."""
+
+
+@dataclass(frozen=True, eq=False)
+class Global:
+    """A name the pickle asks for; only a marker."""
+
+    name: str
+
+
+class Namespace:
+    """A training program's command line, which checkpoints hold; empty, whatever the pickle gives it."""
+
+
+def named(argument):
+    """Return the marker of a global, given as "module name".
+
+    Raises:
+        ValueError: a name that is not of `ALLOWED_GLOBALS`.
+    """
+    name = argument.replace(" ", ".", 1)
+    if name not in ALLOWED_GLOBALS:
+        raise ValueError(
+            f"its pickle asks for {name[:80]!r}, allowed: tensors alone; "
+            "save the state dict by itself: torch.save(model.state_dict(), ...)"
+        )
+    return Global(name)
+
+
+def storage_of(identity):
+    """Return the `Storage` that a persistent id describes.
+
+    Raises:
+        ValueError: an id of something else.
+    """
+    match identity:
+        # a sixth field, the view of a storage, is None in all that torch writes since 0.4
+        case ("storage", Global(name=name), str(key), str(), int(length), *view) if view in ([], [None]):
+            dtype = STORAGES.get(name.rpartition(".")[2])
+            if dtype is not None and length >= 0:
+                return Storage(key, dtype, length)
+    raise ValueError("found a persistent id that is no storage's")
+
+
+def called(name, arguments):
+    """Return what the call of a global makes: a dict, a tensor, or nothing that a state dict needs.
+
+    Args:
+        name: of `ALLOWED_GLOBALS`.
+        arguments: a tuple.
+
+    Raises:
+        ValueError: a call that torch.save does not write.
+    """
+    match name.rpartition(".")[2], arguments:
+        case "OrderedDict", ():
+            return {}
+        case "OrderedDict", (list(pairs),):  # Python 2 wrote it so
+            made = {}
+            fill(made, (only(pair, list, tuple) for pair in pairs))
+            pairs.clear()  # or one long list, named again and again, would make as many long dicts
+            return made
+        case "_rebuild_tensor", (Storage() as storage, offset, tuple(size), tuple(stride)):
+            return Tensor(storage, offset, size, stride)
+        case "_rebuild_tensor_v2", (Storage() as storage, offset, tuple(size), tuple(stride), _, _, *flags):
+            if not any(flags):  # negated or conjugated elements
+                return Tensor(storage, offset, size, stride)
+        case "_rebuild_parameter" | "_rebuild_parameter_with_state" | "Parameter", (Tensor() as tensor, *_):
+            return tensor
+        case "Size" | "device", _:
+            return None
+    raise ValueError(f"its pickle calls {name} in a way that torch.save does not")
+
+
+def made_new(name, arguments):
+    """Return what the global `name`, made without a call of its constructor, stands for.
+
+    Raises:
+        ValueError: anything but a new `argparse.Namespace`.
+    """
+    if name != "argparse.Namespace" or arguments:
+        raise ValueError(f"its pickle makes {name} in a way that torch.save does not")
+    return Namespace()
+
+
+def only(value, *types):
+    """Return the value.
+
+    Raises:
+        ValueError: a value of none of the types.
+    """
+    if type(value) not in types:
+        raise ValueError(f"the pickle changes {kind_of(type(value))}, allowed: {kind_of(*types)}")
+    return value
+
+
+def fill(target, pairs):
+    """Set the keys of the dict `target`.
+
+    Raises:
+        ValueError: a key that is not plain; the hash of a deep tuple takes for ever or ends the process.
+    """
+    for key, value in pairs:
+        if type(key) not in (str, int, float, bool):
+            raise ValueError(f"found {kind_of(type(key))} as a key, allowed: text and numbers")
+        target[key] = value
+
+
+def kind_of(*types):
+    """Return the types' names as messages say them."""
+    return " or ".join(each.__name__.lower() for each in types)

@@ -1,0 +1,1 @@
+"""What others call the layers of our architectures."""

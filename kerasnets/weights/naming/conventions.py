@@ -1,0 +1,116 @@
+"""The conventions in which weights are published, by architecture."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kerasnets.weights.naming.inception_names import (
+    counts_zeros,
+    inception_resnet_v2,
+    inception_v3,
+    inception_v4,
+)
+from kerasnets.weights.naming.layer_names import (
+    cifar_resnet,
+    googlenet_bn,
+    googlenet_bvlc,
+    renamed,
+    sequential,
+    stride_in_the_3x3,
+    torch_resnet,
+)
+from kerasnets.weights.published_input import CAFFE, IMAGENET, INCEPTION
+
+TORCH_LEAVES = {
+    "kernel": "weight",
+    "bias": "bias",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How a published file names and lays out its tensors.
+
+    Attributes:
+        source: who names them so.
+        modules: function from a model of ours to a table from layer names to theirs.
+        torch: whether kernels lie as (outputs, inputs, height, width), variables are called as PyTorch does,
+            and maps are flattened channels first; else everything lies as in Keras.
+        separator: between the module's name and the variable's.
+        needs: function from the model to why it is not the network of these weights, or None.
+        values: the value steps that images were prepared by, as `kerasnets.weights.published_input` has them;
+            empty where only who trained the weights knows.
+        heads: pattern of the modules that only auxiliary heads have.
+    """
+
+    source: str
+    modules: Callable
+    torch: bool = True
+    separator: str = "."
+    needs: Callable = lambda model: None
+    values: tuple = ()
+    heads: str = r"(aux\d|AuxLogits|loss[12])\b"
+
+    def auxiliary(self, name):
+        """Return whether a tensor belongs to an auxiliary head."""
+        return re.match(self.heads, name) is not None
+
+    def tensors(self, model):
+        """Return a table from the names of this convention to (layer, variable) of `model`."""
+        modules = self.modules(model)
+        leaves = TORCH_LEAVES if self.torch else {}
+        return {
+            f"{modules[layer.name]}{self.separator}{leaves.get(variable.name, variable.name)}": (
+                layer,
+                variable,
+            )
+            for layer in model.layers
+            for variable in layer.weights
+            if layer.name in modules
+        }
+
+
+def conventions(name):
+    """Return the conventions in which weights of architecture `name` are published, our own last."""
+    return (*_PUBLISHED.get(name, ()), Convention("kerasnets", _own, torch=False, separator="/"))
+
+
+def _own(model):
+    return {layer.name: layer.name for layer in model.layers}
+
+
+_VGG = (
+    Convention(
+        "torchvision",
+        sequential({"fc6": "classifier.0", "fc7": "classifier.3", "fc8": "classifier.6"}),
+        values=IMAGENET,
+    ),
+    Convention(
+        "timm",
+        sequential({"fc6": "pre_logits.fc1", "fc7": "pre_logits.fc2", "fc8": "head.fc"}),
+        values=IMAGENET,
+    ),
+)
+_ALEXNET = sequential({"fc6": "classifier.1", "fc7": "classifier.4", "fc8": "classifier.6"})
+_RESNET = (
+    Convention("torchvision and timm", renamed(torch_resnet), needs=stride_in_the_3x3, values=IMAGENET),
+)
+_CIFAR = (Convention("the PyTorch networks of section 4.2", renamed(cifar_resnet), values=IMAGENET),)
+
+_PUBLISHED = {
+    "alexnet_owt": (Convention("torchvision", _ALEXNET, values=IMAGENET),),
+    "googlenet": (Convention("BVLC", renamed(googlenet_bvlc), torch=False, separator="/", values=CAFFE),),
+    "googlenet_bn": (Convention("torchvision", renamed(googlenet_bn), values=INCEPTION),),
+    "inception_v3": (
+        Convention("torchvision and timm", renamed(inception_v3), needs=counts_zeros, values=INCEPTION),
+    ),
+    "inception_v4": (Convention("timm", renamed(inception_v4), values=INCEPTION),),
+    "inception_resnet_v2": (Convention("timm", renamed(inception_resnet_v2), values=INCEPTION),),
+    **{f"vgg{depth}{bn}": _VGG for depth in (11, 13, 16, 19) for bn in ("", "_bn")},
+    **{f"resnet{depth}": _RESNET for depth in (18, 34, 50, 101, 152)},
+    **{f"resnet{depth}": _CIFAR for depth in ("20", "32", "44", "56", "110", "1202", "_cifar")},
+}

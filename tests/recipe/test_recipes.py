@@ -1,0 +1,115 @@
+"""The shipped recipes: one for every architecture, and each trains on images of its shape."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from small import small_input
+
+from kerasnets.models import BUILDERS
+from kerasnets.recipe import changed, load_recipe, recipe_names
+from kerasnets.schedules import make_schedule
+from kerasnets.training.setup.inputs import list_data, prepare
+from kerasnets.training.setup.model import make_model
+
+STORED = {
+    "digits": (8, 8, 1),
+    "mnist": (28, 28, 1),
+    "fashion_mnist": (28, 28, 1),
+    "cifar10": (32, 32, 3),
+    "folder": (270, 360, 3),  # ImageNet's photographs have all sizes
+}
+"""Shapes of the images of each source."""
+
+TOO_LARGE = ("vgg", "zfnet")
+"""Networks of over 100 million parameters, which take 3 GB with gradients, momentum and this test's copies.
+Most are in fc6, and few at small images."""
+
+
+def reduced(recipe):
+    """Return what a recipe with crops is changed in for about the smallest images its network takes."""
+    small, size = small_input(recipe.model.name)[0], recipe.preprocess[1].size[0]
+
+    def scaled(pixels):
+        return math.ceil(pixels * small / size)
+
+    changes = {
+        "preprocess.0.short_side": scaled(recipe.preprocess[0].short_side),
+        "preprocess.1.size": [small, small],
+    }
+    if recipe.augment[0].op == "multi_scale_crop":
+        changes["augment.0.short_side"] = [scaled(pixels) for pixels in recipe.augment[0].short_side]
+    if recipe.model.name.startswith("vgg"):
+        changes["model.options.units"] = 512
+    return changes
+
+
+def on_generated_images(recipe, folder):
+    """Return a recipe for two steps on noise of four classes, of the shape that its own images have."""
+    photographs = recipe.data.source == "folder"
+    batch = 2 if photographs else 8
+    generator, arrays = np.random.default_rng(0), {}
+    for split, count in (("train", 2 * batch), ("val", batch)):
+        arrays[f"x_{split}"] = generator.integers(0, 256, (count, *STORED[recipe.data.source]), "uint8")
+        arrays[f"y_{split}"] = np.arange(count) % 4
+    np.savez(folder / "images.npz", **arrays)
+    changes = {
+        "data.source": "npz",
+        "data.path": str(folder / "images.npz"),
+        "data.test": 0.0,
+        "train.epochs": 1,
+        "train.batch_size": batch,
+        "train.accumulation": 1,  # two images at once: over a single one there is little to normalize
+        "evaluation.views": "center",
+        "evaluation.short_sides": [],
+    }
+    too_large = photographs and recipe.model.name.startswith(TOO_LARGE)
+    return changed(recipe, changes | (reduced(recipe) if too_large else {}))
+
+
+class Steps(keras.callbacks.Callback):
+    """After each step: loss and skipped steps so far, and the kernels that it left as they were."""
+
+    def on_train_begin(self, logs=None):
+        self.losses, self.skipped, self.unmoved, self.last = [], [], [], self._kernels()
+
+    def on_train_batch_end(self, batch, logs):
+        kernels = self._kernels()
+        self.losses.append(logs["loss"])
+        self.skipped.append(logs["skipped"])
+        self.unmoved.append([path for path in kernels if np.array_equal(kernels[path], self.last[path])])
+        self.last = kernels
+
+    def _kernels(self):
+        return {v.path: v.numpy() for v in self.model.trainable_variables if v.name == "kernel"}
+
+
+@pytest.fixture
+def run_eagerly():
+    """Run steps operation by operation."""
+    yield lambda: tf.config.run_functions_eagerly(True)
+    tf.config.run_functions_eagerly(False)
+    keras.backend.clear_session()
+
+
+def test_every_architecture_has_a_recipe():
+    assert set(BUILDERS) == {load_recipe(name).model.name for name in recipe_names()}
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_trains_two_steps(name, tmp_path, run_eagerly):
+    recipe = on_generated_images(load_recipe(name), tmp_path)
+    prepared = prepare(list_data(recipe))
+    model, network = make_model(prepared, tf.distribute.get_strategy())
+    assert prepared.steps_per_epoch == 2
+    assert network.output_shape == (None, 4)
+    schedule = make_schedule(recipe.schedule.model_dump(), recipe.optimizer.learning_rate, 2, 1)
+    batches, steps = prepared.training_batches(), Steps()
+    if len(network.layers) > 50:  # tracing takes a minute and more for the deepest, two steps seconds
+        run_eagerly()
+    model.fit(batches, steps_per_epoch=2, callbacks=[steps], rate=schedule.rate, steps_per_execution=1)
+    assert np.isfinite(steps.losses).all()
+    assert steps.skipped == [0, 0]
+    assert steps.unmoved == [[], []]

@@ -1,0 +1,148 @@
+"""Signals, folders that go away, disks that are full: what a run says, and what it leaves."""
+
+import errno
+import os
+import pty
+import shutil
+import signal
+import sys
+import time
+
+import pytest
+
+import kerasnets
+from kerasnets import terminal
+from kerasnets.errors import FailureError, StoppedError, UserError, file_fault, one_line
+from kerasnets.files.whole_files import whole_file, write_text
+from kerasnets.runs.directory import RunDirectory
+from kerasnets.training.callbacks.run_record import RunRecord
+from kerasnets.training.signals import Interruption
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143), (signal.SIGINT, 130)]
+)
+def test_a_signal_stops_with_its_exit_code_unless_it_is_ignored(number, code):
+    # whoever runs the tests may have them ignored: nohup does, and a shell's background job
+    before = signal.signal(number, signal.SIG_DFL)
+    try:
+        with Interruption() as interruption:
+            os.kill(os.getpid(), number)
+            with pytest.raises(StoppedError) as stopped:
+                interruption.check()
+        assert stopped.value.code == code
+        signal.signal(number, signal.SIG_IGN)
+        with Interruption() as interruption:
+            os.kill(os.getpid(), number)
+            interruption.check()
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_closed_terminal_saves_the_run(tmp_path):
+    """A real terminal that is closed while the command writes to it."""
+    arguments = ["train", "lenet5-digits", "--run", str(tmp_path / "run"), "--set", "train.epochs=500"]
+    process, end = pty.fork()
+    if not process:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have it ignored
+        code = "from kerasnets.cli import main; main()"
+        os.execv(sys.executable, [sys.executable, "-c", code, *arguments])
+    run = RunDirectory(tmp_path / "run")
+    while not run.epochs_done():
+        os.set_blocking(end, False)
+        try:
+            os.read(end, 100_000)
+        except BlockingIOError:
+            time.sleep(0.05)
+    os.close(end)
+    _, status = os.waitpid(process, 0)
+    assert os.waitstatus_to_exitcode(status) == 129
+    assert run.log.read_text().endswith("stopped: hung up\n")
+    assert run.checkpointed()
+
+
+def test_a_run_whose_folder_is_removed_says_so(quick_recipe, tmp_path, monkeypatch):
+    told = RunRecord.on_epoch_end
+
+    def on_epoch_end(self, epoch, logs=None):
+        shutil.rmtree(tmp_path / "run")
+        told(self, epoch, logs)
+
+    monkeypatch.setattr(RunRecord, "on_epoch_end", on_epoch_end)
+    with pytest.raises(FailureError) as failure:
+        kerasnets.train(quick_recipe(), tmp_path / "run")
+    assert str(failure.value) == f"{tmp_path / 'run'}: the folder was removed while its run was trained"
+
+
+def test_a_file_that_cannot_be_written_is_named_as_it_would_have_been(tmp_path):
+    path = tmp_path / "gone" / "history.csv"
+    with pytest.raises(OSError, match="No such file") as fault:
+        write_text(path, "epoch")
+    assert file_fault(fault.value) == f"{path}: no such file or directory"
+
+    def without_a_number():
+        with whole_file(tmp_path / "table.csv"):
+            raise OSError("Cannot save file into a non-existent directory: 'gone'")  # as pandas says it
+
+    with pytest.raises(OSError) as fault:  # noqa: PT011  the next line looks at it
+        without_a_number()
+    assert file_fault(fault.value) == "Cannot save file into a non-existent directory: 'gone'"
+    full = OSError(errno.ENOSPC, "No space left on device", str(path))
+    assert one_line(full) == f"{path}: no space left on device"
+
+
+def test_the_command_says_a_machine_fault_in_one_line(tmp_path, command, monkeypatch):
+    monkeypatch.setattr(RunDirectory, "locked", lambda self: write_text("/dev/full/run", ""))
+    code, _, errors = command("train", "lenet5-digits", "--run", tmp_path / "run")
+    assert code == 1
+    assert errors.splitlines()[-1] == "kerasnets: /dev/full/run: not a directory"
+
+
+HOSTILE = "\x1b]0;owned\x07\x1b[31mred\nkerasnets: done"
+
+
+def test_what_others_named_cannot_write_to_the_terminal(tmp_path, refused, capfd):
+    said = refused("evaluate", tmp_path / HOSTILE)
+    assert "\x1b" not in said
+    assert r"\x1b]0;owned\x07\x1b[31mred\nkerasnets: done: no run here" in said
+    terminal.say(f"classes: {HOSTILE}")
+    shown = capfd.readouterr().out
+    assert shown == "classes: \\x1b]0;owned\\x07\\x1b[31mred\nkerasnets: done\n"
+
+
+def test_class_names_are_shown_escaped_in_tables(image_folder, tmp_path, command):
+    (image_folder / "digit0").rename(image_folder / "\x1b[31mred")
+    overrides = [
+        "data.source=folder", f"data.path={image_folder}", "train.epochs=1", "train.batch_size=8",
+        "augment=[]", 'preprocess=[{op="resize", size=[32, 32]}]',
+    ]  # fmt: skip
+    arguments = [part for override in overrides for part in ("--set", override)]
+    for asked in (
+        ("train", "lenet5-digits", "--run", tmp_path / "run", *arguments),
+        ("evaluate", tmp_path / "run"),
+        ("predict", tmp_path / "run", next((image_folder / "\x1b[31mred").iterdir()), "--top", 9),
+    ):
+        code, printed, errors = command(*asked)
+        assert code == 0, errors
+        assert "\x1b" not in printed + errors
+        assert asked[0] == "train" or r"\x1b[31mred" in printed
+
+
+def test_long_messages_keep_their_beginning_and_their_end():
+    message = one_line(UserError(f"recipe.toml: model.name: found {'x' * 5000}; did you mean 'lenet5'?"))
+    assert len(message) <= 500
+    assert message.startswith("recipe.toml: model.name: found xxx")
+    assert message.endswith("did you mean 'lenet5'?")
+    assert one_line("short") == "short"
+
+
+def test_a_search_writes_no_formulas(tmp_path):
+    import pandas as pd
+
+    from kerasnets.files.tables import unexecuted
+
+    table = pd.DataFrame({"run": ["=cmd|'/c calc'!A1", "@a", "runs/b", "-c"], "rate": [-1.5, 2.0, 3.0, 4.0]})
+    unexecuted(table).to_csv(tmp_path / "trials.csv", index=False)
+    assert (tmp_path / "trials.csv").read_text() == (
+        "run,rate\n'=cmd|'/c calc'!A1,-1.5\n'@a,2.0\nruns/b,3.0\n'-c,4.0\n"
+    )
