@@ -12,7 +12,7 @@ def images_of(shape, classes, count):
 
 
 def made(network, shape, classes, batch, steps, values, options=None):
-    """Return a `Prepared` run, its strategy, its model and its batches.
+    """Return a `TrainingInputs`, its strategy, its model and its batches.
 
     Args:
         network: an architecture's name.
@@ -31,14 +31,14 @@ def made(network, shape, classes, batch, steps, values, options=None):
     from kerasnets.data.preprocessing.steps import Preprocessing
     from kerasnets.recipe import changed
     from kerasnets.training.distribution.strategy import ahead_on_device, make_strategy
-    from kerasnets.training.setup.inputs import Prepared
+    from kerasnets.training.setup.inputs import TrainingInputs
     from kerasnets.training.setup.model import make_model
 
     recipe = changed(make_case(network, batch, options=options).recipe, values)
     split = Split(*images_of(shape, classes, steps * batch))
     dataset = Dataset(tuple(map(str, range(classes))), shape, split)
     scaled = Preprocessing([{"op": "scale", "to": [0.0, 1.0]}], shape).fit(None)
-    prepared, strategy = Prepared(recipe, dataset, scaled, [], Reading()), make_strategy("single")
+    prepared, strategy = TrainingInputs(recipe, dataset, scaled, [], Reading()), make_strategy("single")
     model, _ = make_model(prepared, strategy)
     return prepared, strategy, model, ahead_on_device(prepared.training_batches(), strategy)
 

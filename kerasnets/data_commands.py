@@ -15,7 +15,8 @@ from kerasnets.data.shards.manifest import MANIFEST
 from kerasnets.data.shards.pack import pack
 from kerasnets.data.sources.load import read_source
 from kerasnets.recipe import Recipe, load_recipe
-from kerasnets.training.setup.inputs import audit_settings, list_data, prepare
+from kerasnets.runs.dataset import audit_settings
+from kerasnets.training.setup.inputs import list_data, prepare
 
 
 def audit_data(what, folder, progress):

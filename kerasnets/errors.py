@@ -89,3 +89,17 @@ def graph_cause(error):
         line for line in lines if line and not line.startswith(("File ", "Detected at ", "[[", "Graph exec"))
     ]
     return said[0] if said else type(error).__name__
+
+
+class DivergedError(FailureError):
+    """Too many steps in a row were not finite.
+
+    Attributes:
+        epoch, step: the last of them, from 0; step within the epoch.
+        count: how many they are.
+    """
+
+    def __init__(self, epoch, step, count=0, broken=""):
+        where = f" in epoch {epoch + 1} at step {step + 1}"
+        super().__init__(f"training diverged{where}{f': {broken} is not finite' if broken else ''}")
+        self.epoch, self.step, self.count = epoch, step, count

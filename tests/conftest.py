@@ -8,7 +8,8 @@ import tempfile
 import pytest
 
 import kerasnets
-from kerasnets import cli, runtime
+from kerasnets import runtime
+from kerasnets.cli import main as cli
 from kerasnets.recipe import load_recipe
 
 QUICK = (

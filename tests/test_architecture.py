@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import kerasnets
+
 ROOT = Path(__file__).parent.parent
 
 RANKS = [
@@ -75,9 +77,69 @@ def test_imports_point_left(path, name):
             assert not imported.startswith("kerasnets.recipe."), f"{name} takes plain arguments, no recipe"
 
 
+READERS_OF_RUNS = ("runs", "inference", "exporting", "report", "network_sizes")
+"""What is done with finished runs: none of it needs training."""
+
+
+@pytest.mark.parametrize("room", READERS_OF_RUNS)
+def test_readers_of_finished_runs_do_not_import_training(room):
+    modules = [(path, name) for path, name in MODULES if name.split(".")[1] == room]
+    assert modules
+    for path, name in modules:
+        training = [each for each in _imported(path) if each.startswith("kerasnets.training")]
+        assert not training, f"{name} imports {training}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    names = {name for _, name in MODULES}
+    imports = {
+        name: {found for each in _imported(path) if (found := _module(each, names)) and found != name}
+        for path, name in MODULES
+    }
+    while free := {name for name in imports if not imports[name]}:
+        imports = {name: needed - free for name, needed in imports.items() if name not in free}
+    assert not imports, f"a circle is among {sorted(imports)}"
+
+
+def _module(imported, names):
+    """Return the module that an imported name is, or is of; None for others' modules."""
+    return next((each for each in (imported, imported.rpartition(".")[0]) if each in names), None)
+
+
+def _rooms():
+    """Folders of the package with modules in them, as paths from the root, and how many modules each has."""
+    rooms = {}
+    for path, _ in _modules():
+        folder = path.parent.relative_to(ROOT)
+        rooms[folder] = rooms.get(folder, 0) + (path.name != "__init__.py")
+    return rooms
+
+
+def test_a_folder_holds_at_most_a_dozen_modules():
+    assert not {str(room): count for room, count in _rooms().items() if count > 12}
+
+
+def test_no_module_hides_a_public_function():
+    assert not {path.stem for path in (ROOT / "kerasnets").iterdir()} & set(kerasnets._PUBLIC)
+
+
+def test_contributing_has_every_room_and_no_other():
+    table = (ROOT / "CONTRIBUTING.md").read_text().split("## Where things live")[1].split("\n## ")[0]
+    named = {line.split("`")[1].rstrip("/") for line in table.splitlines() if line.startswith("| `")}
+    others = {"recipes", "benchmarks", "examples", "tests"}
+    assert named == {str(room) for room in _rooms()} | others
+
+
+def test_every_room_is_packaged():
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    rooms = {".".join(room.parts) for room in _rooms() if room.parts[0] == "kerasnets"}
+    assert set(setuptools["packages"]) == rooms | {"kerasnets.callbacks", "kerasnets.recipes"}
+
+
 def test_light_commands_load_nothing_heavy():
     code = (
-        "import sys; from kerasnets import cli; cli.list_names(); cli.load_recipe('lenet5-digits');"
+        "import sys; from kerasnets.cli import main as cli; cli.list_names();"
+        "cli.load_recipe('lenet5-digits');"
         "heavy = {'tensorflow', 'keras', 'pandas', 'sklearn', 'matplotlib', 'numpy'} & set(sys.modules);"
         "assert not heavy, heavy"
     )

@@ -36,7 +36,7 @@ class Engine:
 
     Args:
         case: a `Case` with its input's shape and classes.
-        prepared: the `Prepared` run whose images are trained on, or None for generated ones.
+        prepared: the `TrainingInputs` whose images are trained on, or None for generated ones.
 
     Attributes:
         model: the `ReplicatedModel`.

@@ -10,11 +10,11 @@ from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.data.sources.availability import is_local
 from kerasnets.errors import UserError
 from kerasnets.recipe import changed
-from kerasnets.training.setup.inputs import Prepared, list_data, prepare
+from kerasnets.training.setup.inputs import TrainingInputs, list_data, prepare
 
 
 def prepare_input(case):
-    """Return the `Prepared` run of a case whose data is on this machine, or None, and the case.
+    """Return the `TrainingInputs` of a case whose data is on this machine, or None, and the case.
 
     The case that is returned knows its input's shape and classes, or why images are generated.
     """
@@ -33,13 +33,13 @@ def prepare_input(case):
 
 
 def generated(case):
-    """Return a `Prepared` run without images, for a case whose input is generated."""
+    """Return a `TrainingInputs` without images, for a case whose input is generated."""
     recipe = case.recipe
     if recipe.loss.name == "hierarchical_softmax":  # its tree has the names of the data's classes
         recipe = changed(recipe, {"loss.name": "categorical_crossentropy"})
     none = Split(np.zeros((0, *case.input_shape), "uint8"), np.zeros(0, "int64"))
     dataset = Dataset(tuple(map(str, range(case.classes))), case.input_shape, none)
-    return Prepared(recipe, dataset, Preprocessing([], case.input_shape), [], Reading())
+    return TrainingInputs(recipe, dataset, Preprocessing([], case.input_shape), [], Reading())
 
 
 def _noted(case, reason):

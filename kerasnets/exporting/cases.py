@@ -10,7 +10,8 @@ from kerasnets.data.images.formats import sniff
 from kerasnets.data.images.graph_image import FORMATS
 from kerasnets.data.images.image_file import ImageRefusedError, read_image
 from kerasnets.data.images.planted_files import planted_files
-from kerasnets.runs.trained_run import Trained, mean_of, shared_channels
+from kerasnets.runs.ensemble import mean_of, shared_channels
+from kerasnets.runs.trained_run import TrainedRun
 
 MOST_PIXELS = 256 * 2**20
 """Bytes of all decoded images: of photos that are larger fewer are looked at."""
@@ -42,7 +43,7 @@ class Cases:
         np.savez(path, of_images=self.of_images, of_files=self.of_files, **named)
 
 
-def make_cases(members: list[Trained], stored: Iterable[bytes | np.ndarray], with_files: bool) -> Cases:
+def make_cases(members: list[TrainedRun], stored: Iterable[bytes | np.ndarray], with_files: bool) -> Cases:
     """Predict real images, as they are stored, and a planted file of each kind.
 
     Args:
@@ -98,6 +99,6 @@ def _as_png(image, wanted):
     return tf.io.encode_png(image).numpy() if wanted else b""
 
 
-def takes_files(members: list[Trained]) -> bool:
+def takes_files(members: list[TrainedRun]) -> bool:
     """Return whether the runs' images can come as files: one or three channels."""
     return shared_channels(members) in (1, 3)

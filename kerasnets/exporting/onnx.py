@@ -9,21 +9,21 @@ import tensorflow as tf
 
 from kerasnets.errors import FailureError, UserError
 from kerasnets.files.whole_files import whole_file
-from kerasnets.runs.trained_run import mean_of
+from kerasnets.runs.ensemble import mean_of
 
 TOLERANCE = {"probabilities": 1e-5, "values": 1e-4}
 """Largest difference allowed; of numbers above 1, relative to them."""
 
 
 def write_onnx(members, images, path, reference):
-    """Write one or more `Trained` networks as ONNX, checked in onnxruntime before the file takes its name.
+    """Write one or more `TrainedRun`s as ONNX, checked in onnxruntime before the file takes its name.
 
     Input `images` float32 (N, height, width, C) of the networks' size, raw pixel values 0..255: the value
     steps of each preprocessing are inside, the spatial ones are not, because ONNX resizes otherwise.
     Output: class probabilities (N, classes), or values of numeric targets, the mean over the members.
 
     Args:
-        members: list of `Trained`.
+        members: list of `TrainedRun`.
         images: raw images to check it on, a list of uint8 arrays (height, width, C).
         path: of the file.
         reference: the device that computes the right answers, "CPU:0".

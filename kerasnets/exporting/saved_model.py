@@ -17,9 +17,9 @@ from kerasnets.exporting.cases import make_cases, takes_files
 from kerasnets.exporting.onnx import write_onnx
 from kerasnets.files.whole_files import check_writable, remove_leftovers, sync, temporary_path
 from kerasnets.inference.evaluate import checked_split
+from kerasnets.runs.ensemble import mean_of, open_runs, predictions, shared_channels
 from kerasnets.runs.same_data import MissingDataError
 from kerasnets.runs.samples import read_samples, stored_images
-from kerasnets.runs.trained_run import mean_of, open_runs, predictions, shared_channels
 
 IMAGES, IMAGE_BYTES = 100, 64 * 2**20
 """Images of a run's data that an export is checked on, and bytes of all, as they are stored."""
@@ -93,7 +93,7 @@ def _export_version(members, cases, folder):
 
 
 def write_saved_model(members, path):
-    """Write one or more `Trained` networks, each with its own preprocessing, as one SavedModel.
+    """Write one or more `TrainedRun`s, each with its own preprocessing, as one SavedModel.
 
     Signatures, all with outputs `probabilities` (N, classes) float32, the mean over the members, `classes`
     (N,) int64 and `labels` (N,) string; or, of numeric targets, `values` (N, targets) float32:

@@ -14,15 +14,16 @@ from kerasnets.data.pipeline.batches import decoded_images, evaluation_batches
 from kerasnets.data.pipeline.read import Reading
 from kerasnets.errors import UserError
 from kerasnets.inference.metrics import class_scores, cross_entropy, value_scores
-from kerasnets.inference.views import averaged_probabilities, view_short_sides
+from kerasnets.inference.views import averaged_probabilities
 from kerasnets.losses import example_loss
 from kerasnets.optimizers import decayed_variables
 from kerasnets.recipe import changed, with_data
 from kerasnets.recipe.tables.data import WITH_PATH
+from kerasnets.runs.dataset import recipe_dataset
+from kerasnets.runs.ensemble import open_runs
 from kerasnets.runs.same_data import MissingDataError, check_data_is_there, data_changes, of_classes
 from kerasnets.runs.samples import measured_split
-from kerasnets.runs.trained_run import open_runs
-from kerasnets.training.setup.inputs import recipe_dataset
+from kerasnets.runs.view_sizes import view_short_sides
 from kerasnets.weights.freezing import freeze
 
 log = logging.getLogger("kerasnets")
@@ -45,7 +46,7 @@ def load_run_splits(trained, place=DataPlace()):
     """Return the `Split`s a run was trained and measured on, by name, and how they have changed since.
 
     Args:
-        trained: a `Trained` run.
+        trained: a `TrainedRun`.
         place: the `DataPlace`.
 
     Returns:
@@ -79,7 +80,7 @@ def shared_splits(members, name="test", place=DataPlace()):
     """Return runs' splits, after a look at whether all hold out the same images.
 
     Args:
-        members: list of `Trained`.
+        members: list of `TrainedRun`.
         name: the split that must be the same; it may be absent from all.
         place: the `DataPlace` of all.
 

@@ -12,7 +12,7 @@ from kerasnets.data.audit.directory_entries import listed, problem_of
 from kerasnets.data.images.formats import is_image_name
 from kerasnets.data.images.image_file import ImageRefusedError, read_image
 from kerasnets.errors import UserError
-from kerasnets.runs.trained_run import mean_of, open_runs, shared_channels
+from kerasnets.runs.ensemble import mean_of, open_runs, shared_channels
 
 log = logging.getLogger("kerasnets")
 

@@ -9,8 +9,8 @@ from kerasnets.errors import UserError
 from kerasnets.files.whole_files import write_text
 from kerasnets.report import figures
 from kerasnets.runs.directory import RunDirectory
+from kerasnets.runs.history import read_history
 from kerasnets.runs.trained_run import open_run
-from kerasnets.training.callbacks.run_record import read_history
 
 MEASURES = {"accuracy": "accuracy", "mean_absolute_error": "mean absolute error"}
 """What is measured beside the loss: of classes, of numeric targets."""

@@ -143,7 +143,7 @@ class RunDirectory:
             )
 
     def locked(self):
-        """Own the directory, created if need be, while the block runs; see `kerasnets.files.whole_files.owned`."""
+        """Own the directory, created if need be, while the block runs; see `whole_files.owned`."""
         return owned(self.path)
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasnets.files.arrays import read_arrays
 from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.images.encoded import EncodedImages
+from kerasnets.files.arrays import read_arrays
 from kerasnets.files.whole_files import whole_file
 
 MOST, MOST_BYTES = 16, 4 * 2**20

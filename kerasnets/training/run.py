@@ -8,7 +8,7 @@ from functools import partial
 import tensorflow as tf
 
 from kerasnets import models
-from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause
+from kerasnets.errors import DivergedError, FailureError, StoppedError, UserError, graph_cause
 from kerasnets.files.whole_files import whole_file, write_json
 from kerasnets.runs.same_data import check_data_is_there, check_goes_on
 from kerasnets.terminal import phase, say
@@ -24,7 +24,6 @@ from kerasnets.training.distribution.agreement import (
 )
 from kerasnets.training.distribution.hosts import Hosts
 from kerasnets.training.distribution.strategy import ahead_on_device, make_strategy
-from kerasnets.training.fit.loop import DivergedError
 from kerasnets.training.fit.nonfinite import say_cause
 from kerasnets.training.run_files import describe, write_beginning
 from kerasnets.training.setup.environment import deterministic_ops, unused_gpu
@@ -102,7 +101,7 @@ def _run_training(recipe, directory, resume, run_log, rescue, data_of):
 
 
 def _prepare(recipe, strategy, hosts, data_of, make):
-    """Return the `Prepared` run, the same on every host, and its model where that can be made before.
+    """Return the `TrainingInputs`, the same on every host, and its model where that can be made before.
 
     It has the images of the run `data_of`, if any. The audit may take long: whatever the recipe asks of its
     network is refused before. Several hosts make theirs when they know that they have the same images.
@@ -163,7 +162,7 @@ class _Run:
     """A run in progress.
 
     Args:
-        prepared: the `Prepared` run.
+        prepared: the `TrainingInputs`.
         strategy: the `tf.distribute.Strategy`.
         model, network: as `make_model` gives them.
         directory: the `RunDirectory`.

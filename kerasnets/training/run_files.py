@@ -63,7 +63,7 @@ def describe(prepared, model, directory, position):
     """Print what is trained on what, on which devices, how, and from where on.
 
     Args:
-        prepared: the `Prepared` run.
+        prepared: the `TrainingInputs`.
         model: the `ReplicatedModel`.
         directory: the `RunDirectory`.
         position: (epoch, step) to go on from.

@@ -15,14 +15,13 @@ from keras_tuner.engine.trial import Trial
 from keras_tuner.errors import FatalError
 
 from kerasnets.data.sources.keras_datasets import CLASSES as PUBLISHED
-from kerasnets.errors import UserError
+from kerasnets.errors import DivergedError, UserError
 from kerasnets.files.tables import unexecuted
 from kerasnets.files.whole_files import final_name, owned, read_json, whole_file, write_text
 from kerasnets.recipe import changed, load_recipe
 from kerasnets.runs.damage import reading
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.training.callbacks.run_record import read_history
-from kerasnets.training.fit.loop import DivergedError
+from kerasnets.runs.history import read_history
 from kerasnets.training.start import start_training
 
 ORACLES = {

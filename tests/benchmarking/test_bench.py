@@ -22,7 +22,7 @@ MACS = 416_520
 
 COMMAND = """
 import sys
-from kerasnets import cli
+from kerasnets.cli import main as cli
 
 sys.argv = ["kerasnets", "bench", *sys.argv[1:]]
 try:

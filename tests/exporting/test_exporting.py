@@ -18,8 +18,8 @@ from kerasnets.exporting import saved_model
 from kerasnets.exporting.saved_model import write_saved_model
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
+from kerasnets.runs.ensemble import open_runs
 from kerasnets.runs.samples import read_samples, stored_images
-from kerasnets.runs.trained_run import open_runs
 
 SIDE, IMAGES = 12, 40
 """Of an image in pixels; images a class."""

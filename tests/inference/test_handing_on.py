@@ -20,8 +20,8 @@ from kerasnets.exporting import saved_model
 from kerasnets.exporting.saved_model import write_saved_model
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.runs.trained_run import open_runs, predictions
-from kerasnets.training.callbacks.run_record import read_history
+from kerasnets.runs.ensemble import open_runs, predictions
+from kerasnets.runs.history import read_history
 from kerasnets.tuning import search
 
 SERVE = """

@@ -19,10 +19,11 @@ from kerasnets.data.sources.load import load_dataset
 from kerasnets.errors import UserError
 from kerasnets.inference.evaluate import evaluate_runs
 from kerasnets.inference.fully_convolutional import fully_convolutional
-from kerasnets.inference.views import averaged_probabilities, image_views, view_short_sides
+from kerasnets.inference.views import averaged_probabilities, image_views
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.trained_run import open_run
+from kerasnets.runs.view_sizes import view_short_sides
 from kerasnets.weights.loading import load_weights
 
 QUICKLY_BUILT = (

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import small_runs
 
-from kerasnets import cli, runtime
+from kerasnets import runtime
+from kerasnets.cli import main as cli
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.checkpoints.file import capture, read_checkpoint, write_checkpoint
 

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from kerasnets import cli
+from kerasnets.cli import main as cli
 
 SERVER = multiprocessing.get_context("forkserver")
 # loaded, but nothing of TensorFlow has run there: the threads it then has would not live through a fork

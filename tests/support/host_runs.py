@@ -10,7 +10,7 @@ import numpy as np
 from forked import start, start_command
 
 from kerasnets import runtime
-from kerasnets.training.callbacks.run_record import ScheduledRate
+from kerasnets.training.callbacks.scheduled_rate import ScheduledRate
 from kerasnets.training.setup import model
 
 

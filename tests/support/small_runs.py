@@ -14,7 +14,7 @@ from kerasnets.models.blocks import conv_bn
 from kerasnets.optimizers import make_optimizer
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.training.callbacks.run_record import ScheduledRate
+from kerasnets.training.callbacks.scheduled_rate import ScheduledRate
 from kerasnets.training.checkpoints import saver
 from kerasnets.training.checkpoints.file import read_checkpoint
 from kerasnets.training.fit.objective import Objective

@@ -45,7 +45,7 @@ def test_a_closed_terminal_saves_the_run(tmp_path):
     process, end = pty.fork()
     if not process:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have it ignored
-        code = "from kerasnets.cli import main; main()"
+        code = "from kerasnets.cli.main import main; main()"
         os.execv(sys.executable, [sys.executable, "-c", code, *arguments])
     run = RunDirectory(tmp_path / "run")
     while not run.epochs_done():

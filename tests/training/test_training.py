@@ -19,9 +19,9 @@ from kerasnets.data.pipeline.batches import training_batches
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
+from kerasnets.runs.history import read_history
 from kerasnets.training import run
 from kerasnets.training.callbacks.progress import Progress
-from kerasnets.training.callbacks.run_record import read_history
 from kerasnets.training.checkpoints.file import write_checkpoint
 from kerasnets.training.distribution.strategy import ahead_on_device, make_strategy
 from kerasnets.training.setup.inputs import list_data, prepare
@@ -124,7 +124,7 @@ def test_one_step_is_gradient_descent_on_the_loss_with_l2():
 
 # a shell's background job ignores Ctrl-C, and would hand that on
 HEED_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-COMMAND = [sys.executable, "-c", f"{HEED_CTRL_C}; from kerasnets.cli import main; main()"]
+COMMAND = [sys.executable, "-c", f"{HEED_CTRL_C}; from kerasnets.cli.main import main; main()"]
 
 
 def test_a_fresh_process_trains_on_two_logical_devices(tmp_path):

@@ -7,14 +7,15 @@ from kerasnets.data.pipeline.batches import evaluation_batches
 from kerasnets.errors import UserError
 from kerasnets.schedules import make_schedule
 from kerasnets.training.callbacks.progress import Progress
-from kerasnets.training.callbacks.run_record import RunRecord, ScheduledRate
+from kerasnets.training.callbacks.run_record import RunRecord
+from kerasnets.training.callbacks.scheduled_rate import ScheduledRate
 
 
 class Listeners:
     """The callbacks of a run.
 
     Args:
-        prepared: the `Prepared` run.
+        prepared: the `TrainingInputs`.
         model: the `ReplicatedModel`.
         directory: the `RunDirectory`.
         saver: the `Saver`.

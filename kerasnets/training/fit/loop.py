@@ -6,24 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasnets.errors import FailureError
+from kerasnets.errors import DivergedError
 
 EXECUTION_SECONDS = 0.25
 MOST_STEPS = 1024
-
-
-class DivergedError(FailureError):
-    """Too many steps in a row were not finite.
-
-    Attributes:
-        epoch, step: the last of them, from 0; step within the epoch.
-        count: how many they are.
-    """
-
-    def __init__(self, epoch, step, count=0, broken=""):
-        where = f" in epoch {epoch + 1} at step {step + 1}"
-        super().__init__(f"training diverged{where}{f': {broken} is not finite' if broken else ''}")
-        self.epoch, self.step, self.count = epoch, step, count
 
 
 class Pace:

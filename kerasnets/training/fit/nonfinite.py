@@ -34,7 +34,7 @@ def say_cause(prepared, model, diverged):
     """Return where a run diverged: step, cause, and which images were in the batch.
 
     Args:
-        prepared: the `Prepared` run.
+        prepared: the `TrainingInputs`.
         model: the `ReplicatedModel`.
         diverged: the `DivergedError`.
     """

@@ -13,9 +13,10 @@ from kerasnets.data.pipeline.order import steps_per_epoch
 from kerasnets.data.pipeline.read import Reading
 from kerasnets.data.preprocessing.statistics import training_moments
 from kerasnets.data.preprocessing.steps import Preprocessing
-from kerasnets.data.sources.load import audited, load_dataset, read_source
+from kerasnets.data.sources.load import audited, read_source
 from kerasnets.errors import UserError
-from kerasnets.inference.views import view_short_sides
+from kerasnets.runs.dataset import audit_settings
+from kerasnets.runs.view_sizes import view_short_sides
 from kerasnets.terminal import phase, say
 
 LEAVES_CLASSES_OUT = ("empty_class", "one_image_class", "unknown_class")
@@ -26,7 +27,7 @@ REGRESSION = ("mean_squared_error", "mean_absolute_error")
 
 
 @dataclass(frozen=True)
-class Prepared:
+class TrainingInputs:
     """All that a run needs before anything is written.
 
     Attributes:
@@ -88,22 +89,6 @@ class Prepared:
             )
         except UserError as error:
             raise UserError(f"{self.recipe.origin}: {error}") from None
-
-
-def recipe_dataset(recipe, said=None):
-    """Load the images a recipe names, audited and split as it says; `said` is called with the `Audit`."""
-    data = recipe.data
-    return load_dataset(
-        data.source, data.path, data.channels, data.validation, data.test, recipe.train.seed, data.workers,
-        said=said, **audit_settings(recipe),
-    )  # fmt: skip
-
-
-def audit_settings(recipe):
-    """Return the policies, by kind, and the limits that a recipe audits with, as `audit` takes them."""
-    policies = recipe.data.audit.model_dump()
-    limits = {name: policies.pop(name) for name in ("max_pixels", "significant_bits")}
-    return {"policies": policies, **limits}
 
 
 @dataclass(frozen=True)
@@ -185,7 +170,7 @@ def prepare(listed, said=None, host=0, hosts=1, check=None):
         operations = [_in_numbers(operation, moments) for operation in operations]
     else:
         preprocessing.fit(None)
-    return Prepared(recipe, dataset, preprocessing, operations, reading)
+    return TrainingInputs(recipe, dataset, preprocessing, operations, reading)
 
 
 def _check_loss(recipe, dataset):

@@ -20,7 +20,7 @@ def make_model(prepared, strategy, from_start=True):
     """Build, initialize and compile the network of a prepared run under `strategy`.
 
     Args:
-        prepared: the `Prepared` run, or already the `Listed`.
+        prepared: the `TrainingInputs`, or already the `Listed`.
         strategy: a `tf.distribute.Strategy`.
         from_start: whether the run's first weights are wanted; a resumed run has its own.
 

@@ -18,7 +18,7 @@ import kerasnets
 from kerasnets.errors import FailureError, UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.training.callbacks.run_record import read_history
+from kerasnets.runs.history import read_history
 from kerasnets.training.checkpoints.file import read_checkpoint
 from kerasnets.training.distribution.agreement import image_differences, setting_differences
 from kerasnets.training.distribution.rendezvous import wait_for_hosts

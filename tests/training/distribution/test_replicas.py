@@ -17,7 +17,7 @@ import kerasnets
 from kerasnets.errors import UserError
 from kerasnets.optimizers import make_optimizer
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.training.callbacks.run_record import read_history
+from kerasnets.runs.history import read_history
 from kerasnets.training.checkpoints.file import read_checkpoint
 from kerasnets.training.distribution.strategy import make_strategy
 from kerasnets.training.fit.objective import Objective

@@ -8,11 +8,11 @@ import pytest
 import small_runs
 import tensorflow as tf
 
+from kerasnets.errors import DivergedError
 from kerasnets.losses import example_loss
 from kerasnets.optimizers import make_optimizer
 from kerasnets.training.checkpoints.file import capture
 from kerasnets.training.distribution.strategy import make_strategy
-from kerasnets.training.fit.loop import DivergedError
 from kerasnets.training.fit.nonfinite import find_cause
 from kerasnets.training.fit.objective import Objective
 from kerasnets.training.fit.replicated_model import ReplicatedModel

@@ -10,7 +10,7 @@ from kerasnets.losses import example_loss
 from kerasnets.optimizers import make_optimizer
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.training.callbacks.run_record import read_history
+from kerasnets.runs.history import read_history
 from kerasnets.training.distribution.strategy import make_strategy
 from kerasnets.training.fit.objective import Objective
 from kerasnets.training.fit.replicated_model import ReplicatedModel

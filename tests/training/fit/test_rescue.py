@@ -10,9 +10,9 @@ import kerasnets
 from kerasnets.errors import FailureError, StoppedError
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
+from kerasnets.runs.history import read_history
 from kerasnets.training.callbacks.progress import Progress
 from kerasnets.training.callbacks.run_callbacks import Listeners
-from kerasnets.training.callbacks.run_record import read_history
 from kerasnets.training.checkpoints.file import read_checkpoint
 
 DIVERGING = (

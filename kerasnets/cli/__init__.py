@@ -1,0 +1,1 @@
+"""The `kerasnets` command."""

@@ -1,0 +1,1 @@
+"""Run directories: what training leaves, read and written in one place."""

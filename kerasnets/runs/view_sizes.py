@@ -1,0 +1,36 @@
+"""The sizes at which test-time views are taken."""
+
+from kerasnets.errors import UserError
+
+PAPER_INPUT = 224
+
+
+SHORT_SIDES = {"center": (), "ten_crop": (256,), "crops_144": (256, 288, 320, 352), "dense": (256,)}
+"""The papers' short sides by kind of view, for `PAPER_INPUT`."""
+
+
+def view_short_sides(views, short_sides, preprocessing):
+    """Return the short sides that images are resized to; none means the preprocessing's own centre view.
+
+    Args:
+        views: a key of `SHORT_SIDES`.
+        short_sides: pixels; an empty list for the papers', in proportion to the network's input.
+        preprocessing: the run's `Preprocessing`.
+
+    Raises:
+        UserError: a short side below the network's input, or dense views where the preprocessing has
+            statistics of each pixel, which belong to one size of image.
+    """
+    longest = max(preprocessing.output_shape[:2])
+    chosen = list(short_sides) or [round(side * longest / PAPER_INPUT) for side in SHORT_SIDES[views]]
+    if chosen and min(chosen) < longest:
+        raise UserError(
+            f"evaluation.short_sides: found {min(chosen)}, allowed: {longest} and above, the network's input"
+        )
+    for step in preprocessing.value_steps:
+        if views == "dense" and (step.get("per") == "pixel" or step["op"] in ("pca", "zca")):
+            raise UserError(
+                f"evaluation.views: found 'dense', allowed: crops: {step['op']} has statistics of each pixel "
+                "of the network's input, and dense views are larger"
+            )
+    return chosen
