@@ -1,7 +1,7 @@
 """Throughput of training and prediction: ours against stock Keras and PyTorch, channels last, in float32.
 
     python benchmarks/training.py [--networks resnet20 lenet5] [--work prediction] [--repeats 5]
-                                  [--isa avx2] [--to FILE.json]
+                                  [--isa avx2] [--without-stock] [--to FILE.json]
 
 The sides run in turn, each in a process of its own, `--repeats` times; printed are medians of images a second
 and the medians of the ratios of neighbouring runs. Stock Keras runs in a process with nothing of ours set.
@@ -59,9 +59,10 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--isa", choices=("native", "avx2"), default="native")
     parser.add_argument("--steps", type=int, help="of an epoch, for a quick look")
+    parser.add_argument("--without-stock", action="store_true", help="measure PyTorch alone beside ours")
     parser.add_argument("--to", type=Path, help="a JSON file for all numbers")
     options = parser.parse_args()
-    sides = ["ours", "stock"]
+    sides = ["ours"] if options.without_stock else ["ours", "stock"]
     if importlib.util.find_spec("torch"):
         sides += ["torch"] + ["compiled"] * any(map(shutil.which, ("c++", "g++", "clang++")))
     print(f"instruction set: {'AVX2 on all sides' if options.isa == 'avx2' else 'as this machine has it'}")
