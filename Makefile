@@ -70,9 +70,10 @@ bench: $(TESTS)  ## measure training, and input on PHOTOS, a folder of JPEGs for
 	  $(BIN)/python benchmarks/input.py $(PHOTOS) && $(BIN)/python benchmarks/memory.py $(PHOTOS); \
 	else echo "input is left out: name a folder of JPEGs with PHOTOS=/path/to/folder"; fi
 
-lint: $(READY)  ## check format and style
+lint: $(READY)  ## check format, style and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
+	@$(BIN)/mypy
 
 format: $(READY)  ## format the code
 	@$(BIN)/ruff format .
