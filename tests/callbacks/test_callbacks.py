@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from places import SUPPORT
+from places import PROGRAMS
 
 from kerasnets.callbacks import ActivationStats, DiagnosticsLog, UpdateRatio
 from kerasnets.callbacks.activation_stats import QUANTITIES, probe_moments
@@ -257,7 +257,7 @@ def test_a_large_probe_takes_little_memory(tmp_path):
 def test_transfer_models_are_measured_layer_by_layer(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed (extra: backends)")
-    program = SUPPORT / "transfer_model.py"
+    program = PROGRAMS / "transfer_model.py"
     done = subprocess.run(
         [sys.executable, program, tmp_path / "d.csv"],
         env=os.environ | {"KERAS_BACKEND": backend}, capture_output=True, text=True,

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
-from places import SUPPORT
+from places import PROGRAMS
 
 import kerasnets
 from kerasnets import api
@@ -313,7 +313,7 @@ STEPS = (
 
 def test_memory_is_a_real_steps_within_15_percent():
     measured = subprocess.run(
-        [sys.executable, SUPPORT / "step_memory.py", *STEPS],
+        [sys.executable, PROGRAMS / "step_memory.py", *STEPS],
         check=True, capture_output=True, text=True,
     ).stdout.splitlines()  # fmt: skip
     assert len(measured) == len(STEPS)
@@ -329,7 +329,7 @@ def test_memory_is_a_whole_trainings_within_15_percent(tmp_path):
     """`make train`: with its validation, its test, its probe and its batches ahead; fewer epochs."""
     done = subprocess.run(
         [
-            *(sys.executable, SUPPORT / "training_memory.py", tmp_path / "run"),
+            *(sys.executable, PROGRAMS / "training_memory.py", tmp_path / "run"),
             *("lenet5-digits", "train.epochs=2"),
         ],
         env=os.environ | {"TF_CPU_ALLOCATOR_USE_BFC": "true"},

@@ -7,6 +7,7 @@ import pytest
 
 SUPPORT = Path(__file__).parent
 TESTS = SUPPORT.parent
+PROGRAMS = TESTS / "programs"
 SHARED = Path(os.environ.get("KERASNETS_SHARED", TESTS.parent.parent / "shared"))
 """A folder of data and trained weights beside the checkout; tests of it are skipped where there is none."""
 WEIGHTS = SHARED / "weights"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
-from places import SUPPORT
+from places import PROGRAMS
 
 from kerasnets.data.preprocessing.steps import Preprocessing
 
@@ -64,7 +64,7 @@ def test_memory_does_not_depend_on_the_shapes(tmp_path):
             (tmp_path / name / label).mkdir(parents=True)
             for number, shape in enumerate(shapes):
                 Image.fromarray(_noise(*shape)).save(tmp_path / name / label / f"{number}.png")
-    program = SUPPORT / "extreme_shapes.py"
+    program = PROGRAMS / "extreme_shapes.py"
     done = subprocess.run(
         [sys.executable, program, tmp_path / "ordinary", tmp_path / "extreme"],
         capture_output=True, text=True,

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from places import SUPPORT
+from places import PROGRAMS
 
 from kerasnets.data.cache_folder import cache_folder
 from kerasnets.data.dataset import Split
@@ -112,7 +112,7 @@ def test_clearing_removes_what_can_be_made_again_and_nothing_a_process_needs(fil
 
 def test_images_in_memory_take_their_own_size_once(tmp_path):
     Image.new("RGB", (240, 240), "red").save(tmp_path / "one.png")
-    program = SUPPORT / "kept_in_memory.py"
+    program = PROGRAMS / "kept_in_memory.py"
     done = subprocess.run(
         [sys.executable, program, tmp_path / "one.png"], capture_output=True, text=True, check=True
     )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import small_runs
 from kill_and_resume import Ours, Stock, kill_and_resume
-from places import SUPPORT
+from places import PROGRAMS, SUPPORT
 from stop_and_resume import stop_and_resume
 
 import kerasnets
@@ -69,9 +69,9 @@ def faults(tmp_path_factory):
         pytest.skip("no C compiler, which the disk that fails is made with")
     folder = tmp_path_factory.mktemp("disk")
     library = folder / "faulty_disk.so"
-    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, SUPPORT / "faulty_disk.c", "-ldl"], check=True)
-    command = [sys.executable, "-W", "error::ResourceWarning", SUPPORT / "faulty_disk.py", folder, "7"]
-    environment = os.environ | {"LD_PRELOAD": str(library)}
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, PROGRAMS / "faulty_disk.c", "-ldl"], check=True)
+    command = [sys.executable, "-W", "error::ResourceWarning", PROGRAMS / "faulty_disk.py", folder, "7"]
+    environment = os.environ | {"LD_PRELOAD": str(library), "PYTHONPATH": str(SUPPORT)}
     done = subprocess.run(command, env=environment, check=True, capture_output=True)
     assert b"Exception ignored" not in done.stderr
     return json.loads(done.stdout)

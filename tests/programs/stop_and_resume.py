@@ -1,6 +1,6 @@
 """Ask training to stop at random instants, by SIGTERM or Ctrl-C, and see that no step of it was lost.
 
-python tests/support/stop_and_resume.py --stops 50
+PYTHONPATH=tests/support python tests/programs/stop_and_resume.py --stops 50
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Kill training at random instants, resume it until it ends, and compare it with the run never stopped.
 
-    python tests/support/kill_and_resume.py --kills 300 --net dropout
-    python tests/support/kill_and_resume.py --kills 10 --per-run 1 --stock
+    PYTHONPATH=tests/support python tests/programs/kill_and_resume.py --kills 300 --net dropout
+    PYTHONPATH=tests/support python tests/programs/kill_and_resume.py --kills 10 --per-run 1 --stock
 
 Each second kill waits for a moment at which a checkpoint is being written. `--stock` does the same to Keras's
 own `fit` with BackupAndRestore (`stock_training.py`).

@@ -1,6 +1,6 @@
 """Saves and whole runs on a disk that fails; runs under LD_PRELOAD of faulty_disk.c and prints JSON.
 
-LD_PRELOAD=./faulty_disk.so python tests/support/faulty_disk.py FOLDER
+LD_PRELOAD=./faulty_disk.so PYTHONPATH=tests/support python tests/programs/faulty_disk.py FOLDER
 """
 
 import contextlib

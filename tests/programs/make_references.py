@@ -2,18 +2,18 @@
 tests can draw again without PyTorch.
 
     python -m venv ref && ref/bin/pip install torch==2.14.1 torchvision==0.29.1 timm==1.0.31 pandas
-    ref/bin/python tests/support/make_references.py
+    PYTHONPATH=tests/support ref/bin/python tests/programs/make_references.py
 
 It also prints each network's multiply-accumulates in convolutions and dense layers.
 """
 
 import math
+from pathlib import Path
 
 import pandas as pd
 import timm
 import torch
 import torchvision
-from places import TESTS
 from seeded import seeded_images, seeded_tensor
 
 NETWORKS = {
@@ -85,7 +85,7 @@ def main():
             print(ours, logits.std(), f"{multiply_accumulates(network, images):,}")
         columns[ours] = logits.flatten()
     table = pd.DataFrame(columns)
-    table.to_csv(TESTS / "reference_outputs.csv", index=False, float_format="%.9g")
+    table.to_csv(Path(__file__).parent.parent / "reference_outputs.csv", index=False, float_format="%.9g")
 
 
 if __name__ == "__main__":
