@@ -30,7 +30,7 @@ def train(recipe, run=None, resume=False, data=None):
     """
     recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
     recipe = with_data(recipe, data)
-    return start_training(recipe, run or Path("runs", recipe.name), resume)
+    return start_training(recipe, run or Path("runs", recipe.name), resume=resume)
 
 
 def evaluate(runs, split="test", views=None, short_sides=None, data=None, allow_changed_data=False):

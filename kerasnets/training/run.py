@@ -37,12 +37,13 @@ RESCUE = 0.1
 """Factor on the learning rate of a run that goes back because it diverged."""
 
 
-def run_training(recipe, directory, resume, run_log, *, rescue=True, data_of=None):
+def run_training(recipe, directory, resume, run_log, *, callbacks=(), rescue=True, data_of=None):
     """Train `recipe` in `directory`, from its newest checkpoint if `resume`.
 
     Args:
         recipe: a `Recipe`.
         directory: a `RunDirectory`.
+        callbacks: the user's Keras callbacks.
         resume: go on where an unfinished run stopped.
         rescue: go back once, at a lower rate, where training diverges.
         run_log: the `RunLog` that keeps what is said; it gets its file here.
@@ -55,10 +56,10 @@ def run_training(recipe, directory, resume, run_log, *, rescue=True, data_of=Non
             or has ended.
     """
     with deterministic_ops(recipe.train.deterministic):
-        _run_training(recipe, directory, resume, run_log, rescue, data_of)
+        _run_training(recipe, directory, resume, run_log, callbacks, rescue, data_of)
 
 
-def _run_training(recipe, directory, resume, run_log, rescue, data_of):
+def _run_training(recipe, directory, resume, run_log, callbacks, rescue, data_of):
     try:
         models.check_options(recipe.model.name, recipe.model.options)
     except UserError as error:
@@ -81,7 +82,7 @@ def _run_training(recipe, directory, resume, run_log, rescue, data_of):
                     run_log.keep_in(directory.log)
                     write_beginning(directory, prepared, strategy)
             try:
-                _Run(prepared, strategy, model, network, directory, rescue).complete()
+                _Run(prepared, strategy, model, network, directory, callbacks, rescue).complete()
             except DivergedError as diverged:
                 if not rescue:
                     raise
@@ -166,13 +167,14 @@ class _Run:
         strategy: the `tf.distribute.Strategy`.
         model, network: as `make_model` gives them.
         directory: the `RunDirectory`.
+        callbacks: the user's Keras callbacks.
         rescue: go back once, at a lower rate, where training diverges.
     """
 
-    def __init__(self, prepared, strategy, model, network, directory, rescue):
+    def __init__(self, prepared, strategy, model, network, directory, callbacks, rescue):
         self.prepared, self.recipe, self.strategy = prepared, prepared.recipe, strategy
         self.model, self.network, self.directory = model, network, directory
-        self.rescue = rescue
+        self.callbacks, self.rescue = callbacks, rescue
         self.saver = self.listeners = None
 
     def complete(self):
@@ -184,7 +186,9 @@ class _Run:
             Saver(self.model, self.directory if chief else None, train.checkpoint_seconds) as self.saver,
             Interruption() as interruption,
         ):
-            self.listeners = Listeners(self.prepared, self.model, self.directory, self.saver, interruption)
+            self.listeners = Listeners(
+                self.prepared, self.model, self.directory, self.saver, interruption, self.callbacks
+            )
             position = take_up(self.model, self.directory, self.listeners)
             if chief:
                 describe(self.prepared, self.model, self.directory, position)

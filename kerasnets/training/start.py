@@ -1,7 +1,10 @@
 """The way into training: what can be refused at once is refused before TensorFlow is loaded."""
 
+import os
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kerasnets import models, runtime, terminal
 from kerasnets.data.preprocessing.shapes import IMAGES, OF_FILES, prepared_images
@@ -10,14 +13,29 @@ from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.distribution.tf_config import cluster
 from kerasnets.training.run_log import RunLog
 
+if TYPE_CHECKING:
+    import keras
 
-def start_training(recipe, run, resume, *, rescue=True, data_of=None):
+    from kerasnets.recipe import Recipe
+
+
+def start_training(
+    recipe: "Recipe",
+    run: str | os.PathLike[str],
+    *,
+    resume: bool = False,
+    callbacks: "Sequence[keras.callbacks.Callback]" = (),
+    rescue: bool = True,
+    data_of: RunDirectory | None = None,
+) -> Path:
     """Train a recipe; see `kerasnets.train`.
 
     Args:
         recipe: a `Recipe`.
         run: path of the run directory.
         resume: go on with an unfinished run there, and leave a finished one as it is.
+        callbacks: the user's Keras callbacks, called after the run's own. One that sets
+            `self.model.stop_training` ends the run early.
         rescue: go back once, at a lower rate, where training diverges.
         data_of: the `RunDirectory` of another run, whose images a new one must have too; None for any.
 
@@ -45,7 +63,7 @@ def start_training(recipe, run, resume, *, rescue=True, data_of=None):
         runtime.prepare()
         from kerasnets.training.run import run_training
 
-        run_training(recipe, directory, resume, run_log, rescue=rescue, data_of=data_of)
+        run_training(recipe, directory, resume, run_log, callbacks=callbacks, rescue=rescue, data_of=data_of)
     return directory.path
 
 

@@ -20,6 +20,7 @@ class Listeners:
         directory: the `RunDirectory`.
         saver: the `Saver`.
         interruption: the `Interruption`.
+        of_user: Keras callbacks of the user's, which come after all others.
 
     Attributes:
         rate: the `ScheduledRate`.
@@ -27,7 +28,7 @@ class Listeners:
         callbacks: all of them, in their order.
     """
 
-    def __init__(self, prepared, model, directory, saver, interruption):
+    def __init__(self, prepared, model, directory, saver, interruption, of_user=()):
         recipe, steps = prepared.recipe, prepared.steps_per_epoch
         self._directory = directory
         train, chief = recipe.train, model.hosts.chief
@@ -43,7 +44,7 @@ class Listeners:
             monitored(recipe, prepared.dataset), train.early_stopping,
         )  # fmt: skip
         progress = [Progress(train.epochs, steps, train.batch_size)] if chief else []
-        self.callbacks = [self.rate, *watching.values(), self.record, *progress]
+        self.callbacks = [self.rate, *watching.values(), self.record, *progress, *of_user]
 
     def resume(self, epoch, step, state):
         """Go on from the state of a checkpoint at (epoch, step)."""
