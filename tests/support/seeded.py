@@ -19,3 +19,12 @@ def seeded_tensor(name, shape):
     if name.endswith(("running_var", "weight")):
         return generator.uniform(0.5, 1.5, shape).astype("float32")
     return generator.uniform(-0.3, 0.3, shape).astype("float32")
+
+
+def uniform_images(count=6, height=9, width=7, channels=3):
+    random = np.random.default_rng(0)
+    return random.uniform(0, 255, (count, height, width, channels)).astype("float32")
+
+
+def uniform_draws(count, columns, seed=1):
+    return np.random.default_rng(seed).random((count, columns)).astype("float32")

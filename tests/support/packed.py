@@ -1,0 +1,26 @@
+"""What tests of packed shards share."""
+
+import numpy as np
+
+
+def assert_same_images(read, given):
+    """Check that a data set has the images, labels and weights of another, in its order."""
+    assert list(read.splits) == list(given.splits)
+    for name, split in given.splits.items():
+        again = read.splits[name]
+        everything = range(len(split))
+        assert [again.images.read(i) for i in everything] == [split.images.read(i) for i in everything]
+        np.testing.assert_array_equal(again.images.orientation, split.images.orientation)
+        np.testing.assert_array_equal(again.labels, split.labels)
+        assert again.labels.dtype == "int64"
+        if split.weights is None:
+            assert again.weights is None
+        else:
+            np.testing.assert_array_equal(again.weights, split.weights)
+
+
+def flip_bit(path, position):
+    """Alter one bit of a file."""
+    contents = bytearray(path.read_bytes())
+    contents[position] ^= 1
+    path.write_bytes(contents)
