@@ -26,17 +26,17 @@ EPOCHS, CLASSES = 4, 10
 def program(network, steps, checkpoint_seconds):
     """Return the seconds of all epochs but the first, and those that went into saving."""
     from kerasnets.runs.directory import RunDirectory
-    from kerasnets.training.callbacks.run_callbacks import Listeners
-    from kerasnets.training.signals import Interruption
+    from kerasnets.training.callbacks.run_callbacks import RunCallbacks
+    from kerasnets.training.signals import StopSignals
 
-    prepared, _, model, batches = _made(network, steps, checkpoint_seconds)
+    inputs, _, model, batches = _made(network, steps, checkpoint_seconds)
     timed = clock()
     with (
         tempfile.TemporaryDirectory() as folder,
         _counting_saver(model, folder, checkpoint_seconds) as saver,
-        Interruption() as interruption,
+        StopSignals() as stop_signals,
     ):
-        listeners = Listeners(prepared, model, RunDirectory(folder), saver, interruption)
+        listeners = RunCallbacks(inputs, model, RunDirectory(folder), saver, stop_signals)
         model.fit(
             batches, EPOCHS, steps_per_epoch=steps, callbacks=[*listeners.callbacks, timed],
             rate=listeners.rate.rate,

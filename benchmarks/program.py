@@ -38,9 +38,9 @@ def made(network, shape, classes, batch, steps, values, options=None):
     split = Split(*images_of(shape, classes, steps * batch))
     dataset = Dataset(tuple(map(str, range(classes))), shape, split)
     scaled = Preprocessing([{"op": "scale", "to": [0.0, 1.0]}], shape).fit(None)
-    prepared, strategy = TrainingInputs(recipe, dataset, scaled, [], Reading()), make_strategy("single")
-    model, _ = make_model(prepared, strategy)
-    return prepared, strategy, model, ahead_on_device(prepared.training_batches(), strategy)
+    inputs, strategy = TrainingInputs(recipe, dataset, scaled, [], Reading()), make_strategy("single")
+    model, _ = make_model(inputs, strategy)
+    return inputs, strategy, model, ahead_on_device(inputs.training_batches(), strategy)
 
 
 def clock():

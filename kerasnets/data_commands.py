@@ -16,7 +16,7 @@ from kerasnets.data.shards.pack import pack
 from kerasnets.data.sources.load import read_source
 from kerasnets.recipe import Recipe, load_recipe
 from kerasnets.runs.dataset import audit_settings
-from kerasnets.training.setup.inputs import list_data, prepare
+from kerasnets.training.setup.inputs import list_inputs, prepare_inputs
 
 
 def audit_data(what, folder, progress):
@@ -52,15 +52,15 @@ def _read(what):
 
 def preview(recipe, path, rows, columns):
     """Write a picture of training images as they are and as the network will see them; see `api.preview`."""
-    prepared = prepare(list_data(recipe))
-    train, dataset = prepared.dataset.train, prepared.dataset
+    inputs = prepare_inputs(list_inputs(recipe))
+    train, dataset = inputs.dataset.train, inputs.dataset
     rows = min(rows, len(train))
     chosen = np.linspace(0, len(train) - 1, rows).astype(int)
     split = Split(train.images[chosen], train.labels[chosen])
-    plain = Preprocessing(prepared.preprocessing.spatial_steps, prepared.preprocessing.image_shape)
+    plain = Preprocessing(inputs.preprocessing.spatial_steps, inputs.preprocessing.image_shape)
     batches = training_batches(
-        split, plain, prepared.operations, len(dataset.classes), rows, recipe.train.seed, columns,
-        reading=prepared.reading,
+        split, plain, inputs.operations, len(dataset.classes), rows, recipe.train.seed, columns,
+        reading=inputs.reading,
     )  # fmt: skip
     seen = np.empty((rows, columns, *plain.output_shape), "uint8")
     order = training_order(rows, rows, recipe.train.seed, columns)

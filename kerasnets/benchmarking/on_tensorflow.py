@@ -36,19 +36,19 @@ class Engine:
 
     Args:
         case: a `Case` with its input's shape and classes.
-        prepared: the `TrainingInputs` whose images are trained on, or None for generated ones.
+        inputs: the `TrainingInputs` whose images are trained on, or None for generated ones.
 
     Attributes:
-        model: the `ReplicatedModel`.
+        model: the `Trainer`.
         probe: a batch's images in host memory.
     """
 
-    def __init__(self, case, prepared=None):
+    def __init__(self, case, inputs=None):
         self._strategy = make_strategy("single")
-        self.model, network = make_model(prepared or generated(case), self._strategy, from_start=False)
+        self.model, network = make_model(inputs or generated(case), self._strategy, from_start=False)
         self.model.make_train_function()
         self._predict = predictor(network)
-        batches = prepared.training_batches() if prepared else _endless(generated_batches(case))
+        batches = inputs.training_batches() if inputs else _endless(generated_batches(case))
         batch = next(iter(batches))
         self.probe = batch[0].numpy()
         self._images = tf.identity(batch[0])  # on the GPU, where there is one

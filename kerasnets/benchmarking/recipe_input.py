@@ -10,7 +10,7 @@ from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.data.sources.availability import is_local
 from kerasnets.errors import UserError
 from kerasnets.recipe import changed
-from kerasnets.training.setup.inputs import TrainingInputs, list_data, prepare
+from kerasnets.training.setup.inputs import TrainingInputs, list_inputs, prepare_inputs
 
 
 def prepare_input(case):
@@ -25,11 +25,11 @@ def prepare_input(case):
     if not is_local(data.source, data.path):
         return None, _noted(case, f"{data.source} is not on this machine")
     try:
-        prepared = prepare(list_data(case.recipe))
+        inputs = prepare_inputs(list_inputs(case.recipe))
     except UserError as error:
         return None, _noted(case, str(error))
-    classes = len(prepared.dataset.classes)
-    return prepared, replace(case, input_shape=prepared.preprocessing.output_shape, classes=classes)
+    classes = len(inputs.dataset.classes)
+    return inputs, replace(case, input_shape=inputs.preprocessing.output_shape, classes=classes)
 
 
 def generated(case):

@@ -23,18 +23,18 @@ SETTINGS = (
 
 def run_bench(case, steps=None):
     """Measure a case; see `kerasnets.api.bench` for what is returned. Keras runs on the case's backend."""
-    prepared = None
+    inputs = None
     if case.backend == "tensorflow":
         from kerasnets.benchmarking.recipe_input import prepare_input
 
-        prepared, case = prepare_input(case)
+        inputs, case = prepare_input(case)
     engines = import_module(f"kerasnets.benchmarking.on_{case.backend}")
     device = engines.device()
     case = located(case)
     sizes = network_sizes(case, device)
     idle, _ = timing.resident_bytes()
     try:
-        engine = engines.Engine(case, prepared) if prepared else engines.Engine(case)
+        engine = engines.Engine(case, inputs) if inputs else engines.Engine(case)
         numbers = measured(case, sizes, engine, PRODUCT.get(device["kind"], LARGE_PRODUCT), idle, steps)
     except Exception as error:
         if not timing.out_of_memory(error):
@@ -42,7 +42,7 @@ def run_bench(case, steps=None):
         raise UserError(
             f"--batch {case.batch}: {case.name} does not fit into memory; try a smaller one"
         ) from error
-    return described(case, sizes, device, bool(prepared)) | numbers
+    return described(case, sizes, device, bool(inputs)) | numbers
 
 
 def measured(case, sizes, engine, size, idle, steps=None):

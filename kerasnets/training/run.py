@@ -12,24 +12,24 @@ from kerasnets.errors import DivergedError, FailureError, StoppedError, UserErro
 from kerasnets.files.whole_files import whole_file, write_json
 from kerasnets.runs.same_data import check_data_is_there, check_goes_on
 from kerasnets.terminal import phase, say
-from kerasnets.training.callbacks.run_callbacks import Listeners
+from kerasnets.training.callbacks.run_callbacks import RunCallbacks
 from kerasnets.training.checkpoints.file import capture, not_finite
-from kerasnets.training.checkpoints.resume import take_up, take_up_best
+from kerasnets.training.checkpoints.resume import restore_best, restore_newest
 from kerasnets.training.checkpoints.saver import Saver
 from kerasnets.training.distribution.agreement import (
     check_same_images,
     check_same_settings,
     ending_with_others,
-    together,
+    refusing_together,
 )
 from kerasnets.training.distribution.hosts import Hosts
 from kerasnets.training.distribution.strategy import ahead_on_device, make_strategy
-from kerasnets.training.fit.nonfinite import say_cause
+from kerasnets.training.fit.nonfinite import describe_divergence
 from kerasnets.training.run_files import describe, write_beginning
 from kerasnets.training.setup.environment import deterministic_ops, unused_gpu
-from kerasnets.training.setup.inputs import list_data, prepare
+from kerasnets.training.setup.inputs import list_inputs, prepare_inputs
 from kerasnets.training.setup.model import make_model
-from kerasnets.training.signals import Interruption
+from kerasnets.training.signals import StopSignals
 
 log = logging.getLogger("kerasnets")
 
@@ -73,16 +73,16 @@ def _run_training(recipe, directory, resume, run_log, callbacks, rescue, data_of
         log.warning("%s", unused)
     make = partial(make_model, strategy=strategy, from_start=not (resume and directory.checkpointed()))
     with ending_with_others(hosts, directory):
-        prepared, made = _prepare(recipe, strategy, hosts, directory if directory.exists else data_of, make)
-        model, network = made or make(prepared)
+        inputs, made = _prepare(recipe, strategy, hosts, directory if directory.exists else data_of, make)
+        model, network = made or make(inputs)
         with directory.locked() if hosts.chief else nullcontext():
-            with together(hosts):
+            with refusing_together(hosts):
                 if hosts.chief:
                     directory.check_usable(recipe, resume)
                     run_log.keep_in(directory.log)
-                    write_beginning(directory, prepared, strategy)
+                    write_beginning(directory, inputs, strategy)
             try:
-                _Run(prepared, strategy, model, network, directory, callbacks, rescue).complete()
+                _Run(inputs, strategy, model, network, directory, callbacks, rescue).complete()
             except DivergedError as diverged:
                 if not rescue:
                     raise
@@ -107,22 +107,22 @@ def _prepare(recipe, strategy, hosts, data_of, make):
     It has the images of the run `data_of`, if any. The audit may take long: whatever the recipe asks of its
     network is refused before. Several hosts make theirs when they know that they have the same images.
     """
-    with together(hosts):
+    with refusing_together(hosts):
         _check_shares(recipe, strategy, hosts)
     check_same_settings(hosts, recipe)
-    with together(hosts):
+    with refusing_together(hosts):
         check = None
         if data_of is not None:
             check_data_is_there(data_of, recipe)
             check = partial(check_goes_on, data_of)
-        listed = list_data(recipe)
+        listed = list_inputs(recipe)
         _check_monitors(listed)
         # published weights are compared with the statistics, which are not there yet
         later = listed.classes_may_go or hosts.count > 1 or recipe.model.weights
         made = None if later else make(listed)
-        prepared = prepare(listed, _say_audit if hosts.chief else None, hosts.index, hosts.count, check)
-    check_same_images(hosts, prepared.dataset)
-    return prepared, made
+        inputs = prepare_inputs(listed, _say_audit if hosts.chief else None, hosts.index, hosts.count, check)
+    check_same_images(hosts, inputs.dataset)
+    return inputs, made
 
 
 def _check_shares(recipe, strategy, hosts):
@@ -163,7 +163,7 @@ class _Run:
     """A run in progress.
 
     Args:
-        prepared: the `TrainingInputs`.
+        inputs: the `TrainingInputs`.
         strategy: the `tf.distribute.Strategy`.
         model, network: as `make_model` gives them.
         directory: the `RunDirectory`.
@@ -171,8 +171,8 @@ class _Run:
         rescue: go back once, at a lower rate, where training diverges.
     """
 
-    def __init__(self, prepared, strategy, model, network, directory, callbacks, rescue):
-        self.prepared, self.recipe, self.strategy = prepared, prepared.recipe, strategy
+    def __init__(self, inputs, strategy, model, network, directory, callbacks, rescue):
+        self.inputs, self.recipe, self.strategy = inputs, inputs.recipe, strategy
         self.model, self.network, self.directory = model, network, directory
         self.callbacks, self.rescue = callbacks, rescue
         self.saver = self.listeners = None
@@ -184,14 +184,14 @@ class _Run:
         with (
             self.strategy.scope(),
             Saver(self.model, self.directory if chief else None, train.checkpoint_seconds) as self.saver,
-            Interruption() as interruption,
+            StopSignals() as stop_signals,
         ):
-            self.listeners = Listeners(
-                self.prepared, self.model, self.directory, self.saver, interruption, self.callbacks
+            self.listeners = RunCallbacks(
+                self.inputs, self.model, self.directory, self.saver, stop_signals, self.callbacks
             )
-            position = take_up(self.model, self.directory, self.listeners)
+            position = restore_newest(self.model, self.directory, self.listeners)
             if chief:
-                describe(self.prepared, self.model, self.directory, position)
+                describe(self.inputs, self.model, self.directory, position)
             try:
                 self._train(position)
             except StoppedError:
@@ -205,36 +205,36 @@ class _Run:
             self._fit(position)
         except DivergedError as diverged:
             self.saver.wait()
-            said = f"{self.directory}: {diverged}: {say_cause(self.prepared, self.model, diverged)}"
+            said = f"{self.directory}: {diverged}: {describe_divergence(self.inputs, self.model, diverged)}"
             if not self.rescue:
                 raise
             if self.listeners.record.rescued:
                 raise FailureError(f"{said}; at a lower rate too") from diverged
             log.warning("%s; going back to the last checkpoint, at %g times the rate", said, RESCUE)
-            position = take_up(self.model, self.directory, self.listeners, self._good_until(diverged))
+            position = restore_newest(self.model, self.directory, self.listeners, self._good_until(diverged))
             self.listeners.rescue(RESCUE)
             self.listeners.record.save_now()
             self._train(position)
 
     def _good_until(self, diverged):
         """Return which positions a good step came after: at others, weights too large may have been saved."""
-        steps = self.prepared.steps_per_epoch
+        steps = self.inputs.steps_per_epoch
         first_bad = diverged.epoch * steps + diverged.step + 1 - diverged.count
         return lambda epoch, step: epoch * steps + step < first_bad
 
     def _fit(self, position):
-        train, prepared = self.recipe.train, self.prepared
+        train, inputs = self.recipe.train, self.inputs
         epoch, step = position
         if epoch == train.epochs or self.listeners.record.stopped_early:
             return  # stopped between the last checkpoint and the result
-        validation = prepared.dataset.validation
+        validation = inputs.dataset.validation
         self.model.fit(
-            ahead_on_device(prepared.training_batches(epoch, step), self.strategy),
+            ahead_on_device(inputs.training_batches(epoch, step), self.strategy),
             train.epochs,
-            steps_per_epoch=prepared.steps_per_epoch,
+            steps_per_epoch=inputs.steps_per_epoch,
             initial_epoch=epoch,
             initial_step=step,
-            validation_data=None if validation is None else prepared.evaluation_batches(validation, True),
+            validation_data=None if validation is None else inputs.evaluation_batches(validation, True),
             callbacks=self.listeners.callbacks,
             rate=self.listeners.rate.rate,
             steps_per_execution=train.steps_per_execution,
@@ -244,12 +244,12 @@ class _Run:
         """Measure what was trained, and write the model and then the result, which makes the run finished."""
         recipe, record = self.recipe, self.listeners.record
         if recipe.train.keep == "best":
-            take_up_best(self.model, self.directory)
+            restore_best(self.model, self.directory)
         broken = not_finite(capture(self.model))
         if broken:
-            raise DivergedError(record.epochs_done - 1, self.prepared.steps_per_epoch - 1, broken=broken)
-        steps = record.epochs_done * self.prepared.steps_per_epoch
-        taken = steps - position[0] * self.prepared.steps_per_epoch - position[1]
+            raise DivergedError(record.epochs_done - 1, self.inputs.steps_per_epoch - 1, broken=broken)
+        steps = record.epochs_done * self.inputs.steps_per_epoch
+        taken = steps - position[0] * self.inputs.steps_per_epoch - position[1]
         result = {
             "name": recipe.name,
             "parameters": self.network.count_params(),
@@ -261,10 +261,10 @@ class _Run:
         }
         with self.model.averaged():
             for name in ("validation", "test"):
-                split = self.prepared.dataset.splits.get(name)
+                split = self.inputs.dataset.splits.get(name)
                 if split is not None:
                     phase(f"measuring {len(split):,} {name} images")
-                    measured = self.model.evaluate(self.prepared.evaluation_batches(split))
+                    measured = self.model.evaluate(self.inputs.evaluation_batches(split))
                     result[name] = measured | {"images": len(split)}
             if self.model.hosts.chief:
                 with whole_file(self.directory.model) as temporary:

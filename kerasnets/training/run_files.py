@@ -14,7 +14,7 @@ from kerasnets.training.setup.environment import devices_text, differences, envi
 log = logging.getLogger("kerasnets")
 
 
-def write_beginning(directory, prepared, strategy):
+def write_beginning(directory, inputs, strategy):
     """Write what is known before the first step; the recipe last, because it makes the folder a run.
 
     A run that goes on keeps what it says of its data.
@@ -25,15 +25,15 @@ def write_beginning(directory, prepared, strategy):
         _say_differences(directory, now)
     write_json(directory.environment, now)
     if not directory.exists:
-        _write_data(directory, prepared)
+        _write_data(directory, inputs)
     if not (directory.exists and directory.samples.is_file()):
-        write_samples(directory.samples, prepared.dataset)
-    prepared.preprocessing.save(directory.preprocessing)
-    hierarchical = prepared.recipe.loss.name == "hierarchical_softmax"
+        write_samples(directory.samples, inputs.dataset)
+    inputs.preprocessing.save(directory.preprocessing)
+    hierarchical = inputs.recipe.loss.name == "hierarchical_softmax"
     if hierarchical and not (directory.exists and directory.label_tree.is_file()):
-        write_text(directory.label_tree, label_tree_text(prepared.recipe.loss.tree))
+        write_text(directory.label_tree, label_tree_text(inputs.recipe.loss.tree))
     if not directory.exists:
-        write_text(directory.recipe_file, prepared.recipe.to_toml())
+        write_text(directory.recipe_file, inputs.recipe.to_toml())
 
 
 def _say_differences(directory, now):
@@ -43,13 +43,13 @@ def _say_differences(directory, now):
         log.warning("%s: going on with %s: the last bits may be others than unstopped", directory, said)
 
 
-def _write_data(directory, prepared):
-    dataset = prepared.dataset
+def _write_data(directory, inputs):
+    dataset = inputs.dataset
     write_image_list(directory.images, dataset)
     write_json(
         directory.dataset,
         {
-            "source": prepared.recipe.data.source,
+            "source": inputs.recipe.data.source,
             "classes": dataset.classes,
             "numeric": dataset.numeric,
             "image_shape": dataset.image_shape,
@@ -59,24 +59,24 @@ def _write_data(directory, prepared):
     )
 
 
-def describe(prepared, model, directory, position):
+def describe(inputs, model, directory, position):
     """Print what is trained on what, on which devices, how, and from where on.
 
     Args:
-        prepared: the `TrainingInputs`.
-        model: the `ReplicatedModel`.
+        inputs: the `TrainingInputs`.
+        model: the `Trainer`.
         directory: the `RunDirectory`.
         position: (epoch, step) to go on from.
     """
-    recipe, dataset = prepared.recipe, prepared.dataset
+    recipe, dataset = inputs.recipe, inputs.dataset
     counts = ", ".join(f"{len(split):,} {name}" for name, split in dataset.splits.items())
-    shape = "x".join(map(str, prepared.preprocessing.output_shape))
+    shape = "x".join(map(str, inputs.preprocessing.output_shape))
     count = len(dataset.classes)
     what = ("target" if count == 1 else "targets") if dataset.numeric else "classes"
     say(f"{recipe.name}: {model.name} on {shape}, {model.count_params():,} parameters")
     drawn = f" ({' and '.join(dataset.drawn)} drawn from train)" if dataset.drawn else ""
     say(f"images: {counts}{drawn}; {count} {what}")
-    say(f"run: {directory}; {prepared.steps_per_epoch} steps an epoch on {_devices(recipe, model)}")
+    say(f"run: {directory}; {inputs.steps_per_epoch} steps an epoch on {_devices(recipe, model)}")
     epoch, step = position
     if epoch or step:
         say(f"going on after epoch {epoch}" + (f", step {step} of the next one" if step else ""))

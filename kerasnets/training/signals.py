@@ -6,17 +6,17 @@ import threading
 from kerasnets.errors import StoppedError
 
 
-class Interruption:
+class StopSignals:
     """Hears Ctrl-C, SIGTERM and SIGHUP while the block runs; a second Ctrl-C stops at once.
 
     A terminal that is closed sends SIGHUP. What is ignored stays ignored: Ctrl-C by a shell's background job,
     SIGHUP under nohup.
 
     Example:
-        >>> with Interruption() as interruption:
+        >>> with StopSignals() as stop_signals:
         ...     for step in steps:
         ...         step()
-        ...         interruption.check()
+        ...         stop_signals.check()
     """
 
     def __init__(self):

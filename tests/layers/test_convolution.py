@@ -11,7 +11,7 @@ from kerasnets.losses import example_loss
 from kerasnets.optimizers import make_optimizer
 from kerasnets.training.distribution.strategy import make_strategy
 from kerasnets.training.fit.objective import Objective
-from kerasnets.training.fit.replicated_model import ReplicatedModel
+from kerasnets.training.fit.trainer import Trainer
 
 LARGE = np.random.default_rng(1).normal(size=(2, 5, LEAST_WIDTH, LEAST_CHANNELS)).astype("float32")
 
@@ -103,7 +103,7 @@ def _train(kind, devices, **options):
         network = keras.Model(inputs, layers.GlobalAveragePooling2D()(maps))
         optimizer = make_optimizer("sgd", learning_rate=0.5)
         optimizer.build(network.trainable_variables)
-        model = ReplicatedModel(network, Objective(example_loss("categorical_crossentropy")), **options)
+        model = Trainer(network, Objective(example_loss("categorical_crossentropy")), **options)
         model.compile(optimizer=optimizer, auto_scale_loss=False)
         model.fit(tf.data.Dataset.from_tensor_slices((images, labels)), steps_per_epoch=2)
     return network.get_weights()

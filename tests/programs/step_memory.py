@@ -23,13 +23,13 @@ def measure(name, side, batch, optimizer):
     from kerasnets.losses import example_loss
     from kerasnets.optimizers import make_optimizer
     from kerasnets.training.fit.objective import Objective
-    from kerasnets.training.fit.replicated_model import ReplicatedModel
+    from kerasnets.training.fit.trainer import Trainer
 
     # one large region from the start: grown piece by piece, its pieces do not fit and count for more
     tf.raw_ops.Empty(shape=[2**30], dtype=tf.float64, init=False)
     before = tf.config.experimental.get_memory_info("CPU:0")["current"]
     network = kerasnets.build(name, (side, side, 3))
-    model = ReplicatedModel(network, Objective(example_loss("categorical_crossentropy")))
+    model = Trainer(network, Objective(example_loss("categorical_crossentropy")))
     options = {"sgd_momentum": {"name": "sgd", "momentum": 0.9}}.get(optimizer, {"name": optimizer})
     made = make_optimizer(**options, learning_rate=1e-4)
     made.build(network.trainable_variables)

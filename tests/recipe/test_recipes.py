@@ -11,7 +11,7 @@ from small import small_input
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import changed, load_recipe, recipe_names
 from kerasnets.schedules import make_schedule
-from kerasnets.training.setup.inputs import list_data, prepare
+from kerasnets.training.setup.inputs import list_inputs, prepare_inputs
 from kerasnets.training.setup.model import make_model
 
 STORED = {
@@ -101,12 +101,12 @@ def test_every_architecture_has_a_recipe():
 @pytest.mark.parametrize("name", recipe_names())
 def test_trains_two_steps(name, tmp_path, run_eagerly):
     recipe = on_generated_images(load_recipe(name), tmp_path)
-    prepared = prepare(list_data(recipe))
-    model, network = make_model(prepared, tf.distribute.get_strategy())
-    assert prepared.steps_per_epoch == 2
+    inputs = prepare_inputs(list_inputs(recipe))
+    model, network = make_model(inputs, tf.distribute.get_strategy())
+    assert inputs.steps_per_epoch == 2
     assert network.output_shape == (None, 4)
     schedule = make_schedule(recipe.schedule.model_dump(), recipe.optimizer.learning_rate, 2, 1)
-    batches, steps = prepared.training_batches(), Steps()
+    batches, steps = inputs.training_batches(), Steps()
     if len(network.layers) > 50:  # tracing takes a minute and more for the deepest, two steps seconds
         run_eagerly()
     model.fit(batches, steps_per_epoch=2, callbacks=[steps], rate=schedule.rate, steps_per_execution=1)

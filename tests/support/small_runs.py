@@ -18,7 +18,7 @@ from kerasnets.training.callbacks.scheduled_rate import ScheduledRate
 from kerasnets.training.checkpoints import saver
 from kerasnets.training.checkpoints.file import read_checkpoint
 from kerasnets.training.fit.objective import Objective
-from kerasnets.training.fit.replicated_model import ReplicatedModel
+from kerasnets.training.fit.trainer import Trainer
 
 COMMON = (
     'preprocess=[{op="standardize"}]', "augment.0.padding=1",
@@ -50,12 +50,12 @@ def small(input_shape, classes, dropout=0.5):
 
 
 def dense_model(units=50):
-    """Return a compiled `ReplicatedModel` of one dense layer on 8x8x1 images: 16 arrays to save."""
+    """Return a compiled `Trainer` of one dense layer on 8x8x1 images: 16 arrays to save."""
     images = keras.Input((8, 8, 1), name="images")
     network = keras.Model(images, keras.layers.Dense(units, name="fc")(keras.layers.Flatten()(images)))
     optimizer = make_optimizer("sgd", momentum=0.9)
     optimizer.build(network.trainable_variables)
-    model = ReplicatedModel(network, Objective(example_loss("categorical_crossentropy")))
+    model = Trainer(network, Objective(example_loss("categorical_crossentropy")))
     model.compile(optimizer=optimizer, auto_scale_loss=False)
     return model
 

@@ -16,7 +16,7 @@ from kerasnets.errors import FailureError, StoppedError, UserError, file_fault, 
 from kerasnets.files.whole_files import whole_file, write_text
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.callbacks.run_record import RunRecord
-from kerasnets.training.signals import Interruption
+from kerasnets.training.signals import StopSignals
 
 
 @pytest.mark.parametrize(
@@ -26,15 +26,15 @@ def test_a_signal_stops_with_its_exit_code_unless_it_is_ignored(number, code):
     # whoever runs the tests may have them ignored: nohup does, and a shell's background job
     before = signal.signal(number, signal.SIG_DFL)
     try:
-        with Interruption() as interruption:
+        with StopSignals() as stop_signals:
             os.kill(os.getpid(), number)
             with pytest.raises(StoppedError) as stopped:
-                interruption.check()
+                stop_signals.check()
         assert stopped.value.code == code
         signal.signal(number, signal.SIG_IGN)
-        with Interruption() as interruption:
+        with StopSignals() as stop_signals:
             os.kill(os.getpid(), number)
-            interruption.check()
+            stop_signals.check()
     finally:
         signal.signal(number, before)
 

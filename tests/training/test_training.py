@@ -24,7 +24,7 @@ from kerasnets.training import run
 from kerasnets.training.callbacks.progress import Progress
 from kerasnets.training.checkpoints.file import write_checkpoint
 from kerasnets.training.distribution.strategy import ahead_on_device, make_strategy
-from kerasnets.training.setup.inputs import list_data, prepare
+from kerasnets.training.setup.inputs import list_inputs, prepare_inputs
 from kerasnets.training.setup.model import make_model
 
 
@@ -104,9 +104,9 @@ def test_one_step_is_gradient_descent_on_the_loss_with_l2():
     """Against a step written down with nothing but TensorFlow's gradients."""
     overrides = ("optimizer.momentum=0.0", "optimizer.learning_rate=0.1", "regularization.l2=0.5")
     recipe = load_recipe("lenet5-digits", ["train.batch_size=64", "augment=[]", *overrides])
-    prepared = prepare(list_data(recipe))
-    model, network = make_model(prepared, make_strategy("single"))
-    batches = training_batches(prepared.dataset.train, prepared.preprocessing, [], 10, 64, 0, 1).take(1)
+    inputs = prepare_inputs(list_inputs(recipe))
+    model, network = make_model(inputs, make_strategy("single"))
+    batches = training_batches(inputs.dataset.train, inputs.preprocessing, [], 10, 64, 0, 1).take(1)
     ((images, labels),) = batches
     start = [tf.constant(weight.numpy()) for weight in network.trainable_weights]
     with tf.GradientTape() as tape:

@@ -11,15 +11,15 @@ from kerasnets.training.callbacks.run_record import RunRecord
 from kerasnets.training.callbacks.scheduled_rate import ScheduledRate
 
 
-class Listeners:
+class RunCallbacks:
     """The callbacks of a run.
 
     Args:
-        prepared: the `TrainingInputs`.
-        model: the `ReplicatedModel`.
+        inputs: the `TrainingInputs`.
+        model: the `Trainer`.
         directory: the `RunDirectory`.
         saver: the `Saver`.
-        interruption: the `Interruption`.
+        stop_signals: the `StopSignals`.
         of_user: Keras callbacks of the user's, which come after all others.
 
     Attributes:
@@ -28,8 +28,8 @@ class Listeners:
         callbacks: all of them, in their order.
     """
 
-    def __init__(self, prepared, model, directory, saver, interruption, of_user=()):
-        recipe, steps = prepared.recipe, prepared.steps_per_epoch
+    def __init__(self, inputs, model, directory, saver, stop_signals, of_user=()):
+        recipe, steps = inputs.recipe, inputs.steps_per_epoch
         self._directory = directory
         train, chief = recipe.train, model.hosts.chief
         schedule = make_schedule(
@@ -38,10 +38,10 @@ class Listeners:
         self.rate = ScheduledRate(schedule, steps)
         self._steps = steps
         self._log = DiagnosticsLog(directory.diagnostics) if chief else None
-        watching = _watching(prepared, self._log) if chief else {}
+        watching = _watching(inputs, self._log) if chief else {}
         self.record = RunRecord(
-            model, directory, saver, interruption, {"rate": self.rate, **watching}, self._log,
-            monitored(recipe, prepared.dataset), train.early_stopping,
+            model, directory, saver, stop_signals, {"rate": self.rate, **watching}, self._log,
+            monitored(recipe, inputs.dataset), train.early_stopping,
         )  # fmt: skip
         progress = [Progress(train.epochs, steps, train.batch_size)] if chief else []
         self.callbacks = [self.rate, *watching.values(), self.record, *progress, *of_user]
@@ -73,20 +73,20 @@ def monitored(recipe, dataset):
     return measure if dataset.validation is None else f"val_{measure}"
 
 
-def _watching(prepared, log):
-    watch, callbacks = prepared.recipe.diagnostics, {}
+def _watching(inputs, log):
+    watch, callbacks = inputs.recipe.diagnostics, {}
     if watch.update_ratio_every:
         callbacks["update_ratio"] = UpdateRatio(log, watch.update_ratio_every, tuple(watch.ratio_band))
     if watch.activation_stats_every:
-        probe = _probe(prepared, watch.probe_images)
+        probe = _probe(inputs, watch.probe_images)
         every = watch.activation_stats_every
         callbacks["activation_stats"] = ActivationStats(log, probe, every, watch.collapse)
     return callbacks
 
 
-def _probe(prepared, count):
+def _probe(inputs, count):
     """Return evenly spaced training images as the network takes them, without augmentation."""
-    split = prepared.dataset.train
+    split = inputs.dataset.train
     chosen = split.at(np.linspace(0, len(split) - 1, min(count, len(split))).astype(int))
-    batches = evaluation_batches(chosen, prepared.preprocessing, len(prepared.dataset.classes), len(chosen))
+    batches = evaluation_batches(chosen, inputs.preprocessing, len(inputs.dataset.classes), len(chosen))
     return np.concatenate([batch[0] for batch in batches])

@@ -15,20 +15,20 @@ class RunRecord(keras.callbacks.Callback):
     Comes after the callbacks whose state it keeps.
 
     Args:
-        model: the `ReplicatedModel`.
+        model: the `Trainer`.
         directory: the `RunDirectory`.
         saver: the `Saver`.
-        interruption: the `Interruption` that is heard at every step.
+        stop_signals: the `StopSignals` that is heard at every step.
         stateful: callbacks with `get_state` and `set_state`, by name.
         log: the `DiagnosticsLog`, written before each checkpoint, or None.
         monitor: what the best epoch is judged by: lower is better for losses and errors.
         patience: epochs without improvement after which training stops; 0 for never.
     """
 
-    def __init__(self, model, directory, saver, interruption, stateful, log, monitor, patience=0):
+    def __init__(self, model, directory, saver, stop_signals, stateful, log, monitor, patience=0):
         super().__init__()
         self.set_model(model)
-        self._directory, self._saver, self._interruption = directory, saver, interruption
+        self._directory, self._saver, self._stop_signals = directory, saver, stop_signals
         self._stateful, self._log = stateful, log
         self._patience = Patience(monitor, patience or math.inf)
         self._epoch = self._step = 0
@@ -128,6 +128,6 @@ class RunRecord(keras.callbacks.Callback):
 
     def _agreed(self, due=False):
         """Return whether any host says that a save is due; raise `StoppedError` if one heard a signal."""
-        heard, due = self.model.hosts.all_reduce_sum([self._interruption.heard, int(due)])
-        self._interruption.check(heard)
+        heard, due = self.model.hosts.all_reduce_sum([self._stop_signals.heard, int(due)])
+        self._stop_signals.check(heard)
         return bool(due)

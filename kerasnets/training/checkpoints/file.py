@@ -21,7 +21,7 @@ def capture(model):
     """Return copies of all numbers that a run depends on, by name.
 
     Args:
-        model: a compiled `ReplicatedModel` with a built optimizer.
+        model: a compiled `Trainer` with a built optimizer.
     """
     return {name: np.array(variable.numpy()) for name, variable in _variables(model).items()}
 
@@ -68,7 +68,7 @@ def restore(path, model, arrays):
 
     Args:
         path: the file, for messages.
-        model: a compiled `ReplicatedModel`.
+        model: a compiled `Trainer`.
         arrays: as `read_checkpoint` gives them.
 
     Raises:

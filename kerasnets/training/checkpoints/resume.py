@@ -5,20 +5,20 @@ import logging
 
 from kerasnets.errors import UserError
 from kerasnets.training.checkpoints.file import capture, read_checkpoint, restore
-from kerasnets.training.distribution.agreement import together
+from kerasnets.training.distribution.agreement import refusing_together
 
 log = logging.getLogger("kerasnets")
 
 
-def take_up(model, directory, listeners, good=None):
+def restore_newest(model, directory, listeners, good=None):
     """Put the newest checkpoint's numbers and state back, or save a first one.
 
     The chief reads it, and gives all hosts its numbers; without a checkpoint, its first ones.
 
     Args:
-        model: the compiled `ReplicatedModel`.
+        model: the compiled `Trainer`.
         directory: the `RunDirectory`.
-        listeners: the `Listeners`.
+        listeners: the `RunCallbacks`.
         good: whether to go on from (epoch, step); the newest checkpoints where it says no are removed, and
             the best with them if it is later than what is gone back to. The oldest is always good enough.
 
@@ -29,7 +29,7 @@ def take_up(model, directory, listeners, good=None):
         UserError: there are checkpoints, but none is whole, or they are not this model's.
     """
     hosts, found = model.hosts, None
-    with together(hosts):
+    with refusing_together(hosts):
         if hosts.chief and (newest := _newest(directory, good)):
             position, arrays, state = newest
             path = directory.checkpoint(*position)
@@ -49,9 +49,9 @@ def take_up(model, directory, listeners, good=None):
     return tuple(position)
 
 
-def take_up_best(model, directory):
+def restore_best(model, directory):
     """Give the model the numbers of the best epoch."""
-    with together(model.hosts):
+    with refusing_together(model.hosts):
         if model.hosts.chief and directory.best.is_file():
             with directory.reading(directory.best):
                 restore(directory.best, model, read_checkpoint(directory.best)[0])

@@ -17,7 +17,7 @@ class Saver:
     """Writes a model's checkpoints into a run directory while the block runs.
 
     Args:
-        model: a `ReplicatedModel`.
+        model: a `Trainer`.
         directory: the `RunDirectory`, or None on a host that is not the chief: nothing is written then.
         seconds: time from one checkpoint inside an epoch to the next, at least.
     """

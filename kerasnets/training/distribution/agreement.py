@@ -42,7 +42,7 @@ def ending_with_others(hosts: Hosts, directory: RunDirectory):
 
 
 @contextmanager
-def together(hosts: Hosts):
+def refusing_together(hosts: Hosts):
     """Run a block on every host: what one of them refuses, all refuse, in the same words.
 
     Nothing in the block may wait for other hosts.

@@ -1,4 +1,4 @@
-"""What the hosts of a run tell each other, and how a batch is dealt to the replicas."""
+"""What the hosts of a run tell each other, and how batches are distributed to the replicas."""
 
 import numpy as np
 import tensorflow as tf
@@ -86,7 +86,7 @@ class Hosts:
         ]
 
 
-def dealt(batches, strategy):
+def distribute_batches(batches, strategy):
     """Return batches as the replicas take them: shares of this host's, equal where they can be.
 
     Args:

@@ -39,7 +39,7 @@ class Pace:
 
 def run_epochs(model, iterator, epochs, steps_per_epoch, initial_epoch, initial_step, validation, callbacks,
                rate, steps_per_execution):  # fmt: skip
-    """Run `ReplicatedModel.fit`; see there for the arguments."""
+    """Run `Trainer.fit`; see there for the arguments."""
     listeners = list(callbacks)
     callbacks = keras.callbacks.CallbackList(
         listeners, add_history=True, model=model, epochs=epochs, steps=steps_per_epoch

@@ -11,7 +11,7 @@ def find_cause(model, batch):
     """Return in words what is not finite first, on the way through a step.
 
     Args:
-        model: the `ReplicatedModel`, its weights as they were before the step.
+        model: the `Trainer`, its weights as they were before the step.
         batch: images, labels and, where examples are weighted, weights.
     """
     images, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
@@ -30,21 +30,21 @@ def find_cause(model, batch):
     return _in_backward_pass(model, images, labels, weights)
 
 
-def say_cause(prepared, model, diverged):
+def describe_divergence(inputs, model, diverged):
     """Return where a run diverged: step, cause, and which images were in the batch.
 
     Args:
-        prepared: the `TrainingInputs`.
-        model: the `ReplicatedModel`.
+        inputs: the `TrainingInputs`.
+        model: the `Trainer`.
         diverged: the `DivergedError`.
     """
-    recipe, split = prepared.recipe, prepared.dataset.train
+    recipe, split = inputs.recipe, inputs.dataset.train
     where = diverged.epoch, diverged.step
-    batch = next(iter(prepared.training_batches(*where)))
+    batch = next(iter(inputs.training_batches(*where)))
     train = recipe.train
     order = training_order(
         len(split), train.batch_size, train.seed, train.epochs, *where, recipe.data.streams,
-        prepared.reading.host, prepared.reading.hosts,
+        inputs.reading.host, inputs.reading.hosts,
     )  # fmt: skip
     images = next(iter(order))[2].numpy()
     skipped = f"{model.max_bad_steps} steps in a row were not finite"

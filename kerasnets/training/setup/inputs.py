@@ -92,7 +92,7 @@ class TrainingInputs:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedInputs:
     """What is known of a run before any image is looked at.
 
     Attributes:
@@ -119,8 +119,8 @@ class Listed:
         return self.dataset.validation is not None or self.recipe.data.validation > 0
 
 
-def list_data(recipe):
-    """Return the `Listed` of a recipe, whose images are listed and not opened.
+def list_inputs(recipe):
+    """Return the `ListedInputs` of a recipe, whose images are listed and not opened.
 
     Raises:
         UserError: there is no such data, or the recipe does not fit it.
@@ -135,14 +135,14 @@ def list_data(recipe):
     operations = [operation.model_dump() for operation in recipe.augment]
     _check_operations(recipe, operations, preprocessing)
     _check_views(recipe, preprocessing)
-    return Listed(recipe, dataset, preprocessing, operations)
+    return ListedInputs(recipe, dataset, preprocessing, operations)
 
 
-def prepare(listed, said=None, host=0, hosts=1, check=None):
+def prepare_inputs(listed, said=None, host=0, hosts=1, check=None):
     """Audit and split the images of a run, and take the statistics that it needs of them.
 
     Args:
-        listed: its `Listed`.
+        listed: its `ListedInputs`.
         said: called with the `Audit`.
         host, hosts: whose share of every batch is read, and how many there are.
         check: called with the `Dataset` before any statistics are taken; it may refuse it.

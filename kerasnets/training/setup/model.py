@@ -1,4 +1,4 @@
-"""From a prepared run to the model that trains its network."""
+"""From a run's inputs to the model that trains its network."""
 
 import keras
 
@@ -9,34 +9,34 @@ from kerasnets.optimizers import decayed_variables, make_optimizer
 from kerasnets.runs.network import build_network
 from kerasnets.terminal import phase
 from kerasnets.training.fit.objective import Objective
-from kerasnets.training.fit.replicated_model import ReplicatedModel
+from kerasnets.training.fit.trainer import Trainer
 from kerasnets.training.setup.input_check import warn_of_other_input
 from kerasnets.training.setup.warm_start import copy_layers
 from kerasnets.weights.freezing import freeze
 from kerasnets.weights.loading import load_weights
 
 
-def make_model(prepared, strategy, from_start=True):
-    """Build, initialize and compile the network of a prepared run under `strategy`.
+def make_model(inputs, strategy, from_start=True):
+    """Build, initialize and compile the network of a run under `strategy`.
 
     Args:
-        prepared: the `TrainingInputs`, or already the `Listed`.
+        inputs: the `TrainingInputs`, or already the `ListedInputs`.
         strategy: a `tf.distribute.Strategy`.
         from_start: whether the run's first weights are wanted; a resumed run has its own.
 
     Returns:
-        The `ReplicatedModel` to fit, and the plain functional network, from images to the main logits, whose
+        The `Trainer` to fit, and the plain functional network, from images to the main logits, whose
         layers it trains.
     """
     phase("building the network")
-    recipe, dataset = prepared.recipe, prepared.dataset
+    recipe, dataset = inputs.recipe, inputs.dataset
     train, decay = recipe.train, recipe.regularization
     keras.utils.set_random_seed(train.seed)
     with strategy.scope():
         network = build_network(
-            recipe, prepared.preprocessing.output_shape, dataset.classes, train.precision, heads=True
+            recipe, inputs.preprocessing.output_shape, dataset.classes, train.precision, heads=True
         )
-        _start(network, prepared, from_start)
+        _start(network, inputs, from_start)
         if train.synchronized_batch_norm:
             synchronize(network)
         decayed = decayed_variables(network, decay.biases, decay.normalization)
@@ -46,7 +46,7 @@ def make_model(prepared, strategy, from_start=True):
         optimizer.build(network.trainable_variables)
         main = keras.Model(network.inputs, network.outputs[0], name=network.name)
         measured = decayed_variables(main, decay.biases, decay.normalization)
-        model = ReplicatedModel(
+        model = Trainer(
             network, _objective(recipe, dataset, decayed, measured), train.accumulation, train.xla,
             train.precision == "mixed_float16", train.max_bad_steps, train.seed,
         )  # fmt: skip
@@ -80,9 +80,9 @@ def _objective(recipe, dataset, decayed, measured):
     )
 
 
-def _start(network, prepared, from_start):
+def _start(network, inputs, from_start):
     """Draw the weights, put those of others in their place, and freeze what is not to be trained."""
-    recipe = prepared.recipe
+    recipe = inputs.recipe
     key, start = "initialization", recipe.initialization
     try:
         initialize(network, **start.drawn(), seed=recipe.train.seed)
@@ -92,7 +92,7 @@ def _start(network, prepared, from_start):
         if recipe.model.weights and from_start:
             key = "model.weights"
             published = load_weights(network, recipe.model.weights, recipe.model.new_head)
-            warn_of_other_input(recipe, prepared.preprocessing, published)
+            warn_of_other_input(recipe, inputs.preprocessing, published)
         if recipe.model.freeze:
             key = "model.freeze"
             freeze(network, recipe.model.freeze)

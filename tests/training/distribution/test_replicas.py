@@ -21,7 +21,7 @@ from kerasnets.runs.history import read_history
 from kerasnets.training.checkpoints.file import read_checkpoint
 from kerasnets.training.distribution.strategy import make_strategy
 from kerasnets.training.fit.objective import Objective
-from kerasnets.training.fit.replicated_model import ReplicatedModel
+from kerasnets.training.fit.trainer import Trainer
 
 ALL = (
     "model.options.dropout=0.0", "train.synchronized_batch_norm=true", "train.accumulation=2",
@@ -183,7 +183,7 @@ def _masks(devices, steps, first=0, accumulation=1):
         optimizer = make_optimizer("sgd", learning_rate=1.0)
         optimizer.build(network.trainable_variables)
         objective = Objective(lambda labels, logits: tf.reduce_sum(logits, -1))
-        model = ReplicatedModel(network, objective, accumulation=accumulation, seed=5)
+        model = Trainer(network, objective, accumulation=accumulation, seed=5)
         model.compile(optimizer=optimizer, auto_scale_loss=False)
     found = []
     keep = keras.callbacks.LambdaCallback(
@@ -218,9 +218,7 @@ def test_batch_statistics_of_replicas_are_averaged_and_the_same_on_all():
         optimizer = make_optimizer("sgd", learning_rate=0.1)
         optimizer.build(network.trainable_variables)
         loss = keras.losses.categorical_crossentropy
-        model = ReplicatedModel(
-            network, Objective(lambda labels, logits: loss(labels, logits, from_logits=True))
-        )
+        model = Trainer(network, Objective(lambda labels, logits: loss(labels, logits, from_logits=True)))
         model.compile(optimizer=optimizer, auto_scale_loss=False)
     numbers = np.random.default_rng(0)
     x = numbers.normal(1.0, 2.0, size=(3, 16, 4, 4, 3)).astype("float32")

@@ -15,8 +15,8 @@ from kerasnets.training.checkpoints.file import capture
 from kerasnets.training.distribution.strategy import make_strategy
 from kerasnets.training.fit.nonfinite import find_cause
 from kerasnets.training.fit.objective import Objective
-from kerasnets.training.fit.replicated_model import ReplicatedModel
 from kerasnets.training.fit.step_state import FIRST_SCALE, GROWTH_STEPS, HIGHEST_SCALE, LOWEST_SCALE
+from kerasnets.training.fit.trainer import Trainer
 
 STEPS, BAD = 8, 4
 MARK = 7.0
@@ -44,7 +44,7 @@ def _model(loss=_cross_entropy, devices=1, **options):
         network = small_runs.small((8, 8, 1), 10, dropout=0.0)
         optimizer = make_optimizer("sgd", learning_rate=0.05, momentum=0.9)
         optimizer.build(network.trainable_variables)
-        model = ReplicatedModel(network, Objective(loss), **options)
+        model = Trainer(network, Objective(loss), **options)
         model.compile(optimizer=optimizer, auto_scale_loss=False)
     return model
 

@@ -13,7 +13,7 @@ from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.history import read_history
 from kerasnets.training.distribution.strategy import make_strategy
 from kerasnets.training.fit.objective import Objective
-from kerasnets.training.fit.replicated_model import ReplicatedModel
+from kerasnets.training.fit.trainer import Trainer
 
 STEPS, SKIPPED = 6, 3
 
@@ -30,7 +30,7 @@ def _model(devices, accumulation):
         optimizer = make_optimizer("sgd", learning_rate=0.1, momentum=0.9, use_ema=True, ema_momentum=0.3)
         optimizer.build(network.trainable_variables)
         objective = Objective(example_loss("categorical_crossentropy"))
-        model = ReplicatedModel(network, objective, accumulation=accumulation)
+        model = Trainer(network, objective, accumulation=accumulation)
         model.compile(optimizer=optimizer, auto_scale_loss=False)
     return model
 

@@ -12,7 +12,7 @@ from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.history import read_history
 from kerasnets.training.callbacks.progress import Progress
-from kerasnets.training.callbacks.run_callbacks import Listeners
+from kerasnets.training.callbacks.run_callbacks import RunCallbacks
 from kerasnets.training.checkpoints.file import read_checkpoint
 
 DIVERGING = (
@@ -118,8 +118,8 @@ def test_the_best_goes_with_the_checkpoint_that_is_not_gone_back_to(tmp_path, mo
         gone_back.append((run.best.exists(), self.record.get_state()["patience"]["best"]))
         lower(self, factor)
 
-    lower = Listeners.rescue
-    monkeypatch.setattr(Listeners, "rescue", rescue)
+    lower = RunCallbacks.rescue
+    monkeypatch.setattr(RunCallbacks, "rescue", rescue)
     kerasnets.train(load_recipe("lenet5-digits", overrides), run.path)
     assert gone_back == [(False, None)]
     _, state = read_checkpoint(run.best)

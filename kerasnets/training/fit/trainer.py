@@ -5,14 +5,14 @@ from contextlib import nullcontext
 import keras
 import tensorflow as tf
 
-from kerasnets.training.distribution.hosts import Hosts, dealt
+from kerasnets.training.distribution.hosts import Hosts, distribute_batches
 from kerasnets.training.fit.loop import run_epochs
 from kerasnets.training.fit.moving_averages import MovingAverages, moving_statistics
 from kerasnets.training.fit.step_state import StepState
 from kerasnets.training.fit.train_step import Step
 
 
-class ReplicatedModel(keras.Model):
+class Trainer(keras.Model):
     """A network whose training is right under `tf.distribute`, and never applies what is not finite.
 
     Stock Keras averages the replicas' means, clips before the all-reduce, cannot run several steps an
@@ -79,7 +79,7 @@ class ReplicatedModel(keras.Model):
         """
         with self._strategy.scope():
             self.make_train_function()
-            iterator = iter(dealt(x, self._strategy))
+            iterator = iter(distribute_batches(x, self._strategy))
             return run_epochs(
                 self, iterator, epochs, steps_per_epoch, initial_epoch, initial_step,
                 validation_data, callbacks, rate or self._own_rate(), steps_per_execution,
@@ -90,7 +90,7 @@ class ReplicatedModel(keras.Model):
         batches = int(x.cardinality())
         with self._strategy.scope():
             self.make_test_function()
-            iterator, totals = iter(dealt(x, self._strategy)), 0.0
+            iterator, totals = iter(distribute_batches(x, self._strategy)), 0.0
             if callbacks:
                 callbacks.on_test_begin()
             for batch in range(batches):
