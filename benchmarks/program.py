@@ -34,7 +34,7 @@ def made(network, shape, classes, batch, steps, values, options=None):
     from kerasnets.training.setup.inputs import TrainingInputs
     from kerasnets.training.setup.model import make_model
 
-    recipe = changed(make_case(network, batch, options=options).recipe, values)
+    recipe = changed(make_case(network, batch=batch, options=options).recipe, values)
     split = Split(*images_of(shape, classes, steps * batch))
     dataset = Dataset(tuple(map(str, range(classes))), shape, split)
     scaled = Preprocessing([{"op": "scale", "to": [0.0, 1.0]}], shape).fit(None)

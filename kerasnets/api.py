@@ -1,12 +1,17 @@
 """The public functions. Each prepares the process first and only then loads TensorFlow."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kerasnets import runtime
 from kerasnets.benchmarking.case import make_case
 from kerasnets.errors import UserError, nearest
 from kerasnets.recipe import Recipe, load_recipe, with_data
 from kerasnets.training.start import start_training
+
+if TYPE_CHECKING:
+    from kerasnets.benchmarking.result import BenchResult
 
 EXPORT_KINDS = ("saved_model", "onnx")
 
@@ -272,8 +277,17 @@ def summary(what, input_shape=None, classes=None, options=None, batch=None, opti
     return summarize(what, input_shape, classes, options, batch, optimizer, precision, memory)
 
 
-def bench(what, batch=None, precision=None, backend="tensorflow", input_shape=None, classes=None,
-          options=None, steps=None):  # fmt: skip
+def bench(
+    what: str | Recipe,
+    *,
+    batch: int | None = None,
+    precision: str | None = None,
+    backend: str = "tensorflow",
+    input_shape: Sequence[int] | None = None,
+    classes: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    steps: int | None = None,
+) -> "BenchResult":
     """Measure how fast a network trains and predicts on this machine.
 
     A training step has parts: `compute`, with a batch that lies on the device; `input`, what it takes longer
@@ -293,10 +307,8 @@ def bench(what, batch=None, precision=None, backend="tensorflow", input_shape=No
         steps: training steps in each of five repeats; by default about a second's.
 
     Returns:
-        Table with what was measured, on what and with which versions; `training` and `inference`: medians of
-        `images_per_second`, `seconds` a step, `flops_per_second` (two for each multiply-accumulate, training
-        three times the forward pass), their `share_of_matrix_product`, all `repeats`; `step_seconds` by part;
-        `matrix_product` in the same precision; `memory`: `peak_bytes` of training.
+        A `kerasnets.benchmarking.result.BenchResult`; printed, it is a text of ten lines. The operations of
+        training count three times those of the forward pass.
 
     Raises:
         UserError: an unknown name, backend or precision, a backend that is not installed, a batch that does
@@ -304,7 +316,15 @@ def bench(what, batch=None, precision=None, backend="tensorflow", input_shape=No
     """
     if steps is not None and steps < 1:
         raise UserError(f"--steps: found {steps}, allowed: 1 or more")
-    case = make_case(what, batch, precision, backend, input_shape, classes, options)
+    case = make_case(
+        what,
+        batch=batch,
+        precision=precision,
+        backend=backend,
+        input_shape=input_shape,
+        classes=classes,
+        options=options,
+    )
     runtime.prepare_backend(backend)
     from kerasnets.benchmarking.run import run_bench
 

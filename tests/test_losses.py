@@ -123,9 +123,13 @@ def test_mixed_labels_weigh_what_is_wrong():
 def test_class_weights_go_by_the_class_and_mix_as_labels_do():
     weights = RNG.uniform(0, 3, 7).tolist()
     weighting = class_weighting(weights, 7)
-    np.testing.assert_allclose(weighting(LABELS), np.array(weights)[CLASSES], rtol=1e-6)
+    labels, factors = weighting(LABELS)
+    np.testing.assert_array_equal(labels, LABELS)
+    np.testing.assert_allclose(factors, np.array(weights)[CLASSES], rtol=1e-6)
     mixed = 0.3 * LABELS + 0.7 * LABELS[::-1]
-    np.testing.assert_allclose(weighting(mixed), mixed @ weights, rtol=1e-5)
+    labels, factors = weighting(mixed)
+    np.testing.assert_allclose(factors, mixed @ weights, rtol=1e-5)
+    np.testing.assert_allclose(labels, mixed * weights / (mixed @ weights)[:, None], rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +152,7 @@ assert keras.backend.backend() == sys.argv[1]
 given = json.load(sys.stdin)
 labels, logits = (np.array(given[key], "float32") for key in ("labels", "logits"))
 found = {name: example_loss(name)(labels, logits) for name in LOSSES}
-found["weights"] = class_weighting(given["weights"], 7)(labels)
+found["labels"], found["weights"] = class_weighting(given["weights"], 7)(labels)
 found["tree"] = LabelTree(*given["tree"])(logits)
 model = kerasnets.build("resnet_cifar", (8, 8, 3), 4, depth=8, stochastic_depth=0.9)
 parts = keras.Model(model.input, model.get_layer("stage3_block1_drop").output)
@@ -173,7 +177,8 @@ def test_losses_are_the_same_on_other_backends(backend):
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
     right = {name: example_loss(name)(LABELS, LOGITS) for name in LOSSES}
-    right["weights"], right["tree"] = class_weighting(weights, 7)(LABELS), LabelTree(*TREE)(LOGITS)
+    right["labels"], right["weights"] = class_weighting(weights, 7)(LABELS)
+    right["tree"] = LabelTree(*TREE)(LOGITS)
     assert set(found) == set(right)
     for name, value in right.items():
         np.testing.assert_allclose(found[name], value, rtol=1e-4, atol=1e-5, err_msg=name)

@@ -1,4 +1,4 @@
-"""What watching a training costs it: the callbacks of a recipe, at the cadence of the recipe."""
+"""What a recipe's callbacks cost, at the recipe's own cadence."""
 
 import tempfile
 import time
@@ -6,29 +6,33 @@ from pathlib import Path
 
 import numpy as np
 
+from kerasnets.benchmarking.case import Case
+from kerasnets.benchmarking.engine import Engine
 from kerasnets.callbacks import ActivationStats, DiagnosticsLog, UpdateRatio
+from kerasnets.callbacks.cadence import CadencedCallback
 
 
-def watching_seconds(case, engine):
-    """Return what update ratios and activation statistics take of a step, on the average, in seconds.
+def callback_seconds(case: Case, engine: Engine) -> float:
+    """Return how long update ratios and activation statistics take in a step, on average, in seconds.
 
-    Each is measured by itself, twice, the faster counts; divided by how many steps lie between two of them.
+    Each is measured by itself, twice, of which the faster counts, and divided by the steps from one
+    measurement to the next.
     """
-    watch, seconds = case.recipe.diagnostics, 0.0
+    settings, seconds = case.recipe.diagnostics, 0.0
     with tempfile.TemporaryDirectory() as folder:
         log = DiagnosticsLog(Path(folder, "diagnostics.csv"))
-        if watch.update_ratio_every:
-            # at a rate of zero all ratios are zero: the band keeps it from warning
-            ratio = UpdateRatio(log, 1, (0.0, float("inf")))
-            seconds += _measured(engine, ratio) / watch.update_ratio_every
-        if watch.activation_stats_every:
-            probe = np.resize(engine.probe, (watch.probe_images, *engine.probe.shape[1:]))
-            statistics = ActivationStats(log, probe, 1, collapse=0.0)
-            seconds += _measured(engine, statistics) / watch.activation_stats_every
+        if settings.update_ratio_every:
+            # at a learning rate of zero all ratios are zero: the band keeps it from warning
+            ratio = UpdateRatio(log, every=1, band=(0.0, float("inf")))
+            seconds += _measured(engine, ratio) / settings.update_ratio_every
+        if settings.activation_stats_every:
+            probe = np.resize(engine.probe, (settings.probe_images, *engine.probe.shape[1:]))
+            statistics = ActivationStats(log, probe, every=1, collapse=0.0)
+            seconds += _measured(engine, statistics) / settings.activation_stats_every
     return seconds
 
 
-def _measured(engine, callback):
+def _measured(engine: Engine, callback: CadencedCallback) -> float:
     engine.sync()
     callback.set_model(engine.model)
     callback.on_train_begin()

@@ -1,7 +1,9 @@
 """What is measured: a network with loss and optimizer, one batch, one backend. Loads nothing heavy."""
 
 import importlib.util
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from kerasnets import models
 from kerasnets.errors import UserError, nearest
@@ -13,7 +15,7 @@ PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 BATCH = 32
 
 ENDLESS = 10**6
-"""Epochs: the input shall not end while it is measured."""
+"""Epochs: the input must not end while it is measured."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,11 @@ class Case:
 
     Attributes:
         name: what was asked for.
-        recipe: a `Recipe`: the one asked for, or one made for an architecture.
+        recipe: the one asked for, or one made for an architecture.
         shipped: whether it was a recipe that was asked for.
         backend: Keras's name of it.
-        input_shape: (height, width, channels), or None for the data's or else the paper's.
-        classes: number of logits, likewise.
+        input_shape: (height, width, channels); empty for the data's, or else the paper's.
+        classes: number of logits; 0 for the data's, or else the paper's.
         notes: what a reader of the numbers should know, a sentence each.
     """
 
@@ -34,24 +36,32 @@ class Case:
     recipe: Recipe
     shipped: bool
     backend: str
-    input_shape: tuple | None = None
-    classes: int | None = None
-    notes: list = field(default_factory=list)
+    input_shape: tuple[int, ...] = ()
+    classes: int = 0
+    notes: tuple[str, ...] = ()
 
     @property
-    def batch(self):
+    def batch(self) -> int:
         """Images in an optimizer step."""
         return self.recipe.train.batch_size
 
     @property
-    def precision(self):
+    def precision(self) -> str:
         """Keras dtype policy."""
         return self.recipe.train.precision
 
 
-def make_case(what, batch=None, precision=None, backend="tensorflow", input_shape=None, classes=None,
-              options=None):  # fmt: skip
-    """Return the `Case` of an architecture's or a recipe's name; see `kerasnets.api.bench`."""
+def make_case(
+    what: str | Recipe,
+    *,
+    batch: int | None = None,
+    precision: str | None = None,
+    backend: str = "tensorflow",
+    input_shape: Sequence[int] | None = None,
+    classes: int | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Case:
+    """Return the `Case` of an architecture or a recipe; arguments as of `kerasnets.bench`."""
     _check(backend, "--backend", BACKENDS)
     if precision is not None:
         _check(precision, "--precision", PRECISIONS)
@@ -60,38 +70,38 @@ def make_case(what, batch=None, precision=None, backend="tensorflow", input_shap
     if importlib.util.find_spec(backend) is None:
         raise UserError(f"--backend {backend}: not installed; pip install 'kerasnets[backends]' brings it")
     shipped = isinstance(what, Recipe) or what not in models.BUILDERS
-    if not shipped:
-        recipe = _of_architecture(what, options or {})
-    elif options:
+    if shipped and options:
         raise UserError(f"{what}: a recipe has its own options; allowed: with an architecture's name")
+    if isinstance(what, Recipe):
+        name, recipe = what.name, what
     else:
-        recipe = what if isinstance(what, Recipe) else _recipe(str(what))
-    values = {"train.strategy": "single", "train.devices": 0, "train.epochs": ENDLESS}
+        name, recipe = str(what), _load(str(what)) if shipped else _of_architecture(what, options or {})
+    values: dict[str, Any] = {"train.strategy": "single", "train.devices": 0, "train.epochs": ENDLESS}
     values |= {"train.batch_size": batch} if batch else {}
     values |= {"train.precision": precision} if precision else {}
-    name = what.name if isinstance(what, Recipe) else str(what)
-    return Case(name, changed(recipe, values), shipped, backend, input_shape, classes)
+    return Case(name, changed(recipe, values), shipped, backend, tuple(input_shape or ()), classes or 0)
 
 
-def _check(found, flag, allowed):
+def _check(found: str, flag: str, allowed: Sequence[str]) -> None:
     if found not in allowed:
         raise UserError(f"{flag}: found {found!r}, allowed: {', '.join(allowed)}{nearest(found, allowed)}")
 
 
-def _of_architecture(name, options):
-    recipe = {
-        "name": name,
-        "model": {"name": name, "options": options},
-        "data": {"source": "digits"},  # never read: images are generated
-        "optimizer": {"name": "sgd", "momentum": 0.9},
-        "train": {"epochs": 1, "batch_size": BATCH},
-    }
-    recipe = Recipe.model_validate(recipe)
+def _of_architecture(name: str, options: Mapping[str, Any]) -> Recipe:
+    recipe = Recipe.model_validate(
+        {
+            "name": name,
+            "model": {"name": name, "options": options},
+            "data": {"source": "digits"},  # never read: images are generated
+            "optimizer": {"name": "sgd", "momentum": 0.9},
+            "train": {"epochs": 1, "batch_size": BATCH},
+        }
+    )
     recipe._origin = name  # for messages
     return recipe
 
 
-def _recipe(name):
+def _load(name: str) -> Recipe:
     if "/" not in name and not name.endswith(".toml") and name not in recipe_names():
         known = [*models.BUILDERS, *recipe_names()]
         raise UserError(

@@ -1,9 +1,10 @@
-"""What a recipe's training is fed with: its own images where they are at hand, else generated ones."""
+"""What a recipe trains on: its own images where they are on this machine, else generated ones."""
 
 from dataclasses import replace
 
 import numpy as np
 
+from kerasnets.benchmarking.case import Case
 from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.pipeline.read import Reading
 from kerasnets.data.preprocessing.steps import Preprocessing
@@ -13,10 +14,10 @@ from kerasnets.recipe import changed
 from kerasnets.training.setup.inputs import TrainingInputs, list_inputs, prepare_inputs
 
 
-def prepare_input(case):
-    """Return the `TrainingInputs` of a case whose data is on this machine, or None, and the case.
+def prepare_input(case: Case) -> tuple[TrainingInputs | None, Case]:
+    """Return what a case trains on, and the case; None where its data is not on this machine.
 
-    The case that is returned knows its input's shape and classes, or why images are generated.
+    The case that is returned has its input's shape and classes, or a note why images are generated.
     """
     given = case.input_shape or case.classes
     if not case.shipped or given:
@@ -32,8 +33,8 @@ def prepare_input(case):
     return inputs, replace(case, input_shape=inputs.preprocessing.output_shape, classes=classes)
 
 
-def generated(case):
-    """Return a `TrainingInputs` without images, for a case whose input is generated."""
+def generated(case: Case) -> TrainingInputs:
+    """Return training inputs without images, for a case whose images are generated."""
     recipe = case.recipe
     if recipe.loss.name == "hierarchical_softmax":  # its tree has the names of the data's classes
         recipe = changed(recipe, {"loss.name": "categorical_crossentropy"})
@@ -42,5 +43,5 @@ def generated(case):
     return TrainingInputs(recipe, dataset, Preprocessing([], case.input_shape), [], Reading())
 
 
-def _noted(case, reason):
-    return replace(case, notes=[*case.notes, f"generated images: {reason}"])
+def _noted(case: Case, reason: str) -> Case:
+    return replace(case, notes=(*case.notes, f"generated images: {reason}"))

@@ -4,25 +4,33 @@ import os
 import platform
 from importlib import import_module
 from importlib.metadata import version
+from typing import Any
 
 from kerasnets.benchmarking import timing
-from kerasnets.benchmarking.callback_cost import watching_seconds
-from kerasnets.benchmarking.sizes import located, network_sizes
+from kerasnets.benchmarking.callback_cost import callback_seconds
+from kerasnets.benchmarking.case import Case
+from kerasnets.benchmarking.engine import Engine
+from kerasnets.benchmarking.result import BenchResult, InferenceRate, MatrixProduct, PeakMemory, TrainingRate
+from kerasnets.benchmarking.sizes import NetworkCost, network_cost, with_shapes
 from kerasnets.errors import UserError
 
 REPEATS = 5
 REPEAT_SECONDS = {"fed": 1.0, "fixed": 1.0, "forward": 1.0, "product": 0.3}
-PRODUCT = {"cpu": 2048}
-"""Rows of the matrices whose product is timed, by kind of device; on others:"""
-LARGE_PRODUCT = 8192
+PRODUCT_ROWS, PRODUCT_ROWS_ON_CPU = 8192, 2048
+"""Rows of the matrices whose product is timed."""
+
 SETTINGS = (
-    "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY", "OMP_NUM_THREADS", "XLA_FLAGS",
-)  # fmt: skip
-"""Variables that change how fast a backend is."""
+    "TF_ENABLE_ONEDNN_OPTS",
+    "ONEDNN_MAX_CPU_ISA",
+    "ATEN_CPU_CAPABILITY",
+    "OMP_NUM_THREADS",
+    "XLA_FLAGS",
+)
+"""Environment variables that change how fast a backend is."""
 
 
-def run_bench(case, steps=None):
-    """Measure a case; see `kerasnets.api.bench` for what is returned. Keras runs on the case's backend."""
+def run_bench(case: Case, steps: int | None = None) -> BenchResult:
+    """Measure a case; see `kerasnets.api.bench`. Keras runs on the case's backend."""
     inputs = None
     if case.backend == "tensorflow":
         from kerasnets.benchmarking.recipe_input import prepare_input
@@ -30,29 +38,32 @@ def run_bench(case, steps=None):
         inputs, case = prepare_input(case)
     engines = import_module(f"kerasnets.benchmarking.on_{case.backend}")
     device = engines.device()
-    case = located(case)
-    sizes = network_sizes(case, device)
+    case = with_shapes(case)
+    cost = network_cost(case, device)
     idle, _ = timing.resident_bytes()
     try:
-        engine = engines.Engine(case, inputs) if inputs else engines.Engine(case)
-        numbers = measured(case, sizes, engine, PRODUCT.get(device["kind"], LARGE_PRODUCT), idle, steps)
+        engine = engines.BackendEngine(case, inputs) if inputs else engines.BackendEngine(case)
+        rows = PRODUCT_ROWS_ON_CPU if device["kind"] == "cpu" else PRODUCT_ROWS
+        numbers = _measured(case, cost, engine, rows=rows, idle=idle, steps=steps)
     except Exception as error:
         if not timing.out_of_memory(error):
             raise
         raise UserError(
             f"--batch {case.batch}: {case.name} does not fit into memory; try a smaller one"
         ) from error
-    return described(case, sizes, device, bool(inputs)) | numbers
+    return BenchResult(**_described(case, device, own_images=bool(inputs)), **vars(cost), **numbers)
 
 
-def measured(case, sizes, engine, size, idle, steps=None):
-    """Return what a case's engine takes, in seconds, images, operations and bytes.
+def _measured(
+    case: Case, cost: NetworkCost, engine: Engine, *, rows: int, idle: int, steps: int | None
+) -> dict[str, Any]:
+    """Return the measured fields of a `BenchResult`.
 
     Args:
-        case: a `Case` with its input's shape and classes.
-        sizes: its network's, see `network_sizes`.
-        engine: the backend's `Engine`.
-        size: rows of the matrices whose product is timed.
+        case: with its input's shape and classes.
+        cost: of the case's network.
+        engine: the backend's.
+        rows: of the matrices whose product is timed.
         idle: bytes that the process had before there was an engine.
         steps: of a repeat; by default as many as take about a second.
     """
@@ -62,49 +73,56 @@ def measured(case, sizes, engine, size, idle, steps=None):
     peak, counted = engine.peak_bytes(), "by the device's allocator"
     if peak is None:
         peak, counted = timing.resident_bytes()[1] - idle, "resident, above the idle process"
-    works = {"fed": engine.fed, "fixed": engine.fixed, "forward": engine.forward}
-    works["product"] = engine.product(size)
+    works = {
+        "fed": engine.fed,
+        "fixed": engine.fixed,
+        "forward": engine.forward,
+        "product": engine.product(rows),
+    }
     for work in works.values():
         work(1)
     counts = dict.fromkeys(("fed", "fixed", "forward"), steps) if steps else {}
     for name in works.keys() - counts.keys():
         counts[name] = timing.steps_in(REPEAT_SECONDS[name], engine, works[name])
     taken = timing.alternating(engine, {name: (work, counts[name]) for name, work in works.items()}, REPEATS)
-    product = 2 * size**3 / timing.median(taken["product"])
-    parts = _parts(case, engine, taken)
+    product = MatrixProduct(rows, 2 * rows**3 / timing.median(taken["product"]), taken["product"])
+    parts = _step_parts(case, engine, taken)
+
+    def rate(seconds: float, macs: int) -> dict[str, float]:
+        flops = 2 * macs * case.batch / seconds
+        return {
+            "images_per_second": case.batch / seconds,
+            "seconds": seconds,
+            "flops_per_second": flops,
+            "share_of_matrix_product": flops / product.flops_per_second,
+        }
+
     return {
         "steps": counts["fed"],
-        "training": _rates(case, sum(parts.values()), 3 * sizes["training_macs"], product)
-        | {"step_seconds": parts, "repeats": {name: taken[name] for name in ("fixed", "fed")}},
-        "inference": _rates(case, timing.median(taken["forward"]), sizes["macs"], product)
-        | {"repeats": taken["forward"]},
-        "matrix_product": {"rows": size, "flops_per_second": product, "repeats": taken["product"]},
-        "memory": {"peak_bytes": peak, "counted": counted},
+        "training": TrainingRate(
+            **rate(sum(parts.values()), 3 * cost.training_macs),
+            step_seconds=parts,
+            repeats={name: taken[name] for name in ("fixed", "fed")},
+        ),
+        "inference": InferenceRate(
+            **rate(timing.median(taken["forward"]), cost.macs), repeats=taken["forward"]
+        ),
+        "matrix_product": product,
+        "memory": PeakMemory(peak, counted),
     }
 
 
-def _parts(case, engine, taken):
+def _step_parts(case: Case, engine: Engine, taken: dict[str, list[float]]) -> dict[str, float]:
     """Return what a training step consists of, in seconds."""
     compute, fed = (timing.median(taken[name]) for name in ("fixed", "fed"))
-    callbacks = watching_seconds(case, engine)
-    if hasattr(engine, "saving_share"):
-        callbacks += fed * engine.saving_share(case.recipe.train.checkpoint_seconds)
-    # what the step takes longer when its batches have to come, less than nothing only by chance
+    callbacks = callback_seconds(case, engine)
+    callbacks += fed * engine.checkpoint_share(case.recipe.train.checkpoint_seconds)
+    # less than nothing only by chance
     return {"input": max(0.0, fed - compute), "compute": compute, "callbacks": callbacks}
 
 
-def _rates(case, seconds, macs, product):
-    flops = 2 * macs * case.batch / seconds
-    return {
-        "images_per_second": case.batch / seconds,
-        "seconds": seconds,
-        "flops_per_second": flops,
-        "share_of_matrix_product": flops / product,
-    }
-
-
-def described(case, sizes, device, own_images):
-    """Return what was measured, and on what."""
+def _described(case: Case, device: dict[str, Any], *, own_images: bool) -> dict[str, Any]:
+    """Return the fields of a `BenchResult` that say what was measured, and on what."""
     recipe, notes = case.recipe, list(case.notes)
     if case.backend != "tensorflow":
         notes += ["generated images: the input pipeline is TensorFlow's"] * case.shipped
@@ -128,5 +146,4 @@ def described(case, sizes, device, own_images):
         "versions": {"python": platform.python_version()} | {name: version(name) for name in packages},
         "device": device,
         "environment": {name: os.environ[name] for name in SETTINGS if name in os.environ},
-        **sizes,
     }

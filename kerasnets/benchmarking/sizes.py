@@ -1,9 +1,12 @@
 """What a case's network costs, before any of it is allocated."""
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import keras
 
+from kerasnets.benchmarking.case import Case
 from kerasnets.data.preprocessing.shapes import prepared_images
 from kerasnets.errors import UserError
 from kerasnets.memory import available_memory
@@ -13,33 +16,48 @@ from kerasnets.sizing.memory import training_memory
 from kerasnets.sizing.optimizer_memory import optimizer_memory
 
 
-def located(case):
+@dataclass(frozen=True)
+class NetworkCost:
+    """Trainable parameters, and multiply-accumulates of an image's forward pass.
+
+    Attributes:
+        parameters: auxiliary heads included.
+        training_macs: auxiliary heads included.
+        macs: of the main logits alone.
+    """
+
+    parameters: int
+    training_macs: int
+    macs: int
+
+
+def with_shapes(case: Case) -> Case:
     """Return the case with its input's shape and classes: those given, the data's, or the paper's."""
     shape, classes = case.input_shape, case.classes
     if case.shipped and not (shape and classes):
         data, steps = case.recipe.data, [step.model_dump() for step in case.recipe.preprocess]
         try:
-            of_data = prepared_images(data.source, data.channels, steps)
+            data_shape, data_classes = prepared_images(data.source, data.channels, steps)
         except UserError as error:
-            if shape is None:
+            if not shape:
                 raise UserError(f"{case.recipe.origin}: {error}; or give --input") from None
-            of_data = None, None
-        shape, classes = shape or of_data[0], classes or of_data[1]
+            data_shape, data_classes = None, None
+        shape, classes = shape or data_shape or (), classes or data_classes or 0
     with shapes_only():
-        network = build_network(case.recipe, shape, classes)
+        network = build_network(case.recipe, shape or None, classes or None)
     return replace(case, input_shape=network.input_shape[1:], classes=network.output_shape[-1])
 
 
-def network_sizes(case, device):
-    """Return `parameters` and multiply-accumulates an image, `training_macs` and `macs`, of a case's network.
+def network_cost(case: Case, device: Mapping[str, Any]) -> NetworkCost:
+    """Return what the network of a case costs.
 
     Args:
-        case: a `Case` with its input's shape and classes.
-        device: what it runs on.
+        case: with its input's shape and classes.
+        device: what it runs on: "kind", "name", "count".
 
     Raises:
-        UserError: the CPU's memory cannot hold a training step: what memory there is would be used up, and
-            the system would end the process.
+        UserError: the CPU's memory cannot hold a training step. Going on would use up the memory there is,
+            and the system would end the process.
     """
     with shapes_only():
         network = build_network(case.recipe, case.input_shape, case.classes, heads=True)
@@ -53,8 +71,8 @@ def network_sizes(case, device):
             f"--batch {case.batch}: a training step of {case.name} takes about {needed / 2**30:,.1f} GiB, "
             f"allowed: a batch that fits into the {available / 2**30:,.1f} GiB there are"
         )
-    return {
-        "parameters": parameter_count(network.trainable_weights),
-        "training_macs": sum(map(multiply_accumulates, network.layers)),
-        "macs": sum(map(multiply_accumulates, main.layers)),
-    }
+    return NetworkCost(
+        parameters=parameter_count(network.trainable_weights),
+        training_macs=sum(map(multiply_accumulates, network.layers)),
+        macs=sum(map(multiply_accumulates, main.layers)),
+    )

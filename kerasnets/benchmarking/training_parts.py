@@ -1,8 +1,12 @@
 """Network, loss and optimizer of a recipe, on any Keras backend."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 from keras import ops
 
+from kerasnets.benchmarking.case import Case
 from kerasnets.losses import class_weighting, example_loss
 from kerasnets.optimizers import decayed_variables, make_optimizer
 from kerasnets.runs.network import build_network
@@ -10,18 +14,18 @@ from kerasnets.weights.freezing import freeze
 
 
 class TrainingParts:
-    """What a training step is made of; where `kerasnets.training` runs, it makes its own.
+    """What a training step is made of on JAX and PyTorch, where `kerasnets.training` does not run.
 
     Args:
-        case: a `Case` with its input's shape and classes.
-        rate: of learning; at zero the work is the same, and nothing can diverge.
+        case: with its input's shape and classes.
+        rate: learning rate; at zero the work is the same, and nothing can diverge.
 
     Attributes:
         network: functional `keras.Model` from images to logits and auxiliary heads.
         optimizer: a built Keras optimizer.
     """
 
-    def __init__(self, case, rate=0.0):
+    def __init__(self, case: Case, rate: float = 0.0):
         recipe, decay = case.recipe, case.recipe.regularization
         self.network = build_network(recipe, case.input_shape, case.classes, case.precision, heads=True)
         if recipe.model.freeze:
@@ -41,21 +45,21 @@ class TrainingParts:
             self._weighting = class_weighting(recipe.loss.class_weights, case.classes)
         self._auxiliary_weight = recipe.loss.auxiliary_weight
         self._l2 = decay.l2
-        self._decayed = [place for place, v in enumerate(variables) if id(v) in decayed]
+        self._decayed = [index for index, v in enumerate(variables) if id(v) in decayed]
 
-    def loss(self, labels, outputs, trainable):
+    def loss(self, labels: Any, outputs: Sequence[Any], trainable: Sequence[Any]) -> Any:
         """Return the mean loss with its penalty.
 
         Args:
             labels: (B, classes).
-            outputs: list of logits (B, classes), the main ones first.
+            outputs: logits (B, classes), the main ones first.
             trainable: values of the trainable variables.
         """
-        main, *heads = (self._loss(labels, logits) for logits in outputs)
-        losses = main + self._auxiliary_weight * sum(heads)
+        weights = 1.0
         if self._weighting:
-            losses = losses * self._weighting(labels)
-        loss = ops.mean(losses)
+            labels, weights = self._weighting(labels)
+        main, *heads = (self._loss(labels, logits) for logits in outputs)
+        loss = ops.mean(weights * (main + self._auxiliary_weight * sum(heads)))
         if self._l2:
-            loss += self._l2 / 2 * sum(ops.sum(ops.square(trainable[place])) for place in self._decayed)
+            loss += self._l2 / 2 * sum(ops.sum(ops.square(trainable[index])) for index in self._decayed)
         return loss

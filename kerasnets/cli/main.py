@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from kerasnets import api
-from kerasnets.benchmarking.report import bench_text
 from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause, one_line, shown
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import load_recipe, recipe_names
@@ -267,10 +266,17 @@ def bench(
     as_json: AsJSON = False,
 ):
     """Measure training and prediction: images a second, where the time goes, share of the machine, memory."""
-    given = parse.parse_volume(volume) if volume else None
-    named = dict(map(parse.parse_option, options))
-    numbers = api.bench(what, batch, precision, backend, given, classes, named, steps)
-    print(json.dumps(numbers, indent=2) if as_json else bench_text(numbers))
+    measured = api.bench(
+        what,
+        batch=batch,
+        precision=precision,
+        backend=backend,
+        input_shape=parse.parse_volume(volume) if volume else None,
+        classes=classes,
+        options=dict(map(parse.parse_option, options)),
+        steps=steps,
+    )
+    print(json.dumps(measured.to_dict(), indent=2) if as_json else measured)
 
 
 @app.command()

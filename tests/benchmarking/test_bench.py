@@ -7,14 +7,22 @@ import os
 import statistics
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import kerasnets
 from kerasnets.benchmarking.case import make_case
-from kerasnets.benchmarking.report import bench_text
+from kerasnets.benchmarking.result import (
+    BenchResult,
+    InferenceRate,
+    MatrixProduct,
+    PeakMemory,
+    TrainingRate,
+)
 from kerasnets.benchmarking.timing import out_of_memory
+from kerasnets.benchmarking.training_parts import TrainingParts
 from kerasnets.errors import UserError
 
 MACS = 416_520
@@ -41,15 +49,15 @@ from kerasnets import runtime
 from kerasnets.benchmarking.case import make_case
 
 backend = sys.argv[1]
-case = replace(make_case("lenet5", 8, backend=backend), input_shape=(32, 32, 1), classes=10)
+case = replace(make_case("lenet5", batch=8, backend=backend), input_shape=(32, 32, 1), classes=10)
 runtime.prepare_backend(backend)
 import keras
 import numpy as np
-from kerasnets.benchmarking.images import generated_batches
+from kerasnets.benchmarking.engine import generated_batches
 from kerasnets.benchmarking.timing import out_of_memory
 
 batches = generated_batches(case)
-engine = import_module(f"kerasnets.benchmarking.on_{backend}").Engine(case, 0.05)
+engine = import_module(f"kerasnets.benchmarking.on_{backend}").BackendEngine(case, 0.05)
 
 
 def cross_entropy(images, labels):
@@ -143,10 +151,32 @@ def test_a_recipe_brings_its_images_and_settings(command):
     _check_numbers(numbers, 8)
     assert numbers["images"] == "digits"
     assert (numbers["input"], numbers["classes"]) == ([32, 32, 1], 10)
-    text = bench_text(numbers)
+    text = str(_result(numbers))
     assert "lenet5-digits on tensorflow, float32, batches of 8 of 32x32x1, 10 classes, digits images" in text
     assert f"{numbers['training']['images_per_second']:,.1f} images/s" in text
     assert "compute" in text
+
+
+def _result(numbers):
+    """The `BenchResult` whose JSON `numbers` are."""
+    kinds = {"training": TrainingRate, "inference": InferenceRate, "matrix_product": MatrixProduct}
+    kinds["memory"] = PeakMemory
+    parts = {name: kind(**numbers[name]) for name, kind in kinds.items()}
+    result = BenchResult(**numbers | parts)
+    assert result.to_dict() == numbers
+    return result
+
+
+def test_class_weights_count_as_in_training():
+    """Of a mixed label each class's part of the loss counts by that class's weight."""
+    recipe = kerasnets.load_recipe("lenet5-digits", [f"loss.class_weights={[1, 3, *[0] * 8]}"])
+    case = replace(make_case(recipe), input_shape=(32, 32, 1), classes=10)
+    logits = np.random.default_rng(0).normal(size=(2, 10)).astype("float32")
+    labels = np.zeros((2, 10), "float32")
+    labels[0, :2], labels[1, 1:3] = (0.75, 0.25), (0.5, 0.5)
+    log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    by_hand = -(labels * [1, 3, *[0] * 8] * log_p).sum(-1).mean()
+    assert float(TrainingParts(case).loss(labels, [logits], [])) == pytest.approx(by_hand, rel=1e-5)
 
 
 def test_without_its_data_a_recipe_is_measured_on_generated_images(command, monkeypatch, tmp_path):

@@ -11,7 +11,7 @@ class Objective:
     Args:
         loss: function (labels (N, C), logits (N, C)) -> losses (N,).
         measure: "accuracy" of one-hot labels, or "mean_absolute_error" of numbers.
-        weighting: function from labels (N, C) to their classes' weights (N,) in the training loss, or None.
+        weighting: what `kerasnets.losses.class_weighting` returns, for the training loss, or None.
         auxiliary_weight: of each further output's loss (Szegedy 2014, section 5: 0.3).
         l2: adds l2/2 · ‖w‖² to the loss, as the papers do.
         decayed: the variables w that `l2` acts on.
@@ -41,17 +41,13 @@ class Objective:
         return losses
 
     def class_weighted(self, labels, weights):
-        """Return labels and weights (N,) of the examples with their classes' weights in them.
+        """Return labels for the loss, and the examples' weights (N,) with their classes' weights in them.
 
-        A mixed label has of each class its share times the class's weight, over their sum, which goes into
-        the example's weight: the loss is the sum of those of its parts, each with the weight of its class.
-        Weights are None where all count alike.
+        Weights are None where all examples count alike.
         """
         if self._weighting is None:
             return labels, weights
-        of_class = self._weighting(labels)
-        shares = labels * self._weighting(tf.eye(labels.shape[-1]))
-        labels = tf.where(of_class[:, None] > 0, shares / of_class[:, None], labels)
+        labels, of_class = self._weighting(labels)
         return labels, of_class if weights is None else of_class * weights
 
     def sums(self, labels, logits, losses):
