@@ -4,15 +4,15 @@ RECIPE ?= lenet5-digits
 RUN    ?= runs/$(basename $(notdir $(RECIPE)))
 TRIALS ?= 8
 
-VENV   := .venv
-BIN    := $(VENV)/bin
-READY  := $(VENV)/.ready
-TESTS  := $(VENV)/.tests
+VENV     := .venv
+BIN      := $(VENV)/bin
+READY    := $(VENV)/.ready
+BACKENDS := $(VENV)/.backends
 
-.PHONY: help setup train tune audit preview export report test study bench lint format clean
+.PHONY: help setup train tune audit preview export report test test-all study bench lint format clean
 
 help:  ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
 	@echo
 	@echo "  RECIPE=$(RECIPE)  a shipped recipe's name or the path of a TOML file"
 	@echo "  RUN=$(RUN)  the run directory"
@@ -52,17 +52,20 @@ export: $(READY)  ## write RUN as a SavedModel
 report: $(READY)  ## write RUN's report.html
 	@$(BIN)/kerasnets report $(RUN)
 
-$(TESTS): $(READY)
+test: $(READY)  ## run the tests
+	@$(BIN)/python -m pytest
+
+$(BACKENDS): $(READY)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,backends]'
 	@touch $@
 
-test: $(TESTS)  ## run the tests
-	@$(BIN)/python -m pytest
+test-all: $(BACKENDS)  ## run the sweeps that test leaves out, on JAX and PyTorch too
+	@$(BIN)/python -m pytest -m 'exhaustive and not slow'
 
 study: $(READY)  ## run the long studies on real data
 	@$(BIN)/python -m pytest -m slow
 
-bench: $(TESTS)  ## measure training, and input on PHOTOS, a folder of JPEGs for each class, against others
+bench: $(BACKENDS)  ## measure training, and input on PHOTOS, a folder of JPEGs for each class, against others
 	@$(BIN)/python benchmarks/training.py
 	@$(BIN)/python benchmarks/loop.py
 	@$(BIN)/python benchmarks/epochs.py

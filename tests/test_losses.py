@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-import torch
 
 from kerasnets.errors import UserError
 from kerasnets.layers.label_tree import LabelTree
@@ -84,10 +83,12 @@ def test_hinges_have_the_courses_numbers(name, margin, scores, right_class, loss
     np.testing.assert_allclose(found, [loss], atol=1e-5)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "power"), [("multiclass_hinge", 1), ("squared_multiclass_hinge", 2)], ids=["hinge", "squared"]
 )
 def test_hinges_are_pytorchs_times_the_number_of_classes(name, power):
+    torch = pytest.importorskip("torch")
     scores = torch.tensor(LOGITS, requires_grad=True)
     theirs = torch.nn.MultiMarginLoss(p=power, margin=1.5, reduction="none")(scores, torch.tensor(CLASSES))
     theirs.sum().backward()
@@ -164,6 +165,7 @@ print(json.dumps({key: keras.ops.convert_to_numpy(value).tolist() for key, value
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_losses_are_the_same_on_other_backends(backend):
     if importlib.util.find_spec(backend) is None:

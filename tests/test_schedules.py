@@ -6,8 +6,6 @@ import math
 import keras
 import numpy as np
 import pytest
-import torch
-from torch.optim import lr_scheduler
 
 from kerasnets.patience import Patience
 from kerasnets.schedules import make_schedule
@@ -62,53 +60,61 @@ def test_rates_are_their_formulas(case):
     np.testing.assert_allclose(_rates(_schedule(name, **keys)), RATE * factors, rtol=1e-12, atol=1e-15)
 
 
-def _torch_rates(make, steps=STEPS * EPOCHS, rate=RATE):
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate)
-    scheduler = make(optimizer)
-    rates = []
-    for _ in range(steps):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        scheduler.step()
-    return rates
+@pytest.fixture
+def torch():
+    return pytest.importorskip("torch")
 
 
+def _torch_optimizer(torch):
+    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=RATE)
+
+
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
-    ("name", "keys", "make"),
+    ("name", "keys", "theirs", "arguments"),
     [
         (
             "one_cycle",
             {},
-            lambda optimizer: lr_scheduler.OneCycleLR(
-                optimizer, RATE, total_steps=61, cycle_momentum=False, final_div_factor=400
-            ),
+            "OneCycleLR",
+            {"max_lr": RATE, "total_steps": 61, "cycle_momentum": False, "final_div_factor": 400},
         ),
         (
             "one_cycle",
             {"rise": 0.45, "start": 0.1, "final": 0.001},
-            lambda optimizer: lr_scheduler.OneCycleLR(
-                optimizer, RATE, total_steps=61, pct_start=0.45, div_factor=10, final_div_factor=100,
-                cycle_momentum=False,
-            ),
+            "OneCycleLR",
+            {
+                "max_lr": RATE, "total_steps": 61, "pct_start": 0.45, "div_factor": 10,
+                "final_div_factor": 100, "cycle_momentum": False,
+            },
         ),
-        ("polynomial", {"power": 0.9}, lambda o: lr_scheduler.PolynomialLR(o, total_iters=61, power=0.9)),
-        ("cosine", {"final": 0.1}, lambda o: lr_scheduler.CosineAnnealingLR(o, 61, eta_min=0.1 * RATE)),
+        ("polynomial", {"power": 0.9}, "PolynomialLR", {"total_iters": 61, "power": 0.9}),
+        ("cosine", {"final": 0.1}, "CosineAnnealingLR", {"T_max": 61, "eta_min": 0.1 * RATE}),
         (
             "exponential",
             {"factor": 0.9, "epochs": 1 / 61, "staircase": False},
-            lambda optimizer: lr_scheduler.ExponentialLR(optimizer, 0.9),
+            "ExponentialLR",
+            {"gamma": 0.9},
         ),
         (
             "piecewise",
             {"steps": [20, 45], "factors": [1.0, 0.1, 0.01]},
-            lambda optimizer: lr_scheduler.MultiStepLR(optimizer, [20, 45]),
+            "MultiStepLR",
+            {"milestones": [20, 45]},
         ),
     ],
     ids=["one_cycle", "one_cycle_of_keys", "polynomial", "cosine", "exponential", "piecewise"],
 )  # fmt: skip
-def test_rates_are_pytorchs(name, keys, make):
+def test_rates_are_pytorchs(torch, name, keys, theirs, arguments):
+    optimizer = _torch_optimizer(torch)
+    scheduler = getattr(torch.optim.lr_scheduler, theirs)(optimizer, **arguments)
+    rates = []
+    for _ in range(STEPS * EPOCHS):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
     ours = _rates(_schedule(name, run=(61, 1), **keys), 60)
-    np.testing.assert_allclose(ours, _torch_rates(make), rtol=1e-9)
+    np.testing.assert_allclose(ours, rates, rtol=1e-9)
 
 
 def test_one_cycle_starts_peaks_and_ends_where_it_says():
@@ -193,35 +199,49 @@ def _after_each(schedule, logs):
     return rates
 
 
-@pytest.mark.parametrize("monitor", ["val_accuracy", "val_loss", "accuracy", "loss"])
-@pytest.mark.parametrize("options", [{"patience": 5}, {"patience": 2, "factor": 0.5, "final": 0.1}])
-def test_plateau_is_pytorchs_and_keras_own(monitor, options):
-    rising = monitor.endswith("accuracy")
-    values = ACCURACIES if rising else 3 - ACCURACIES
-    factor, final = options.get("factor", 0.1), options.get("final", 0.0)
-    ours = _after_each(
-        _schedule("plateau", (STEPS, 99), monitor=monitor, min_delta=1e-3, **options),
-        [{monitor: value} for value in values],
-    )
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=RATE)
-    theirs = lr_scheduler.ReduceLROnPlateau(
-        optimizer, "max" if rising else "min", factor, options["patience"] - 1,
-        threshold=1e-3, threshold_mode="abs", min_lr=final * RATE, eps=0,
+MONITORS = ("val_accuracy", "val_loss", "accuracy", "loss")
+plateaus = pytest.mark.parametrize("options", [{"patience": 5}, {"patience": 2, "factor": 0.5, "final": 0.1}])
+
+
+def _plateau_rates(monitor, options):
+    """Return what is monitored after each epoch, and our rate of the next."""
+    values = ACCURACIES if monitor.endswith("accuracy") else 3 - ACCURACIES
+    schedule = _schedule("plateau", (STEPS, 99), monitor=monitor, min_delta=1e-3, **options)
+    return values, _after_each(schedule, [{monitor: value} for value in values])
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("monitor", MONITORS)
+@plateaus
+def test_plateau_is_pytorchs(torch, monitor, options):
+    values, ours = _plateau_rates(monitor, options)
+    optimizer = _torch_optimizer(torch)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, "max" if monitor.endswith("accuracy") else "min", options.get("factor", 0.1),
+        options["patience"] - 1, threshold=1e-3, threshold_mode="abs",
+        min_lr=options.get("final", 0.0) * RATE, eps=0,
     )  # fmt: skip
     rates = []
     for value in values:
         theirs.step(value)
         rates.append(optimizer.param_groups[0]["lr"])
     np.testing.assert_allclose(ours, rates, rtol=1e-9)
+
+
+@pytest.mark.parametrize("monitor", MONITORS)
+@plateaus
+def test_plateau_is_keras_own(monitor, options):
+    values, ours = _plateau_rates(monitor, options)
     assert len(set(np.round(ours, 9))) > 2
-    np.testing.assert_allclose(ours, _keras_plateau(monitor, values, factor, final, options), rtol=1e-5)
+    np.testing.assert_allclose(ours, _keras_plateau(monitor, values, options), rtol=1e-5)
 
 
-def _keras_plateau(monitor, values, factor, final, options):
+def _keras_plateau(monitor, values, options):
     model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     model.compile(keras.optimizers.SGD(RATE))
     callback = keras.callbacks.ReduceLROnPlateau(
-        monitor, factor, options["patience"], min_delta=1e-3, min_lr=final * RATE,
+        monitor, options.get("factor", 0.1), options["patience"], min_delta=1e-3,
+        min_lr=options.get("final", 0.0) * RATE,
         mode="max" if monitor.endswith("accuracy") else "min",
     )  # fmt: skip
     callback.set_model(model)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sweep import sweep
 
 import kerasnets
 from kerasnets.benchmarking.case import make_case
@@ -117,7 +118,11 @@ def _check_numbers(numbers, batch):
 
 
 @pytest.mark.parametrize(
-    ("backend", "precision"), [("tensorflow", "float32"), ("jax", "mixed_bfloat16"), ("torch", "float32")]
+    ("backend", "precision"),
+    sweep(
+        [("tensorflow", "float32"), ("jax", "mixed_bfloat16"), ("torch", "float32")],
+        quick=[("tensorflow", "float32")],
+    ),
 )
 def test_a_network_is_measured_on_every_backend(backend, precision):
     _needs(backend)
@@ -133,6 +138,7 @@ def test_a_network_is_measured_on_every_backend(backend, precision):
     assert ("TensorFlow was loaded" in done.stderr) == (backend == "tensorflow")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_the_step_that_is_measured_learns(backend):
     _needs(backend)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from places import PROGRAMS
+from sweep import sweep
 
 from kerasnets.callbacks import ActivationStats, DiagnosticsLog, UpdateRatio
 from kerasnets.callbacks.activation_stats import QUANTITIES, probe_moments
@@ -245,6 +246,7 @@ print((resident_bytes()[1] - before) / 2**20)
 """
 
 
+@pytest.mark.exhaustive
 def test_a_large_probe_takes_little_memory(tmp_path):
     """All outputs of its 256 images take 1.5 GiB, in float64 as much again for each layer in turn."""
     done = subprocess.run(
@@ -253,7 +255,7 @@ def test_a_large_probe_takes_little_memory(tmp_path):
     assert float(done.stdout) < 700
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+@pytest.mark.parametrize("backend", sweep(["tensorflow", "jax", "torch"], quick=["tensorflow"]))
 def test_transfer_models_are_measured_layer_by_layer(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed (extra: backends)")

@@ -5,18 +5,16 @@ import numpy as np
 import pytest
 from keras import layers
 from published_weights import relative_difference
-from small import small_input
+from small import FAMILIES, small_input
+from sweep import sweep
 
 import kerasnets
 from kerasnets.errors import UserError
 from kerasnets.inference.fully_convolutional import fully_convolutional
 from kerasnets.models import BUILDERS
 
-QUICKLY_BUILT = (
-    "lenet5", "lenet5_1998", "convnet10", "alexnet_owt", "zfnet_small", "vgg11_bn", "googlenet", "resnet18",
-    "resnet20",
-)  # fmt: skip
-"""One of each kind; the others are converted among the slow tests."""
+ARCHITECTURES = [name for name in BUILDERS if name != "resnet1202"]
+"""All but resnet110 with more of the same, through which random values overflow."""
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +33,7 @@ def _drawn(network):
     return network
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name if name in QUICKLY_BUILT else pytest.param(name, marks=pytest.mark.slow)
-        for name in BUILDERS
-        if name != "resnet1202"  # resnet110 with more of the same, through which random values overflow
-    ],
-)
+@pytest.mark.parametrize("name", sweep(ARCHITECTURES, quick=FAMILIES))
 def test_score_map_at_the_training_size_is_the_networks_scores(name):
     keras.backend.clear_session()
     height, width, channels = small_input(name)

@@ -48,6 +48,7 @@ print(len(BUILDERS))
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_every_architecture_runs_forward(backend):
     if importlib.util.find_spec(backend) is None:

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from places import TESTS
-from small import small_input
+from small import FAMILIES, small_input
+from sweep import sweep
 
 import kerasnets
 from kerasnets.errors import UserError
@@ -122,7 +123,7 @@ def test_the_courses_inception_module():
     assert round(macs["reduced_about"].macs.sum() / 1e6) == 358
 
 
-@pytest.fixture(scope="module", params=BUILDERS)
+@pytest.fixture(scope="module", params=sweep(BUILDERS, quick=FAMILIES))
 def small(request):
     """Each architecture on about the smallest images it takes, with He's initialization."""
     keras.backend.clear_session()

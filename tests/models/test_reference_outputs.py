@@ -7,6 +7,7 @@ import pytest
 from places import TESTS
 from published_weights import drawn_state, relative_difference
 from seeded import seeded_images
+from sweep import sweep
 
 import kerasnets
 from kerasnets.weights.loading import assign_state, load_weights
@@ -17,7 +18,7 @@ from kerasnets.weights.naming.keras_pairing import paired_state
 REFERENCE = pd.read_csv(TESTS / "reference_outputs.csv")
 
 
-@pytest.mark.parametrize("column", REFERENCE.columns)
+@pytest.mark.parametrize("column", sweep(REFERENCE.columns, quick=["googlenet_bn", "resnet18"]))
 def test_torchvisions_and_timms_outputs(column):
     keras.backend.clear_session()
     name, _, source = column.partition("/")
@@ -28,7 +29,7 @@ def test_torchvisions_and_timms_outputs(column):
     assert relative_difference(logits.flatten(), REFERENCE[column]) < 1e-4
 
 
-@pytest.mark.parametrize("name", COUNTERPARTS)
+@pytest.mark.parametrize("name", sweep(COUNTERPARTS, quick=["resnet50"]))
 def test_keras_applications_outputs(name, tmp_path):
     keras.backend.clear_session()
     make = getattr(keras.applications, COUNTERPARTS[name])

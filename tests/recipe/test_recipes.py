@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from small import small_input
+from sweep import sweep
 
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import changed, load_recipe, recipe_names
@@ -22,6 +23,12 @@ STORED = {
     "folder": (270, 360, 3),  # ImageNet's photographs have all sizes
 }
 """Shapes of the images of each source."""
+
+QUICK = (
+    "lenet5-digits", "lenet5-1998-mnist", "convnet10-cifar10", "alexnet-owt-imagenet", "vgg11-bn-imagenet",
+    "googlenet-imagenet", "resnet18-imagenet", "resnet20-cifar10",
+)  # fmt: skip
+"""Recipes of networks of different kinds, each tried by `make test`."""
 
 TOO_LARGE = ("vgg", "zfnet")
 """Networks of over 100 million parameters, which take 3 GB with gradients, momentum and this test's copies.
@@ -98,7 +105,7 @@ def test_every_architecture_has_a_recipe():
     assert set(BUILDERS) == {load_recipe(name).model.name for name in recipe_names()}
 
 
-@pytest.mark.parametrize("name", recipe_names())
+@pytest.mark.parametrize("name", sweep(recipe_names(), quick=QUICK))
 def test_trains_two_steps(name, tmp_path, run_eagerly):
     recipe = on_generated_images(load_recipe(name), tmp_path)
     inputs = prepare_inputs(list_inputs(recipe))

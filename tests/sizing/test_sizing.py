@@ -311,6 +311,7 @@ STEPS = (
 """Architecture, height and width, batch, optimizer."""
 
 
+@pytest.mark.exhaustive
 def test_memory_is_a_real_steps_within_15_percent():
     measured = subprocess.run(
         [sys.executable, PROGRAMS / "step_memory.py", *STEPS],
@@ -325,6 +326,7 @@ def test_memory_is_a_real_steps_within_15_percent():
         assert estimate == pytest.approx(line["peak"], rel=0.15), line["case"]
 
 
+@pytest.mark.exhaustive
 def test_memory_is_a_whole_trainings_within_15_percent(tmp_path):
     """`make train`: with its validation, its test, its probe and its batches ahead; fewer epochs."""
     done = subprocess.run(

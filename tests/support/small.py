@@ -1,4 +1,10 @@
-"""About the smallest images that each architecture takes."""
+"""Architectures on about the smallest images that each takes, and a few that stand for all."""
+
+FAMILIES = (
+    "lenet5", "lenet5_1998", "convnet10", "alexnet_owt", "zfnet_small", "vgg11_bn", "googlenet", "resnet18",
+    "resnet20",
+)  # fmt: skip
+"""One of each kind, quickly built; `sweep` leaves the others to `make test-all`."""
 
 SIZES = {
     "lenet": 32,

@@ -126,6 +126,7 @@ def _write_large(root):
     return root
 
 
+@pytest.mark.exhaustive
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_peak_memory_stays_under_a_gibibyte_above_idle(broken, tmp_path):
     environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}  # nothing is known from before

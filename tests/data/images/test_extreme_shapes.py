@@ -56,6 +56,7 @@ def test_extreme_shapes_have_the_pixels_of_the_whole(shape, method):
     assert np.abs(found - _whole(image, [20, 22], method)).max() <= 1
 
 
+@pytest.mark.exhaustive
 def test_memory_does_not_depend_on_the_shapes(tmp_path):
     """A short side of 64 would make 983 MB of each of these; stretched, its columns alone 20 MB."""
     folders = {"ordinary": [(128, 157)] * 2, "extreme": [(1, 20_000), (20_000, 1)]}

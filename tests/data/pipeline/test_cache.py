@@ -110,6 +110,7 @@ def test_clearing_removes_what_can_be_made_again_and_nothing_a_process_needs(fil
     assert _kept(files)[1].endswith("12 of them new")
 
 
+@pytest.mark.exhaustive
 def test_images_in_memory_take_their_own_size_once(tmp_path):
     Image.new("RGB", (240, 240), "red").save(tmp_path / "one.png")
     program = PROGRAMS / "kept_in_memory.py"
