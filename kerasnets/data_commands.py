@@ -46,7 +46,7 @@ def _read(what):
         return read_source("csv", path), {}, 2
     recipe = what if isinstance(what, Recipe) else load_recipe(what)
     data = recipe.data
-    dataset = read_source(data.source, data.path, data.channels, data.workers)
+    dataset = read_source(data.source, data.path, data.channels, workers=data.workers)
     return dataset, audit_settings(recipe), data.workers
 
 

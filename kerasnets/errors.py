@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Iterable
 
 
 class UserError(Exception):
@@ -31,6 +32,20 @@ def nearest(word, allowed):
     """Return "; did you mean 'x'?" for the closest spelling among `allowed`, or an empty string."""
     close = difflib.get_close_matches(str(word), [str(name) for name in allowed], n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def few(names: Iterable[object], width: int = 240) -> str:
+    """Return names in a row, as many as fit: "lenet5, alexnet and 37 more".
+
+    Args:
+        names: what to list; each becomes text.
+        width: most characters of the names that are listed; the first one always is.
+    """
+    texts = [str(name) for name in names]
+    kept = [
+        text for place, text in enumerate(texts) if not place or len(", ".join(texts[: place + 1])) <= width
+    ]
+    return ", ".join(kept) + (f" and {len(texts) - len(kept):,} more" if len(kept) < len(texts) else "")
 
 
 def one_line(message, most=500):

@@ -8,7 +8,8 @@ import pandas as pd
 
 from kerasnets import models
 from kerasnets.callbacks.activation_stats import AT_ONCE
-from kerasnets.data.preprocessing.shapes import IMAGES, prepared_images
+from kerasnets.catalog.sources import find_source
+from kerasnets.data.preprocessing.shapes import prepared_images
 from kerasnets.errors import UserError, nearest
 from kerasnets.recipe import Recipe, load_recipe, recipe_names
 from kerasnets.recipe.tables.train import MOST_EVALUATED
@@ -63,7 +64,8 @@ def summarize(what, input_shape=None, classes=None, options=None, batch=None, op
         training["whole"] = whole_memory(network, training, _beside(recipe, batch), settings["precision"])
     largest = largest_batch(network, memory, **arguments) if memory else None
     note = None
-    if recipe is not None and recipe.data.source not in IMAGES and not classes and not _is_run(what):
+    known = recipe is not None and find_source(recipe.data.source).classes
+    if recipe is not None and not known and not classes and not _is_run(what):
         note = f"assumed: {network.output_shape[-1]} classes, the architecture's own; the data is not read"
     return Summary(
         what.name if isinstance(what, Recipe) else str(what),

@@ -1,24 +1,30 @@
-"""The kinds of finding an audit makes, and what may be done about each. Light: no heavy imports."""
+"""The kinds of finding that an audit makes, and what may be done about each. Loads nothing."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from kerasnets.errors import shown as shown  # for those who have it from here
+from kerasnets.catalog.image_formats import formats_read
 
 MAX_PIXELS = 89_478_485
 """Declared pixels above which an image is not decoded; Pillow's limit (a quarter of a GiB of RGB)."""
 
 
-class Kind(NamedTuple):
-    """What may be done about a kind of finding, what is done by default, and what it is in one line."""
+@dataclass(frozen=True)
+class Kind:
+    """A kind of finding.
 
-    policies: tuple
+    Attributes:
+        policies: what may be done about it, of `DONE`.
+        default: the policy where a recipe gives none.
+        meaning: what it is, in one line.
+    """
+
+    policies: tuple[str, ...]
     default: str
     meaning: str
 
 
 DONE = {"error": "refused", "skip": "left out", "fix": "fixed", "keep": "kept as it is"}
-"""The policies, and what each has done: refuse to train, leave the image out, put it right, use it."""
+"""The policies, each with the words for what it has done to an image."""
 
 _OUT = ("error", "skip")
 _KEPT = ("error", "skip", "keep")
@@ -32,7 +38,7 @@ KINDS = {
     "unsupported_format": Kind(
         _OUT,
         "error",
-        "no JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF or JPEG 2000 (or HEIC, with pillow-heif) that can be read",
+        f"no {formats_read()} that can be read",
     ),
     "truncated": Kind(_OUT, "error", "the file ends before its image does"),
     "corrupt": Kind(_OUT, "error", "the decoder refuses the data"),
@@ -71,7 +77,9 @@ KINDS = {
         _KEPT, "keep", "the same bytes in two splits; skip: the copy in training, else in validation"
     ),
     "near_duplicate": Kind(
-        _KEPT, "keep", "looks as another does; skip: the copy in training, else validation, else the later"
+        _KEPT,
+        "keep",
+        "looks like another image; skip: the copy in training, else in validation, else the later one",
     ),
     "empty_class": Kind(_KEPT, "error", "a class without images; skip: no such class"),
     "one_image_class": Kind(_KEPT, "keep", "a class with one training image; skip: no such class"),
@@ -87,6 +95,7 @@ KINDS = {
 }
 
 DEFAULTS = {name: kind.default for name, kind in KINDS.items()}
+"""What is done about each kind where a recipe says nothing."""
 
 
 @dataclass(frozen=True)

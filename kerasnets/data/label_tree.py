@@ -5,8 +5,7 @@ import io
 import logging
 from dataclasses import dataclass
 
-from kerasnets.catalog.audit_kinds import shown
-from kerasnets.errors import UserError, nearest
+from kerasnets.errors import UserError, nearest, shown
 from kerasnets.files.user_tables import read_rows
 
 log = logging.getLogger("kerasnets")

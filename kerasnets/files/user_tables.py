@@ -4,8 +4,7 @@ import csv
 import io
 from dataclasses import dataclass
 
-from kerasnets.catalog.audit_kinds import shown
-from kerasnets.errors import UserError
+from kerasnets.errors import UserError, shown
 from kerasnets.files.user_files import decoded, read_bytes
 
 SEPARATORS = (",", ";", "\t")

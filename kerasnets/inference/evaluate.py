@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasnets.catalog.sources import WITH_PATH
 from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.pipeline.batches import decoded_images, evaluation_batches
 from kerasnets.data.pipeline.read import Reading
@@ -18,7 +19,6 @@ from kerasnets.inference.views import averaged_probabilities
 from kerasnets.losses import example_loss
 from kerasnets.optimizers import decayed_variables
 from kerasnets.recipe import changed, with_data
-from kerasnets.recipe.tables.data import WITH_PATH
 from kerasnets.runs.dataset import recipe_dataset
 from kerasnets.runs.ensemble import open_runs
 from kerasnets.runs.same_data import MissingDataError, check_data_is_there, data_changes, of_classes

@@ -1,6 +1,7 @@
 """What every table of a recipe is, and the numbers many of them hold."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -13,6 +14,11 @@ Above0 = Annotated[float, Field(gt=0)]
 Between0And1 = Annotated[float, Field(gt=0, lt=1)]
 Rate = Annotated[float, Field(gt=0, le=100)]
 Size = Annotated[list[Positive], Field(min_length=2, max_length=2)]
+
+
+def one_of(names: Iterable[str]) -> Any:
+    """Return the type of text that is one of `names`; pydantic's errors list them in this order."""
+    return Literal[*names]
 
 
 class Section(BaseModel):

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Union, get_args, get_origin
 
-from kerasnets.errors import nearest
+from kerasnets.errors import few, nearest
 from kerasnets.recipe.base import Section
 from kerasnets.recipe.schema import Recipe
 
@@ -107,11 +107,11 @@ def _said(mistake, key, model):
     found = shortened(repr(mistake["input"]))
     if kind == "extra_forbidden":
         allowed = list(model.model_fields)
-        return f"unknown key, allowed: {_few(allowed)}{nearest(key.rpartition('.')[2], allowed)}"
+        return f"unknown key, allowed: {few(allowed)}{nearest(key.rpartition('.')[2], allowed)}"
     if kind == "union_tag_invalid":
         tags = context["expected_tags"].replace("'", "").split(", ")
         tag, wrong = context["discriminator"].strip("'"), context["tag"]
-        return f"found {tag} = {shortened(repr(wrong))}, allowed: {_few(tags)}{nearest(wrong, tags)}"
+        return f"found {tag} = {shortened(repr(wrong))}, allowed: {few(tags)}{nearest(wrong, tags)}"
     if kind == "value_error":
         return shortened(str(context["error"]), 400)
     allowed = mistake["msg"].removeprefix("Input should be ")
@@ -131,12 +131,6 @@ def _said(mistake, key, model):
 
 def _example(key):
     return "flip" if key == "augment" else "standardize"
-
-
-def _few(names):
-    """Return names in a row, as far as a line has room."""
-    kept = [name for place, name in enumerate(names) if len(", ".join(names[: place + 1])) <= 240]
-    return ", ".join(kept) + (f" and {len(names) - len(kept)} more" if len(kept) < len(names) else "")
 
 
 def _locate(loc):

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from kerasnets.errors import UserError, nearest
+from kerasnets.catalog.sources import WITH_PATH
+from kerasnets.errors import UserError, few, nearest
 from kerasnets.files.user_files import check_file
 from kerasnets.recipe.error_messages import one_line, shortened, with_overrides
 from kerasnets.recipe.schema import Recipe
@@ -71,7 +72,7 @@ def with_data(recipe, path):
     if recipe.data.path is None:
         raise UserError(
             f"{recipe.origin}: --data: found {path} for data.source = {recipe.data.source!r}, allowed: with "
-            "a source that has a path: folder, csv, npz, tfrecord"
+            f"a source that has a path: {few(WITH_PATH)}"
         )
     return changed(recipe, {"data.path": str(path)})
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kerasnets import models, runtime, terminal
-from kerasnets.data.preprocessing.shapes import IMAGES, OF_FILES, prepared_images
+from kerasnets.catalog.sources import find_source
+from kerasnets.data.preprocessing.shapes import prepared_images
 from kerasnets.errors import UserError
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.distribution.tf_config import cluster
@@ -77,7 +78,7 @@ def _check_start(recipe):
             RunDirectory(earlier).check_finished("initialization.from_run")
         except UserError as error:
             raise UserError(f"{recipe.origin}: initialization.from_run: {error}") from None
-    if recipe.data.source not in (*IMAGES, *OF_FILES):
+    if find_source(recipe.data.source).image_shape is None:
         return
     steps = [step.model_dump() for step in recipe.preprocess]
     try:

@@ -14,7 +14,7 @@ from keras_tuner.engine.base_tuner import BaseTuner
 from keras_tuner.engine.trial import Trial
 from keras_tuner.errors import FatalError
 
-from kerasnets.data.sources.keras_datasets import CLASSES as PUBLISHED
+from kerasnets.catalog.sources import find_source
 from kerasnets.errors import DivergedError, UserError
 from kerasnets.files.tables import unexecuted
 from kerasnets.files.whole_files import final_name, owned, read_json, whole_file, write_text
@@ -59,7 +59,8 @@ def _check(recipe, folder, resume):
             f"{recipe.origin}: tune.parameters: found none, allowed: ranges to search, for instance "
             '[tune.parameters."optimizer.learning_rate"] with min, max and sampling'
         )
-    if not recipe.data.validation and recipe.data.source in ("digits", *PUBLISHED):
+    brings = find_source(recipe.data.source).splits
+    if not recipe.data.validation and brings is not None and "validation" not in brings:
         raise UserError(
             f"{recipe.origin}: data.validation: found 0, allowed: above 0, for the trials' objective"
         )

@@ -6,11 +6,11 @@ import typing
 import keras
 import pytest
 
+from kerasnets.catalog.keras_layers import LAYERS
+from kerasnets.catalog.sources import SOURCES
 from kerasnets.data.augmentation.crops import CROPS
-from kerasnets.data.augmentation.keras_layers import LAYERS
 from kerasnets.data.augmentation.operations import OPERATIONS
 from kerasnets.data.preprocessing import steps
-from kerasnets.data.sources import load
 from kerasnets.losses import LOSSES
 from kerasnets.optimizers import OPTIMIZERS
 from kerasnets.recipe import schema
@@ -84,7 +84,7 @@ def test_losses_take_just_the_keys_of_their_tables(model):
 
 def test_the_schema_offers_just_what_is_built():
     published, _ = typing.get_args(schema.Data.model_fields["source"].annotation)
-    assert typing.get_args(published) == load.SOURCES
+    assert typing.get_args(published) == tuple(name for name in SOURCES if name != "tfds:NAME")
     spatial = {_tag(model, "op") for model in schema.SPATIAL}
     assert spatial == set(steps.SPATIAL)
 

@@ -9,12 +9,13 @@ import jinja2
 import simplejpeg
 from PIL import Image
 
-from kerasnets.catalog.audit_kinds import DONE, KINDS, shown
+from kerasnets.catalog.audit_kinds import DONE, KINDS
 from kerasnets.data.audit.decoders import CHECKS, check_by_pillow
 from kerasnets.data.audit.perceptual_hash import SIDE
 from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.images.formats import sniff
 from kerasnets.data.images.headers import HeaderError, read_header
+from kerasnets.errors import shown
 from kerasnets.files.tables import unexecuted
 from kerasnets.files.whole_files import write_text
 

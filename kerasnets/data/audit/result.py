@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from kerasnets.catalog.audit_kinds import DONE, KINDS, shown
-from kerasnets.errors import UserError
+from kerasnets.catalog.audit_kinds import DONE, KINDS
+from kerasnets.errors import UserError, shown
 
 COLUMNS = ["path", "split", "class", "kind", "policy", "detail"]
 

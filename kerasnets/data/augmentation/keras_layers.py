@@ -8,35 +8,8 @@ from functools import partial
 import keras
 import tensorflow as tf
 
-from kerasnets.errors import UserError, nearest
-
-LAYERS = (
-    "AutoContrast",
-    "ContrastLimitedAdaptiveHistogramEqualization",
-    "Equalization",
-    "RandAugment",
-    "RandomBrightness",
-    "RandomColorDegeneration",
-    "RandomColorJitter",
-    "RandomContrast",
-    "RandomElasticTransform",
-    "RandomErasing",
-    "RandomFlip",
-    "RandomGaussianBlur",
-    "RandomGrayscale",
-    "RandomHue",
-    "RandomInvert",
-    "RandomPerspective",
-    "RandomPosterization",
-    "RandomRotation",
-    "RandomSaturation",
-    "RandomSharpness",
-    "RandomShear",
-    "RandomTranslation",
-    "RandomZoom",
-    "Solarization",
-)
-"""Those that keep the size, need no labels and draw by their `generator` alone."""
+from kerasnets.catalog.keras_layers import LAYERS
+from kerasnets.errors import UserError, few, nearest
 
 NOT_KEYS = ("self", "kwargs", "name", "seed", "value_range", "data_format")
 
@@ -70,11 +43,11 @@ def check_layer(name, arguments, image_shape):
         UserError: no such layer; or an argument or a value that it does not take.
     """
     if name not in LAYERS:
-        raise UserError(f"unknown layer, allowed: {', '.join(LAYERS)}{nearest(name, LAYERS)}")
+        raise UserError(f"unknown layer, allowed: {few(LAYERS)}{nearest(name, LAYERS)}")
     keys = [key for key in _parameters(name) if key not in NOT_KEYS]
     for key in arguments:
         if key not in keys:
-            raise UserError(f"{key}: unknown key, allowed: {', '.join(keys) or 'none'}{nearest(key, keys)}")
+            raise UserError(f"{key}: unknown key, allowed: {few(keys) or 'none'}{nearest(key, keys)}")
     try:
         _apply(_make(name, arguments), tf.fill(image_shape, 128.0), tf.constant([1, 2]))
     except Exception as error:  # whatever a layer finds wrong

@@ -2,44 +2,18 @@
 
 import os
 
-EXTENSIONS = {
-    ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".jif": "JPEG", ".png": "PNG",
-    ".apng": "PNG", ".bmp": "BMP", ".dib": "BMP", ".gif": "GIF", ".webp": "WebP", ".tif": "TIFF",
-    ".tiff": "TIFF", ".avif": "AVIF", ".jp2": "JPEG 2000", ".j2k": "JPEG 2000", ".heic": "HEIC",
-    ".heif": "HEIC",
-}  # fmt: skip
-"""Endings of the formats that are read."""
-
-OTHER_EXTENSIONS = (
-    ".jxl", ".svg", ".ico", ".psd", ".ppm", ".pgm", ".tga", ".raw", ".cr2", ".nef", ".dng",
-)  # fmt: skip
-"""Endings of images that are not read."""
-
-SIGNATURES = {
-    b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF87a": "GIF", b"GIF89a": "GIF", b"BM": "BMP",
-    b"II*\0": "TIFF", b"MM\0*": "TIFF", b"II+\0": "TIFF", b"MM\0+": "TIFF",
-    b"\0\0\0\x0cjP  ": "JPEG 2000", b"\xff\x4f\xff\x51": "JPEG 2000",
-    b"\xff\x0a": "JPEG XL", b"\0\0\0\x0cJXL ": "JPEG XL", b"%PDF": "PDF", b"PK\x03\x04": "ZIP",
-    b"\x1f\x8b": "gzip", b"8BPS": "Photoshop", b"\0\0\x01\0": "icon", b"P5": "PGM", b"P6": "PPM",
-}  # fmt: skip
-"""First bytes to the format that they are of."""
-
-BRANDS = {
-    b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIC", b"heix": "HEIC", b"hevc": "HEIC", b"hevx": "HEIC",
-    b"heim": "HEIC", b"heis": "HEIC",
-}  # fmt: skip
-"""Brands of ISO media files to the format that they say."""
+from kerasnets.catalog.image_formats import BRANDS, ENDINGS, FORMATS, SIGNATURES
 
 
 def is_image_name(name):
     """Return whether a file of this name is taken for an image, readable or not."""
-    ending = _ending(name)
-    return ending in EXTENSIONS or ending in OTHER_EXTENSIONS
+    return _ending(name) in ENDINGS
 
 
 def named_format(name):
     """Return the format that a file name says, or None where it says none that is read."""
-    return EXTENSIONS.get(_ending(name))
+    format = ENDINGS.get(_ending(name))
+    return format if format and FORMATS[format].read else None
 
 
 def _ending(name):

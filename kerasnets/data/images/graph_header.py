@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from kerasnets.data.images.formats import BRANDS, SIGNATURES
+from kerasnets.catalog.image_formats import BRANDS, SIGNATURES
 
 MOST_SEGMENTS, MOST_CHUNKS = 2**12, 2**16
 """Of a JPEG and of a PNG, that are read: a small file that has more would take seconds."""

@@ -1,20 +1,9 @@
 """What shape images have before they are read, and after preprocessing. Loads nothing."""
 
+from kerasnets.catalog.sources import ANY_SIZE, find_source
 from kerasnets.errors import UserError
 
 SPATIAL = ("resize", "pad", "center_crop")
-
-IMAGES = {
-    "digits": ((8, 8, 1), 10),
-    "mnist": ((28, 28, 1), 10),
-    "fashion_mnist": ((28, 28, 1), 10),
-    "cifar10": ((32, 32, 3), 10),
-    "cifar100": ((32, 32, 3), 100),
-}
-"""Image shape and number of classes of the sources that always have the same."""
-
-OF_FILES = ("folder", "csv")
-"""Sources whose images are taken to differ in size. What others hold only their data can say."""
 
 
 def prepared_images(source, channels, steps):
@@ -31,10 +20,11 @@ def prepared_images(source, channels, steps):
     Raises:
         UserError: the steps do not lead to one size.
     """
-    raw, classes = IMAGES.get(source, ((None, None, channels or 3), None))
-    if source == "npz" and not steps:
+    known = find_source(source)
+    if known.image_shape is None and not known.encoded and not steps:
         return None, None
-    return output_shape(steps, raw), classes
+    *size, own = known.image_shape or ANY_SIZE
+    return output_shape(steps, (*size, channels or own)), known.classes
 
 
 def output_shape(steps, image_shape):

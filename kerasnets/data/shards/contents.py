@@ -6,9 +6,10 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from kerasnets.catalog.image_formats import DECODED_BY_TENSORFLOW
 from kerasnets.data.images.conversion import converted_file
 from kerasnets.data.images.encoded import EncodedImages
-from kerasnets.data.shards.record_format import image_format
+from kerasnets.data.images.formats import sniff
 from kerasnets.errors import UserError
 
 
@@ -88,8 +89,9 @@ class EncodedContents:
             raise UserError(f"{path}: changed while it was being packed; start again when nothing writes it")
         if self.images.converted is not None and self.images.converted[index]:
             return converted_file(contents, channels=self.channels, **self.images.conversion, compressed=True)
-        if image_format(contents) is None:
-            raise UserError(f"{path}: found {contents[:8]!r} at the start, allowed: JPEG, PNG, GIF or BMP")
+        if sniff(contents) not in DECODED_BY_TENSORFLOW:
+            allowed = ", ".join(DECODED_BY_TENSORFLOW)
+            raise UserError(f"{path}: found {contents[:8]!r} at the start, allowed: {allowed}")
         return contents
 
 

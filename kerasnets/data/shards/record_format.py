@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 
+from kerasnets.data.images.formats import sniff
 from kerasnets.data.shards.index import INDEX
 from kerasnets.errors import UserError
 from kerasnets.files.user_files import check_file
@@ -20,13 +21,6 @@ ORIENTATION, WEIGHT = "image/orientation", "image/weight"
 
 HEADER, FOOTER = 8 + 4, 4
 """Bytes around a record's data: its length and that number's checksum before, the data's checksum behind."""
-
-_STARTS = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"GIF8": "GIF", b"BM": "BMP"}
-
-
-def image_format(contents):
-    """Return "JPEG", "PNG", "GIF" or "BMP" by an encoded image's first bytes; None for anything else."""
-    return next((name for start, name in _STARTS.items() if contents.startswith(start)), None)
 
 
 def example(contents, label, text, name, orientation=1, weight=math.nan):
@@ -45,7 +39,7 @@ def example(contents, label, text, name, orientation=1, weight=math.nan):
     feature[IMAGE].bytes_list.value.append(contents)
     feature[LABEL].int64_list.value.append(label)
     feature[TEXT].bytes_list.value.append(os.fsencode(text))
-    feature[FORMAT].bytes_list.value.append(image_format(contents).encode())
+    feature[FORMAT].bytes_list.value.append(sniff(contents).encode())
     feature[NAME].bytes_list.value.append(os.fsencode(name))
     feature[ORIENTATION].int64_list.value.append(orientation)
     if not math.isnan(weight):

@@ -14,7 +14,7 @@ from kerasnets.data.sources.csv_table import read_table, targets
 from kerasnets.errors import UserError
 
 
-def read_csv(path, channels):
+def read_csv(path, channels=None):
     """Read a CSV file of images. No image is opened.
 
     Columns: `path`, absolute or from the CSV file's folder; `label`, a class name taken as it is written, or
@@ -27,7 +27,7 @@ def read_csv(path, channels):
 
     Args:
         path: the CSV file, with a header, see `kerasnets.data.sources.csv_table`.
-        channels: 1 (grayscale) or 3 (RGB), what images are decoded to.
+        channels: 1 (grayscale) or 3 (RGB, the default), what images are decoded to.
 
     Raises:
         UserError: not readable; a missing column, an empty cell, a value that is not allowed, a path twice;
@@ -49,7 +49,7 @@ def read_csv(path, channels):
     if "weight" in there and not there["weight"][there["split"] == "train"].any():
         raise UserError(f"{path}: weight: found 0 for every training image, allowed: one above 0 or more")
     splits = {name: _split(rows, columns, names) for name, rows in there.groupby("split")}
-    shape = (None, None, channels)
+    shape = (None, None, channels or 3)
     return Dataset(tuple(names), shape, **splits, findings=tuple(findings), notes=tuple(notes))
 
 

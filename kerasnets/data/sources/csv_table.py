@@ -6,10 +6,9 @@ import re
 import numpy as np
 import pandas as pd
 
-from kerasnets.catalog.audit_kinds import shown
 from kerasnets.data.sources.folder_layout import split_named
 from kerasnets.data.sources.listed_files import ListedFiles
-from kerasnets.errors import UserError, nearest
+from kerasnets.errors import UserError, nearest, shown
 from kerasnets.files.user_tables import no_text, read_rows
 
 LARGEST = float(np.finfo("float32").max)

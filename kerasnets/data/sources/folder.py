@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasnets.catalog.audit_kinds import Finding, shown
+from kerasnets.catalog.audit_kinds import Finding
 from kerasnets.data.audit.directory_entries import leads_upwards, listed, unusable
 from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.images.formats import is_image_name
 from kerasnets.data.sources.folder_layout import ALLOWED, find_layout, folders_below
-from kerasnets.errors import UserError
+from kerasnets.errors import UserError, shown
 
 
-def read_folder(path, channels):
+def read_folder(path, channels=None):
     """List the images of a folder of class folders, or of such folders for splits. No image is opened.
 
     `folder_layout` says which layouts are known. Images in folders within a class folder
@@ -25,7 +25,7 @@ def read_folder(path, channels):
 
     Args:
         path: the folder.
-        channels: 1 (grayscale) or 3 (RGB), what images are decoded to.
+        channels: 1 (grayscale) or 3 (RGB, the default), what images are decoded to.
 
     Raises:
         UserError: no such folder, a layout that can be read in several ways or in none, or fewer than two
@@ -50,7 +50,7 @@ def read_folder(path, channels):
     splits = {split: _split(listing, names) for split, listing in listings.items()}
     classes = tuple(map(_class_name, names))
     notes = (*layout.notes, *_said_of_nested(root, nested))
-    return Dataset(classes, (None, None, channels), **splits, findings=tuple(findings), notes=notes)
+    return Dataset(classes, (None, None, channels or 3), **splits, findings=tuple(findings), notes=notes)
 
 
 def _few(names, full):

@@ -5,10 +5,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasnets.catalog.audit_kinds import shown
 from kerasnets.data.audit.directory_entries import leads_upwards, listed
 from kerasnets.data.images.formats import is_image_name
-from kerasnets.errors import UserError
+from kerasnets.errors import UserError, shown
 
 NAMES = {
     "train": ("train", "training"),

@@ -3,10 +3,9 @@
 import os
 import re
 
-from kerasnets.catalog.audit_kinds import shown
 from kerasnets.data.audit.directory_entries import listed
 from kerasnets.data.images.formats import is_image_name
-from kerasnets.errors import UserError
+from kerasnets.errors import UserError, shown
 
 
 class ListedFiles:

@@ -15,14 +15,14 @@ SPLITS = ("train", "validation", "test")
 log = logging.getLogger("kerasnets")
 
 
-def read_tfds(name, folder=None, channels=None, workers=2):
+def read_tfds(name, path=None, channels=None, workers=2):
     """Read a set of tensorflow-datasets, which is downloaded and prepared where it is not yet.
 
     Nothing is copied: the encoded images are read where tensorflow-datasets has put them.
 
     Args:
         name: as in `tfds.load`: "mnist", "imagenet_v2/matched-frequency", "cifar10:3.0.2".
-        folder: its data folder; None for its own default (TFDS_DATA_DIR, or ~/tensorflow_datasets).
+        path: its data folder; None for its own default (TFDS_DATA_DIR, or ~/tensorflow_datasets).
         channels: 1 or 3, what images are decoded to; None for what the set says.
         workers: threads that scan the shards, the first time.
 
@@ -34,7 +34,7 @@ def read_tfds(name, folder=None, channels=None, workers=2):
         UserError: tensorflow-datasets is not installed, has no such set or cannot get it, or the set is not
             one image and one class an example.
     """
-    builder = _prepared(name, folder)
+    builder = _prepared(name, path)
     image_key, label_key, classes, shape = _supervised(builder, name)
     there = [split for split in SPLITS if split in builder.info.splits]
     shards = {split: list(map(Path, builder.info.splits[split].filepaths)) for split in there}

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kerasnets.catalog.audit_kinds import shown
-from kerasnets.errors import UserError
+from kerasnets.errors import UserError, shown
 from kerasnets.files.arrays import DAMAGED
 from kerasnets.files.whole_files import whole_file
 

@@ -1,24 +1,19 @@
-"""The table of [[augment]] that is a Keras layer: which there are, and why some are not among them."""
+"""The table of [[augment]] that is a Keras layer."""
 
-from typing import Literal
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ConfigDict
 
-from kerasnets.recipe.base import Section
+from kerasnets.catalog.keras_layers import LAYERS, REFUSED
+from kerasnets.recipe.base import Section, one_of
 
-SIZE = "changes the size of images: do that in [[preprocess]], or take pad_crop or random_resized_crop"
-REFUSED = {
-    "AugMix": "chooses its changes once, by Python's random numbers: take rand_augment",
-    "CenterCrop": SIZE,
-    "CutMix": "needs labels too: take cutmix",
-    "MaxNumBoundingBoxes": "is for bounding boxes",
-    "MixUp": "needs labels too: take mixup",
-    "RandomCrop": SIZE,
-    "Resizing": SIZE,
-}
+if TYPE_CHECKING:
+    LayerName = str
+else:
+    LayerName = one_of(LAYERS)
 
 
-def not_refused(table):
+def not_refused(table: Any) -> Any:
     """Refuse the table of a layer that cannot be applied to images by themselves, with the reason."""
     op = table.get("op") if isinstance(table, dict) else None
     if isinstance(op, str) and op in REFUSED:
@@ -31,29 +26,4 @@ class KerasLayer(Section):
 
     model_config = ConfigDict(extra="allow")
 
-    op: Literal[
-        "AutoContrast",
-        "ContrastLimitedAdaptiveHistogramEqualization",
-        "Equalization",
-        "RandAugment",
-        "RandomBrightness",
-        "RandomColorDegeneration",
-        "RandomColorJitter",
-        "RandomContrast",
-        "RandomElasticTransform",
-        "RandomErasing",
-        "RandomFlip",
-        "RandomGaussianBlur",
-        "RandomGrayscale",
-        "RandomHue",
-        "RandomInvert",
-        "RandomPerspective",
-        "RandomPosterization",
-        "RandomRotation",
-        "RandomSaturation",
-        "RandomSharpness",
-        "RandomShear",
-        "RandomTranslation",
-        "RandomZoom",
-        "Solarization",
-    ]
+    op: LayerName

@@ -1,17 +1,27 @@
 """The tables [data] and [[preprocess]]: where images come from, and how they become the network's input."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kerasnets.recipe.base import Above0, Fraction, Positive, Section, Size
+from kerasnets.catalog.sources import SOURCES, WITH_PATH, find_source
+from kerasnets.errors import few
+from kerasnets.recipe.base import Above0, Fraction, Positive, Section, Size, one_of
 from kerasnets.recipe.tables.audit import Audit
 
 PixelValue = Annotated[int, Field(ge=0, le=255)]
 
 
-WITH_PATH = ("npz", "folder", "csv", "tfrecord")
-ENCODED = ("folder", "csv", "tfrecord")
+ENCODED = tuple(name for name, source in SOURCES.items() if source.encoded)
+
+if TYPE_CHECKING:
+    SourceName = str
+else:
+    SourceName = one_of(name for name in SOURCES if ":" not in name)
+    for _name in SOURCES:
+        if ":" in _name:
+            SourceName |= Annotated[str, Field(pattern=f"^{_name.replace('NAME', '.')}")]
 
 
 class Data(Section):
@@ -22,10 +32,7 @@ class Data(Section):
     many hosts, or a divisor, can share the reading.
     """
 
-    source: (
-        Literal["digits", "mnist", "fashion_mnist", "cifar10", "cifar100", "npz", "folder", "csv", "tfrecord"]
-        | Annotated[str, Field(pattern="^tfds:.")]
-    )
+    source: SourceName
     path: str | None = None
     channels: Literal[1, 3] | None = None
     validation: Fraction = 0.1
@@ -39,17 +46,17 @@ class Data(Section):
     audit: Audit = Audit()
 
     @model_validator(mode="after")
-    def _keys_fit_the_source(self):
-        of_tfds = self.source.startswith("tfds:")  # its path, its data folder, may be left out
-        if (self.path is None) == (self.source in WITH_PATH) and not of_tfds:
-            raise ValueError(f"path goes with source = {_listed(WITH_PATH)}, and only with these")
-        if self.channels is not None and self.source not in ENCODED and not of_tfds:
-            raise ValueError(f"channels goes only with source = {_listed(ENCODED)} or tfds:NAME")
+    def _keys_fit_the_source(self) -> Self:
+        source = find_source(self.source)
+        if (self.path is None) == (source.path == "required") and source.path != "optional":
+            raise ValueError(f"path goes with source = {_quoted(WITH_PATH)}, and only with these")
+        if self.channels is not None and not source.encoded:
+            raise ValueError(f"channels goes only with source = {_quoted(ENCODED)}")
         return self
 
 
-def _listed(names):
-    return ", ".join(f'"{name}"' for name in names)
+def _quoted(names: Iterable[str]) -> str:
+    return few(f'"{name}"' for name in names)
 
 
 class Resize(Section):

@@ -7,10 +7,9 @@ from importlib.metadata import version
 
 import tensorflow as tf
 
-from kerasnets.catalog.audit_kinds import shown
 from kerasnets.data.dataset import Dataset
 from kerasnets.data.splits.image_list import fingerprints
-from kerasnets.errors import FailureError, UserError
+from kerasnets.errors import FailureError, UserError, shown
 from kerasnets.recipe import Recipe
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.distribution.hosts import Hosts

@@ -126,7 +126,7 @@ def list_inputs(recipe):
         UserError: there is no such data, or the recipe does not fit it.
     """
     data = recipe.data
-    dataset = read_source(data.source, data.path, data.channels, data.workers)
+    dataset = read_source(data.source, data.path, data.channels, workers=data.workers)
     _check_loss(recipe, dataset)
     try:
         preprocessing = Preprocessing([step.model_dump() for step in recipe.preprocess], dataset.image_shape)

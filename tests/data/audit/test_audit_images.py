@@ -11,7 +11,7 @@ import tensorflow as tf
 from broken_images import FILES, encoded, exif, palette, photos, png, with_size
 from PIL import Image
 
-from kerasnets.catalog.audit_kinds import KINDS, MAX_PIXELS, shown
+from kerasnets.catalog.audit_kinds import KINDS, MAX_PIXELS
 from kerasnets.data.audit.audit_dataset import audit
 from kerasnets.data.audit.image_checks import inspect
 from kerasnets.data.audit.near_duplicates import similar
@@ -22,6 +22,7 @@ from kerasnets.data.images.decoding import decode
 from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.images.exif import exif_orientation
 from kerasnets.data.images.formats import odd_name
+from kerasnets.errors import shown
 
 UNUSABLE = {"truncated", "corrupt", "unsupported_format", "bomb", "empty_file"}
 

@@ -7,9 +7,9 @@ import numpy as np
 from pydantic import TypeAdapter
 from seeded import uniform_draws, uniform_images
 
+from kerasnets.catalog.keras_layers import LAYERS, REFUSED
 from kerasnets.data.augmentation import check_operations
-from kerasnets.data.augmentation.keras_layers import LAYERS, keras_layer
-from kerasnets.recipe.augment.keras_layer import REFUSED
+from kerasnets.data.augmentation.keras_layers import keras_layer
 from kerasnets.recipe.augment.operations import Augment
 
 
