@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kerasnets.data.audit.directory_entries import listed, problem_of
 from kerasnets.data.images.formats import is_image_name
 from kerasnets.data.images.image_file import ImageRefusedError, read_image
+from kerasnets.data.listings.directory_entries import listed, problem_of
 from kerasnets.errors import UserError, shown
 from kerasnets.runs.ensemble import mean_of, open_runs, shared_channels
 

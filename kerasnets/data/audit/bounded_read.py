@@ -4,10 +4,10 @@ import ctypes
 import os
 import stat
 
-from kerasnets.data.audit.directory_entries import what_is
 from kerasnets.data.audit.image_checks import Inspected, inspect
 from kerasnets.data.images.formats import sniff
 from kerasnets.data.images.headers import HeaderError, read_header
+from kerasnets.data.listings.directory_entries import what_is
 
 FIRST_BYTES = 2**20
 """Bytes read to know how much memory an image takes."""

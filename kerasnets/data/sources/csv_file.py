@@ -6,11 +6,11 @@ import re
 import numpy as np
 
 from kerasnets.catalog.audit_kinds import Finding
-from kerasnets.data.audit.directory_entries import listed, problem_of
 from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.images.formats import is_image_name
-from kerasnets.data.sources.csv_table import read_table, targets
+from kerasnets.data.listings.csv_table import read_table, targets
+from kerasnets.data.listings.directory_entries import listed, problem_of
 from kerasnets.errors import UserError
 
 
@@ -26,7 +26,7 @@ def read_csv(path, channels=None):
     Rows whose file is not there, and images that lie beside listed ones without a row, become findings.
 
     Args:
-        path: the CSV file, with a header, see `kerasnets.data.sources.csv_table`.
+        path: the CSV file, with a header, see `kerasnets.data.listings.csv_table`.
         channels: 1 (grayscale) or 3 (RGB, the default), what images are decoded to.
 
     Raises:

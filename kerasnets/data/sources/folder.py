@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from kerasnets.catalog.audit_kinds import Finding
-from kerasnets.data.audit.directory_entries import leads_upwards, listed, unusable
 from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.images.formats import is_image_name
-from kerasnets.data.sources.folder_layout import ALLOWED, find_layout, folders_below
+from kerasnets.data.listings.directory_entries import leads_upwards, listed, unusable
+from kerasnets.data.listings.folder_layout import ALLOWED, find_layout, folders_below
 from kerasnets.errors import UserError, shown
 
 

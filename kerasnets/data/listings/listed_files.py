@@ -3,8 +3,8 @@
 import os
 import re
 
-from kerasnets.data.audit.directory_entries import listed
 from kerasnets.data.images.formats import is_image_name
+from kerasnets.data.listings.directory_entries import listed
 from kerasnets.errors import UserError, shown
 
 

@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from kerasnets.data.audit.directory_entries import leads_upwards, listed
 from kerasnets.data.images.formats import is_image_name
+from kerasnets.data.listings.directory_entries import leads_upwards, listed
 from kerasnets.errors import UserError, shown
 
 NAMES = {

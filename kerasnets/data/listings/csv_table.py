@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pandas as pd
 
-from kerasnets.data.sources.folder_layout import split_named
-from kerasnets.data.sources.listed_files import ListedFiles
+from kerasnets.data.listings.folder_layout import split_named
+from kerasnets.data.listings.listed_files import ListedFiles
 from kerasnets.errors import UserError, nearest, shown
 from kerasnets.files.user_tables import no_text, read_rows
 
