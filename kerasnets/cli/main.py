@@ -74,10 +74,9 @@ def train(
     given += ["model.new_head=true"] if new_head else []
     with _interruptible():
         directory = api.train(load_recipe(recipe, [*overrides, *given]), run, resume, data)
-    result = RunDirectory(directory).result() if RunDirectory(directory).finished else {}
-    for split in ("validation", "test"):
-        if split in result:
-            _say_measured(split, **result[split])
+    result = RunDirectory(directory).result
+    for split, measures in result.splits.items() if result else ():
+        _say_measured(split, **measures.to_dict())
     print(f"run: {directory}")
 
 

@@ -18,8 +18,8 @@ from kerasnets.exporting.onnx import write_onnx
 from kerasnets.files.whole_files import check_writable, remove_leftovers, sync, temporary_path
 from kerasnets.inference.evaluate import checked_split
 from kerasnets.runs.ensemble import mean_of, open_runs, predictions, shared_channels
+from kerasnets.runs.records.samples import stored_images
 from kerasnets.runs.same_data import MissingDataError
-from kerasnets.runs.samples import read_samples, stored_images
 
 IMAGES, IMAGE_BYTES = 100, 64 * 2**20
 """Images of a run's data that an export is checked on, and bytes of all, as they are stored."""
@@ -35,7 +35,7 @@ def export_runs(runs, to, kind, place):
         first, *others = members
         if others and to is None:
             raise UserError("export: found several runs and no folder, allowed: several with --to DIR")
-        folder = Path(to) if to else first.directory.path / "export"
+        folder = Path(to) if to else first.directory.exports
         _check_folder(folder, kind)
         shared_channels(members)
         with_files = kind == "saved_model" and takes_files(members)
@@ -65,16 +65,11 @@ def _real_images(members, place):
     try:
         return list(stored_images(checked_split(members, place), IMAGES, IMAGE_BYTES))
     except MissingDataError as error:
-        kept = next(filter(None, map(_samples_of, members)), None)
+        kept = next(filter(None, (trained.directory.samples() for trained in members)), None)
         if place.path or not kept:
             raise
         print(f"{error}; checking on the {len(kept)} images that the run keeps")
         return kept
-
-
-def _samples_of(trained):
-    with trained.directory.reading(trained.directory.samples):
-        return read_samples(trained.directory.samples)
 
 
 def _export_version(members, cases, folder):

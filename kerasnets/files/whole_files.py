@@ -6,8 +6,10 @@ import os
 import re
 import shutil
 import stat
+from collections.abc import Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from kerasnets.errors import UserError
 
@@ -84,6 +86,18 @@ def read_json(path, **kinds):
         raise UserError(f"{path}: not readable as JSON: {error}") from None
     if not isinstance(table, dict):
         raise UserError(f"{path}: found {_kind(type(table))}, allowed: a table")
+    check_kinds(path, table, kinds)
+    return table
+
+
+def check_kinds(path: Path, table: dict[str, Any], kinds: Mapping[str, type | tuple[type, ...]]) -> None:
+    """Raise UserError unless a table has all of some keys, each with a value of one of its types.
+
+    Args:
+        path: the file that the table was read from, for the message.
+        table: what JSON can say.
+        kinds: by key, the type of its value, or several in a tuple; a bool is no int.
+    """
     for key, kind in kinds.items():
         if key not in table:
             raise UserError(f"{path}: {key}: missing")
@@ -91,7 +105,6 @@ def read_json(path, **kinds):
         if type(table[key]) not in kind:
             found, allowed = _kind(type(table[key])), " or ".join(map(_kind, kind))
             raise UserError(f"{path}: {key}: found {found}, allowed: {allowed}")
-    return table
 
 
 def _kind(kind):

@@ -21,8 +21,8 @@ from kerasnets.optimizers import decayed_variables
 from kerasnets.recipe import changed, with_data
 from kerasnets.runs.dataset import recipe_dataset
 from kerasnets.runs.ensemble import open_runs
+from kerasnets.runs.records.samples import measured_split
 from kerasnets.runs.same_data import MissingDataError, check_data_is_there, data_changes, of_classes
-from kerasnets.runs.samples import measured_split
 from kerasnets.runs.view_sizes import view_short_sides
 from kerasnets.weights.freezing import freeze
 

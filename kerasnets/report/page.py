@@ -4,12 +4,10 @@ from importlib.resources import files
 
 import jinja2
 
-from kerasnets.callbacks.diagnostics_log import read_diagnostics
 from kerasnets.errors import UserError
 from kerasnets.files.whole_files import write_text
 from kerasnets.report import figures
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.runs.history import read_history
 from kerasnets.runs.trained_run import open_run
 
 MEASURES = {"accuracy": "accuracy", "mean_absolute_error": "mean absolute error"}
@@ -21,17 +19,17 @@ def write_run_report(run):
     directory = RunDirectory(run)
     if not directory.exists:
         raise UserError(f"{directory}: no run here; allowed: a folder that `kerasnets train` has made")
-    if not directory.history.is_file():
+    history = directory.history()
+    if history.empty:
         raise UserError(f"{directory}: no epoch has ended yet; allowed: a run with at least one epoch done")
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
         files("kerasnets.report").joinpath("template.html").read_text(encoding="utf-8")
     )
-    recipe, result = directory.recipe(), directory.result() if directory.finished else None
-    with directory.reading(directory.history):
-        history = read_history(directory.history)
-        measure = _measure(directory.history, history, result)
+    recipe, result = directory.recipe(), directory.result
+    with directory.naming_damage(directory.history_file):
+        measure = _measure(directory, history, result)
     write_text(
-        directory.report,
+        directory.report_file,
         template.render(
             name=recipe.name,
             run=str(directory),
@@ -44,19 +42,21 @@ def write_run_report(run):
             recipe=recipe.to_toml(),
         ),
     )
-    return directory.report
+    return directory.report_file
 
 
-def _measure(path, history, result):
+def _measure(directory, history, result):
     """Return what was measured beside the loss; raise UserError where the history is not of the result."""
-    if result and len(history) != result["epochs"]:
+    if result and len(history) != result.epochs:
         raise UserError(
-            f"{path}: found {len(history)} epochs, allowed: {result['epochs']}, as result.json has"
+            f"{directory.history_file}: found {len(history)} epochs, allowed: {result.epochs}, as "
+            f"{directory.result_file.name} has"
         )
     found = [name for name in MEASURES if name in history]
-    splits = [result[split] for split in ("test", "validation") if split in result] if result else []
-    if not found or any(found[0] not in measured for measured in splits):
-        raise UserError(f"{path}: found no column of what was measured, allowed: {' or '.join(MEASURES)}")
+    splits = result.splits.values() if result else ()
+    if not found or any(getattr(measured, found[0]) is None for measured in splits):
+        allowed = " or ".join(MEASURES)
+        raise UserError(f"{directory.history_file}: found no column of what was measured, allowed: {allowed}")
     return found[0]
 
 
@@ -69,12 +69,9 @@ def _sections(directory, history, recipe, measure):
             figures.curves(history, ("loss", measure)),
         ),
     ]
-    if directory.diagnostics.is_file():
-        with directory.reading(directory.diagnostics):
-            diagnostics = read_diagnostics(directory.diagnostics)
-        sections += _diagnostic_sections(diagnostics, recipe.diagnostics.ratio_band)
+    sections += _diagnostic_sections(directory.diagnostics(), recipe.diagnostics.ratio_band)
     if directory.finished:
-        trained = open_run(directory.path, "report")
+        trained = open_run(directory, "report")
         filters = figures.first_filters(trained.network, trained.preprocessing.backwards)
         if filters:
             said = f"The kernels of {filters[0]}, each stretched to its own range."

@@ -1,21 +1,26 @@
 """The run directory: the only thing that training leaves for the commands after it."""
 
+import os
 import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from kerasnets.errors import UserError
-from kerasnets.files.whole_files import check_writable, final_name, owned, read_json
-from kerasnets.recipe import load_recipe
-from kerasnets.runs import damage
+from kerasnets.files.records import DamagedError, naming_damage
+from kerasnets.files.whole_files import check_writable, final_name, owned
+from kerasnets.recipe import Recipe, load_recipe
+from kerasnets.runs.records.dataset_record import DatasetRecord
+from kerasnets.runs.records.environment import Environment
+from kerasnets.runs.records.result import Result
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 KEPT_CHECKPOINTS = 2
 CHECKPOINT_NAME = r"epoch-(\d+)(?:-step-(\d+))?\.npz"
-
-BEGINNING = (
-    "lock", "log.txt", "checkpoints", "environment.json", "dataset.json", "images.csv.gz", "samples.npz",
-    "preprocessing.json", "preprocessing.npz", "label_tree.csv",
-)  # fmt: skip
-"""What a run that was stopped before its recipe was written has left; the recipe makes the folder a run."""
 
 MAY_CHANGE = {
     *(("data", key) for key in ("path", "workers", "prefetch", "cache", "cache_gib", "disk_gib")),
@@ -26,153 +31,217 @@ MAY_CHANGE = {
 says whether the data is the same."""
 
 
-class RunDirectory:
-    """Names what lies in a run's folder, and who may write there.
+class RunDirectory(os.PathLike[str]):
+    """A run: where its files lie, what is in them, and who may write them.
+
+    `kerasnets.train` returns one, and whatever takes a run takes it: it is a path. Its records are read from
+    the files at each call.
 
     Args:
         path: the folder; it need not exist yet.
+
+    Attributes:
+        path: the folder, a `pathlib.Path`.
+
+    Example:
+        >>> run = kerasnets.train("lenet5-digits", run="runs/first")
+        >>> run.result.test.accuracy
+        >>> run.history().plot(x="epoch", y=["loss", "val_loss"])
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.recipe_file = self.path / "recipe.toml"
-        self.environment = self.path / "environment.json"
-        self.dataset = self.path / "dataset.json"
-        self.images = self.path / "images.csv.gz"
-        self.preprocessing = self.path / "preprocessing.json"
-        self.samples = self.path / "samples.npz"
-        self.label_tree = self.path / "label_tree.csv"
-        self.log = self.path / "log.txt"
-        self.history = self.path / "history.csv"
-        self.diagnostics = self.path / "diagnostics.csv"
+        self.environment_file = self.path / "environment.json"
+        self.dataset_file = self.path / "dataset.json"
+        self.images_file = self.path / "images.csv.gz"
+        self.preprocessing_file = self.path / "preprocessing.json"
+        self.samples_file = self.path / "samples.npz"
+        self.label_tree_file = self.path / "label_tree.csv"
+        self.log_file = self.path / "log.txt"
+        self.history_file = self.path / "history.csv"
+        self.diagnostics_file = self.path / "diagnostics.csv"
         self.checkpoints = self.path / "checkpoints"
-        self.model = self.path / "model.keras"
+        self.best_checkpoint = self.checkpoints / "best.npz"
+        self.model_file = self.path / "model.keras"
         self.result_file = self.path / "result.json"
-        self.report = self.path / "report.html"
+        self.report_file = self.path / "report.html"
+        self.exports = self.path / "export"
 
-    def __str__(self):
+    def __fspath__(self) -> str:
         return str(self.path)
 
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"RunDirectory({str(self.path)!r})"
+
+    def __truediv__(self, name: str | os.PathLike[str]) -> Path:
+        return self.path / name
+
     @property
-    def exists(self):
+    def exists(self) -> bool:
         """Whether a run was started here."""
         return self.recipe_file.is_file()
 
     @property
-    def finished(self):
+    def finished(self) -> bool:
         """Whether a run came to its end here. The result is the last file written."""
         return self.result_file.is_file()
 
-    def recipe(self):
+    @property
+    def result(self) -> Result | None:
+        """What the finished run took and how good it is; None while it is unfinished."""
+        if not self.finished:
+            return None
+        with self.naming_damage(self.result_file):
+            return Result.read(self.result_file)
+
+    def recipe(self) -> Recipe:
         """Return the run's resolved recipe."""
-        with self.reading(self.recipe_file):
+        with self.naming_damage(self.recipe_file):
             return load_recipe(self.recipe_file)
 
-    def result(self):
-        """Return the run's result table."""
-        with self.reading(self.result_file):
-            return _checked_result(self.result_file)
+    def dataset(self) -> DatasetRecord:
+        """Return what the run was made of."""
+        with self.naming_damage(self.dataset_file):
+            return DatasetRecord.read(self.dataset_file)
 
-    def dataset_table(self):
-        """Return dataset.json: what the run was made of."""
-        with self.reading(self.dataset):
-            table = read_json(self.dataset, classes=list, numeric=bool)
-            odd = [name for name in table["classes"] if not isinstance(name, str)]
-            if odd or not table["classes"]:
-                found = repr(odd[0]) if odd else "none"
-                raise UserError(f"{self.dataset}: classes: found {found}, allowed: names")
-            return table
+    def environment(self) -> Environment:
+        """Return the machine and the process that the run was last trained on."""
+        with self.naming_damage(self.environment_file):
+            return Environment.read(self.environment_file)
 
-    def reading(self, path):
-        """Refuse in one line, as damaged, what reading `path` in the block raises; see `damage.reading`."""
-        return damage.reading(self.path, path)
+    def history(self) -> "pd.DataFrame":
+        """Return what was measured in each epoch: a row an epoch; no rows before the first has ended."""
+        from kerasnets.runs.records.history import empty_history, read_history
 
-    @property
-    def best(self):
-        """The checkpoint of the best epoch so far."""
-        return self.checkpoints / "best.npz"
+        self.check_format()
+        if not self.history_file.is_file():
+            return empty_history()
+        with self.naming_damage(self.history_file):
+            return read_history(self.history_file)
 
-    def checkpoint(self, epoch, step=0):
+    def diagnostics(self) -> "pd.DataFrame":
+        """Return what the diagnostics recorded: columns step, epoch, layer, quantity and value."""
+        from kerasnets.callbacks.diagnostics_log import DiagnosticsLog, read_diagnostics
+
+        self.check_format()
+        if not self.diagnostics_file.is_file():
+            return DiagnosticsLog(self.diagnostics_file).frame()
+        with self.naming_damage(self.diagnostics_file):
+            return read_diagnostics(self.diagnostics_file)
+
+    def images(self) -> "pd.DataFrame":
+        """Return the list of the images that the run was made of: their splits, names, labels and digests."""
+        from kerasnets.data.splits.image_list import read_image_list
+
+        self.check_format()
+        with self.naming_damage(self.images_file):
+            return read_image_list(self.images_file)
+
+    def samples(self) -> "list[bytes | np.ndarray]":
+        """Return a few images that the run was not fitted to: bytes of image files, or uint8 arrays."""
+        from kerasnets.runs.records.samples import read_samples
+
+        self.check_format()
+        with self.naming_damage(self.samples_file):
+            return read_samples(self.samples_file)
+
+    def naming_damage(self, file: Path) -> AbstractContextManager[None]:
+        """Name a file of the run in the one line that says what went wrong while it was read in the block."""
+        return naming_damage(self.path, file)
+
+    def checkpoint(self, epoch: int, step: int = 0) -> Path:
         """Return the file of the checkpoint taken after `epoch` epochs and `step` steps of the next one."""
         inside = f"-step-{step:07d}" if step else ""
         return self.checkpoints / f"epoch-{epoch:05d}{inside}.npz"
 
-    def epochs_done(self):
+    def epochs_done(self) -> int:
         """Return how many epochs the newest checkpoint has behind it, or 0."""
         return max(self.checkpointed(), default=(0, 0))[0]
 
-    def checkpointed(self):
+    def checkpointed(self) -> list[tuple[int, int]]:
         """Return (epochs, steps of the next one) of the checkpoints there are, the oldest first."""
         names = (re.fullmatch(CHECKPOINT_NAME, entry.name) for entry in self.checkpoints.glob("epoch-*.npz"))
         return sorted((int(name[1]), int(name[2] or 0)) for name in names if name)
 
-    def drop_old_checkpoints(self):
+    def drop_old_checkpoints(self) -> None:
         """Remove all checkpoints but the last two and the best."""
         for position in self.checkpointed()[:-KEPT_CHECKPOINTS]:
             self.checkpoint(*position).unlink()
 
-    def check_free(self):
+    def check_free(self) -> None:
         """Raise UserError if another process is writing a run here."""
         if self.exists:
             with self.locked():
                 pass
 
-    def check_usable(self, recipe, resume):
+    def check_format(self) -> None:
+        """Raise UserError where a newer version of the program has trained here.
+
+        Its tables, checkpoints and arrays state no version themselves. Where environment.json is missing or
+        damaged, their readers see for themselves.
+        """
+        with suppress(DamagedError):
+            self.environment()
+
+    def check_usable(self, recipe: Recipe, *, resume: bool) -> None:
         """Raise UserError unless `recipe` may be trained here; changes nothing."""
         if not self.finished:
             check_writable(self.path, "the run")
         if not self.exists:
-            if self.path.is_dir() and not all(map(_of_a_beginning, self.path.iterdir())):
+            if self.path.is_dir() and not all(map(self._is_of_beginning, self.path.iterdir())):
                 raise UserError(f"{self}: found a folder with other files, allowed: an empty or a new one")
             return
         if not resume:
             state = "a finished run" if self.finished else f"a run stopped after epoch {self.epochs_done()}"
             go_on = "" if self.finished else ", or --resume to go on with it"
             raise UserError(f"{self}: already holds {state}; give another --run{go_on}")
+        self.check_format()
         _check_same(self.recipe(), recipe, self)
 
-    def check_finished(self, purpose):
-        """Raise UserError unless a finished run lies here; `purpose` says what needs it."""
+    def check_finished(self, needed_by: str) -> None:
+        """Raise UserError unless a finished run lies here.
+
+        Args:
+            needed_by: the command or recipe key that needs it, for the message.
+        """
         if not self.exists:
             raise UserError(f"{self}: no run here; allowed: a folder that `kerasnets train` has made")
         if not self.finished:
             done, epochs = self.epochs_done(), self.recipe().train.epochs
             raise UserError(
-                f"{self}: unfinished, {done} of {epochs} epochs; {purpose} needs a finished run: go on with "
-                f"kerasnets train {self.recipe_file} --run {self} --resume"
+                f"{self}: unfinished, {done} of {epochs} epochs; {needed_by} needs a finished run: go on "
+                f"with kerasnets train {self.recipe_file} --run {self} --resume"
             )
 
-    def locked(self):
+    def locked(self) -> AbstractContextManager[None]:
         """Own the directory, created if need be, while the block runs; see `whole_files.owned`."""
         return owned(self.path)
 
+    def _is_of_beginning(self, entry: Path) -> bool:
+        """Return whether a run that was stopped before its recipe was written may have left a file or folder.
 
-def _checked_result(path):
-    """Return the table in result.json; raise UserError unless it has what is read of it."""
-    number = (int, float)
-    table = read_json(path, parameters=int, epochs=int, steps=int, images_per_second=number)
-    for split in {"validation", "test"} & set(table):
-        measured = table[split] if isinstance(table[split], dict) else {}
-        if not {"loss", "images"} <= set(measured) or not {"accuracy", "mean_absolute_error"} & set(measured):
-            raise UserError(f"{path}: {split}: found no loss, measure and images")
-        for name, value in measured.items():
-            if type(value) not in number:
-                raise UserError(f"{path}: {split}.{name}: found {value!r}, allowed: a number")
-    return table
-
-
-def _of_a_beginning(entry):
-    empty = not (entry.is_dir() and any(entry.iterdir()))
-    return final_name(entry.name) in (*BEGINNING, "recipe.toml") and empty
+        The recipe makes the folder a run.
+        """
+        first = (
+            self.path / "lock", self.log_file, self.checkpoints, self.environment_file, self.dataset_file,
+            self.images_file, self.samples_file, self.preprocessing_file,
+            self.preprocessing_file.with_suffix(".npz"), self.label_tree_file, self.recipe_file,
+        )  # fmt: skip
+        empty = not (entry.is_dir() and any(entry.iterdir()))
+        return empty and final_name(entry.name) in {path.name for path in first}
 
 
-def _check_same(kept, given, directory):
+def _check_same(kept: Recipe, given: Recipe, directory: RunDirectory) -> None:
+    """Raise UserError unless a run of the recipe `kept` may go on with the recipe `given`."""
     old, new = (recipe.model_dump(exclude={"name"}) for recipe in (kept, given))
     for section in old:
-        if section in ("tune", "name"):
+        if section == "tune":
             continue
-        pairs = _differing(old[section], new[section])
-        for key, was, found in pairs:
+        for key, was, found in _differing(old[section], new[section]):
             if (section, key) not in MAY_CHANGE:
                 dotted = f"{section}.{key}" if key else section
                 raise UserError(
@@ -181,8 +250,10 @@ def _check_same(kept, given, directory):
                 )
 
 
-def _differing(old, new):
+def _differing(old: Any, new: Any) -> Iterator[tuple[str | None, Any, Any]]:
+    """Yield key, old and new value of what differs between two sections; the key is None of no tables."""
     if isinstance(old, dict) and isinstance(new, dict):
         keys = dict.fromkeys([*old, *new])
-        return [(key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)]
-    return [] if old == new else [(None, old, new)]
+        yield from ((key, old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key))
+    elif old != new:
+        yield None, old, new

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from kerasnets.data.dataset import Dataset
-from kerasnets.data.splits.image_list import changes, fingerprints, read_image_list
+from kerasnets.data.splits.image_list import changes, fingerprints
 from kerasnets.errors import UserError
 from kerasnets.recipe import Recipe
 from kerasnets.runs.directory import RunDirectory
@@ -40,28 +40,26 @@ def data_changes(directory: RunDirectory, dataset: Dataset) -> str:
     Raises:
         UserError: the run's files are damaged, or the dataset has numeric targets where the run has classes.
     """
-    kept = directory.dataset_table()
-    if kept.get("numeric", False) != dataset.numeric:
+    kept = directory.dataset()
+    if kept.numeric != dataset.numeric:
         found, wanted = (
             "numeric targets" if yes else "classes" for yes in (dataset.numeric, not dataset.numeric)
         )
         raise UserError(f"{directory}: its data has changed: found {found}, allowed: {wanted}")
-    said = _class_changes(tuple(kept["classes"]), dataset.classes, "target" if dataset.numeric else "class")
-    if "fingerprints" not in kept:
+    said = _class_changes(kept.classes, dataset.classes, "target" if dataset.numeric else "class")
+    if kept.fingerprints is None:
         drawn = " and ".join(dataset.drawn)
         others = f"; {drawn} images, drawn from its data, are others now, perhaps trained on" if drawn else ""
         log.warning("%s: of an earlier version, which kept no list of its images%s", directory, others)
-    elif fingerprints(dataset) != kept["fingerprints"]:
-        with directory.reading(directory.images):
-            kept_images = read_image_list(directory.images)
-        said += [str(changes(kept_images, dataset))]
+    elif fingerprints(dataset) != kept.fingerprints:
+        said += [str(changes(directory.images(), dataset))]
     return ", ".join(filter(None, said))
 
 
 def check_goes_on(directory: RunDirectory, dataset: Dataset) -> None:
     """Raise UserError unless a run can go on with a dataset: the same images in the same order."""
     said = data_changes(directory, dataset)
-    kept = directory.dataset_table().get("fingerprints")
+    kept = directory.dataset().fingerprints
     if not said and kept not in (None, fingerprints(dataset)):
         said = "the images are in another order"
     if said:

@@ -67,15 +67,14 @@ def open_run(run, purpose):
     directory.check_finished(purpose)
     recipe = directory.recipe()
     if recipe.loss.name == "hierarchical_softmax":
-        recipe = changed(recipe, {"loss.tree": str(directory.label_tree)})
-    dataset = directory.dataset_table()
-    classes, numeric = tuple(dataset["classes"]), dataset["numeric"]
-    with directory.reading(directory.preprocessing):
-        preprocessing = Preprocessing.load(directory.preprocessing)
+        recipe = changed(recipe, {"loss.tree": str(directory.label_tree_file)})
+    dataset = directory.dataset()
+    with directory.naming_damage(directory.preprocessing_file):
+        preprocessing = Preprocessing.load(directory.preprocessing_file)
         height, width, channels = preprocessing.image_shape
         preprocessing(np.zeros((1, height or 32, width or 32, channels), "uint8"))  # its steps can be taken
-    with directory.reading(directory.recipe_file):
-        network = build_network(recipe, preprocessing.output_shape, classes)
-    with directory.reading(directory.model):
-        network.load_weights(directory.model)
-    return TrainedRun(directory, recipe, network, preprocessing, classes, numeric)
+    with directory.naming_damage(directory.recipe_file):
+        network = build_network(recipe, preprocessing.output_shape, dataset.classes)
+    with directory.naming_damage(directory.model_file):
+        network.load_weights(directory.model_file)
+    return TrainedRun(directory, recipe, network, preprocessing, dataset.classes, dataset.numeric)

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from kerasnets import models
 from kerasnets.errors import DivergedError, FailureError, StoppedError, UserError, graph_cause
-from kerasnets.files.whole_files import whole_file, write_json
+from kerasnets.files.whole_files import whole_file
+from kerasnets.runs.records.result import Measures, Result
 from kerasnets.runs.same_data import check_data_is_there, check_goes_on
 from kerasnets.terminal import phase, say
 from kerasnets.training.callbacks.run_callbacks import RunCallbacks
@@ -78,8 +79,8 @@ def _run_training(recipe, directory, resume, run_log, callbacks, rescue, data_of
         with directory.locked() if hosts.chief else nullcontext():
             with refusing_together(hosts):
                 if hosts.chief:
-                    directory.check_usable(recipe, resume)
-                    run_log.keep_in(directory.log)
+                    directory.check_usable(recipe, resume=resume)
+                    run_log.keep_in(directory.log_file)
                     write_beginning(directory, inputs, strategy)
             try:
                 _Run(inputs, strategy, model, network, directory, callbacks, rescue).complete()
@@ -250,23 +251,24 @@ class _Run:
             raise DivergedError(record.epochs_done - 1, self.inputs.steps_per_epoch - 1, broken=broken)
         steps = record.epochs_done * self.inputs.steps_per_epoch
         taken = steps - position[0] * self.inputs.steps_per_epoch - position[1]
-        result = {
-            "name": recipe.name,
-            "parameters": self.network.count_params(),
-            "epochs": record.epochs_done,
-            "steps": steps,
-            "skipped_steps": record.skipped,
-            "seconds": round(seconds, 1),
-            "images_per_second": round(taken * recipe.train.batch_size / seconds, 1),
-        }
+        measured: dict[str, Measures] = {}
         with self.model.averaged():
             for name in ("validation", "test"):
                 split = self.inputs.dataset.splits.get(name)
                 if split is not None:
                     phase(f"measuring {len(split):,} {name} images")
-                    measured = self.model.evaluate(self.inputs.evaluation_batches(split))
-                    result[name] = measured | {"images": len(split)}
+                    means = self.model.evaluate(self.inputs.evaluation_batches(split))
+                    measured[name] = Measures(**means, images=len(split))
             if self.model.hosts.chief:
-                with whole_file(self.directory.model) as temporary:
+                with whole_file(self.directory.model_file) as temporary:
                     self.network.save(temporary)
-                write_json(self.directory.result_file, result)
+                Result(
+                    name=recipe.name,
+                    parameters=self.network.count_params(),
+                    epochs=record.epochs_done,
+                    steps=steps,
+                    skipped_steps=record.skipped,
+                    seconds=round(seconds, 1),
+                    images_per_second=round(taken * recipe.train.batch_size / seconds, 1),
+                    **measured,
+                ).write(self.directory.result_file)

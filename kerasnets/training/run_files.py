@@ -6,10 +6,11 @@ from pathlib import Path
 
 from kerasnets.data.label_tree import label_tree_text
 from kerasnets.data.splits.image_list import fingerprints, write_image_list
-from kerasnets.files.whole_files import read_json, write_json, write_text
-from kerasnets.runs.samples import write_samples
+from kerasnets.files.whole_files import write_text
+from kerasnets.runs.records.dataset_record import DatasetRecord
+from kerasnets.runs.records.samples import write_samples
 from kerasnets.terminal import say
-from kerasnets.training.setup.environment import devices_text, differences, environment
+from kerasnets.training.setup.environment import devices_text, environment
 
 log = logging.getLogger("kerasnets")
 
@@ -20,43 +21,39 @@ def write_beginning(directory, inputs, strategy):
     A run that goes on keeps what it says of its data.
     """
     directory.checkpoints.mkdir(exist_ok=True)
-    now = environment(strategy) | {"command": [Path(sys.argv[0]).name, *sys.argv[1:]]}
-    if directory.exists and directory.environment.is_file():
+    now = environment(strategy, [Path(sys.argv[0]).name, *sys.argv[1:]])
+    if directory.exists and directory.environment_file.is_file():
         _say_differences(directory, now)
-    write_json(directory.environment, now)
+    now.write(directory.environment_file)
     if not directory.exists:
         _write_data(directory, inputs)
-    if not (directory.exists and directory.samples.is_file()):
-        write_samples(directory.samples, inputs.dataset)
-    inputs.preprocessing.save(directory.preprocessing)
+    if not (directory.exists and directory.samples_file.is_file()):
+        write_samples(directory.samples_file, inputs.dataset)
+    inputs.preprocessing.save(directory.preprocessing_file)
     hierarchical = inputs.recipe.loss.name == "hierarchical_softmax"
-    if hierarchical and not (directory.exists and directory.label_tree.is_file()):
-        write_text(directory.label_tree, label_tree_text(inputs.recipe.loss.tree))
+    if hierarchical and not (directory.exists and directory.label_tree_file.is_file()):
+        write_text(directory.label_tree_file, label_tree_text(inputs.recipe.loss.tree))
     if not directory.exists:
         write_text(directory.recipe_file, inputs.recipe.to_toml())
 
 
 def _say_differences(directory, now):
-    with directory.reading(directory.environment):
-        said = differences(read_json(directory.environment), now)
+    said = now.differences_from(directory.environment())
     if said:
         log.warning("%s: going on with %s: the last bits may be others than unstopped", directory, said)
 
 
 def _write_data(directory, inputs):
     dataset = inputs.dataset
-    write_image_list(directory.images, dataset)
-    write_json(
-        directory.dataset,
-        {
-            "source": inputs.recipe.data.source,
-            "classes": dataset.classes,
-            "numeric": dataset.numeric,
-            "image_shape": dataset.image_shape,
-            "images": {name: len(split) for name, split in dataset.splits.items()},
-            "fingerprints": fingerprints(dataset),
-        },
-    )
+    write_image_list(directory.images_file, dataset)
+    DatasetRecord(
+        source=inputs.recipe.data.source,
+        classes=dataset.classes,
+        numeric=dataset.numeric,
+        image_shape=dataset.image_shape,
+        images={name: len(split) for name, split in dataset.splits.items()},
+        fingerprints=fingerprints(dataset),
+    ).write(directory.dataset_file)
 
 
 def describe(inputs, model, directory, position):

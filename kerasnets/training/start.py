@@ -54,7 +54,7 @@ def start_training(
     if chief:
         directory.check_free()
     if chief or not resume:  # other hosts' recipes are compared with the chief's
-        directory.check_usable(recipe, resume)
+        directory.check_usable(recipe, resume=resume)
     if directory.finished:
         print(f"{directory}: finished already; give another --run to train anew")
         return directory.path

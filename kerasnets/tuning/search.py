@@ -16,12 +16,11 @@ from keras_tuner.errors import FatalError
 
 from kerasnets.catalog.sources import find_source
 from kerasnets.errors import DivergedError, UserError
+from kerasnets.files.records import naming_damage
 from kerasnets.files.tables import unexecuted
 from kerasnets.files.whole_files import final_name, owned, read_json, whole_file, write_text
 from kerasnets.recipe import changed, load_recipe
-from kerasnets.runs.damage import reading
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.runs.history import read_history
 from kerasnets.training.start import start_training
 
 ORACLES = {
@@ -69,7 +68,7 @@ def _check(recipe, folder, resume):
             raise UserError(
                 f"{folder}: already holds a search; give another --to, or --resume to go on with it"
             )
-        with reading(folder, folder / "recipe.toml", "search"):
+        with naming_damage(folder, folder / "recipe.toml", owner="search"):
             kept = load_recipe(folder / "recipe.toml")
         if kept != recipe:
             raise UserError(f"{folder}: holds a search of another recipe; give another --to")
@@ -96,11 +95,12 @@ def _checked_search(folder):
     """Say which of Keras Tuner's files is damaged where it cannot go on from them in the block."""
     kept = folder / "search"
     for file in sorted(kept.rglob("*.json")):
-        with reading(folder, file, "search"):
+        with naming_damage(folder, file, owner="search"):
             read_json(file)
             if file.name == "trial.json":
                 Trial.load(str(file))
-    with reading(folder, kept / "oracle.json", "search") if kept.is_dir() else contextlib.nullcontext():
+    named = naming_damage(folder, kept / "oracle.json", owner="search")
+    with named if kept.is_dir() else contextlib.nullcontext():
         yield
 
 
@@ -144,8 +144,7 @@ class RecipeSearch(BaseTuner):
             run = start_training(
                 recipe, self._run(trial), resume=True, rescue=False, data_of=self._first_run()
             )
-            with reading(run, run / "history.csv"):
-                history = read_history(run / "history.csv")
+            history = RunDirectory(run).history()
             if self.recipe.tune.objective not in history:
                 measured = [name for name in history if name.startswith("val_")]
                 allowed = ", ".join(measured) or "any with a validation split: set data.validation"

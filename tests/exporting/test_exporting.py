@@ -19,7 +19,7 @@ from kerasnets.exporting.saved_model import write_saved_model
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.ensemble import open_runs
-from kerasnets.runs.samples import read_samples, stored_images
+from kerasnets.runs.records.samples import stored_images
 
 SIDE, IMAGES = 12, 40
 """Of an image in pixels; images a class."""
@@ -83,7 +83,7 @@ def odd_run(odd_files):
 
 
 def test_files_are_served_as_they_were_trained_on(odd_run, odd_files, tmp_path):
-    assert RunDirectory(odd_run).result()["test"]["accuracy"] == 1.0
+    assert RunDirectory(odd_run).result.test.accuracy == 1.0
     paths = sorted(odd_files.rglob("*.png"))
     serve = tf.saved_model.load(str(kerasnets.export(odd_run, tmp_path))).signatures["serve_bytes"]
     answers = serve(contents=tf.constant([path.read_bytes() for path in paths]))
@@ -152,7 +152,7 @@ def test_a_killed_export_leaves_nothing_after_the_next_one(default_run, tmp_path
 
 def test_a_run_is_exported_where_its_data_is_not(odd_run, odd_files, tmp_path, command, refused):
     run = shutil.copytree(odd_run, tmp_path / "run")
-    kept = read_samples(RunDirectory(run).samples)
+    kept = RunDirectory(run).samples()
     assert len(kept) == 16
     assert set(kept) < {path.read_bytes() for path in odd_files.rglob("*.png")}
     odd_files.rename(tmp_path / "elsewhere")
@@ -161,7 +161,7 @@ def test_a_run_is_exported_where_its_data_is_not(odd_run, odd_files, tmp_path, c
         assert code == 0, errors
         assert output.count("checking on the 16 images that the run keeps") == 1
         assert "checked on 16 images in a fresh process, and on" in output
-        RunDirectory(run).samples.unlink()
+        RunDirectory(run).samples_file.unlink()
         assert f"its data is not at {odd_files}" in refused("export", run)
     finally:
         (tmp_path / "elsewhere").rename(odd_files)

@@ -21,7 +21,7 @@ from kerasnets.exporting.saved_model import write_saved_model
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.ensemble import open_runs, predictions
-from kerasnets.runs.history import read_history
+from kerasnets.runs.records.history import read_history
 from kerasnets.tuning import search
 
 SERVE = """
@@ -48,9 +48,9 @@ def exported(default_run, tmp_path_factory):
 
 def test_evaluate_repeats_the_result(default_run, command):
     measured = kerasnets.evaluate(default_run)
-    result = RunDirectory(default_run).result()
-    assert measured["accuracy"] == pytest.approx(result["test"]["accuracy"], abs=1e-6)
-    assert measured["loss"] == pytest.approx(result["test"]["loss"], rel=1e-4)
+    result = RunDirectory(default_run).result
+    assert measured["accuracy"] == pytest.approx(result.test.accuracy, abs=1e-6)
+    assert measured["loss"] == pytest.approx(result.test.loss, rel=1e-4)
     assert measured["classes"].images.sum() == 350
     weighted = np.average(measured["classes"].accuracy, weights=measured["classes"].images)
     assert weighted == pytest.approx(measured["accuracy"])
@@ -76,7 +76,7 @@ def test_loss_is_what_is_minimized_everywhere_and_cross_entropy_beside_it(quick_
     ]
     assert len(kernels) == 4
     loss = smoothed + 0.01 * sum(np.square(kernel, dtype="float64").sum() for kernel in kernels)
-    for found in (kerasnets.evaluate(run), RunDirectory(run).result()["test"]):
+    for found in (kerasnets.evaluate(run), RunDirectory(run).result.test.to_dict()):
         assert found["loss"] == pytest.approx(loss, rel=1e-5)
         assert found["cross_entropy"] == pytest.approx(entropy, rel=1e-5)
     validation = kerasnets.evaluate(run, split="validation")
@@ -225,7 +225,7 @@ def test_a_folder_of_photos_is_trained_exported_and_predicted(image_folder, tmp_
         ["data.source=folder", f"data.path={image_folder}", "train.epochs=8", "train.batch_size=8"],
     )  # fmt: skip
     run = kerasnets.train(recipe, tmp_path / "run")
-    assert RunDirectory(run).result()["test"]["accuracy"] >= 0.8
+    assert RunDirectory(run).result.test.accuracy >= 0.8
     version = kerasnets.export(run)
     files = [path.read_bytes() for path in sorted(image_folder.rglob("*.png"))[::10]]
     answers = tf.saved_model.load(str(version)).signatures["serve_bytes"](contents=tf.constant(files))
@@ -238,8 +238,8 @@ def test_report_is_one_page_that_needs_nothing_else(run_copy, command):
     assert code == 0
     assert str(run_copy / "report.html") in output
     page = (run_copy / "report.html").read_text()
-    result = RunDirectory(run_copy).result()
-    assert f"{result['test']['accuracy']:.4f}" in page
+    result = RunDirectory(run_copy).result
+    assert f"{result.test.accuracy:.4f}" in page
     for title in (
         "Loss and accuracy",
         "Update ratios",
@@ -283,7 +283,7 @@ def test_tune_tries_rates_and_its_best_is_a_recipe(tmp_path, command):
         rate = table.loc[row.Index, "optimizer.learning_rate"]
         assert run.recipe().optimizer.learning_rate == rate
         assert 1e-4 <= rate <= 1
-        assert read_history(run.history).val_accuracy.iloc[-1] == row.val_accuracy
+        assert run.history().val_accuracy.iloc[-1] == row.val_accuracy
     assert table["optimizer.learning_rate"].nunique() == 2
     best = load_recipe(folder / "best.toml")
     assert best.optimizer.learning_rate == table["optimizer.learning_rate"].iloc[0]

@@ -187,9 +187,9 @@ def test_training_learns_the_numbers_and_says_how_well(fixture, power, centres, 
     assert test.labels.std(0).min() > 0.15
     errors = np.abs(_values(run, test.images) - test.labels)
     assert (errors.mean(0) < 0.5 * np.abs(test.labels - test.labels.mean(0)).mean(0)).all()
-    result = RunDirectory(run).result()["test"]
-    assert result["mean_absolute_error"] == pytest.approx(errors.mean(), rel=1e-4)
-    assert result["loss"] == pytest.approx((errors**power).mean(), rel=1e-4)
+    result = RunDirectory(run).result.test
+    assert result.mean_absolute_error == pytest.approx(errors.mean(), rel=1e-4)
+    assert result.loss == pytest.approx((errors**power).mean(), rel=1e-4)
     history = pd.read_csv(run / "history.csv")
     assert {"mean_absolute_error", "val_mean_absolute_error", "val_loss"} < set(history)
     assert history.val_loss.iloc[-1] < history.val_loss.iloc[0]
@@ -272,7 +272,7 @@ def test_files_are_predicted_and_a_run_is_reported(l2_run, centres, tmp_path, co
     assert code == 0, errors
     page = (l2_run / "report.html").read_text()
     assert "<h2>Loss and mean absolute error</h2>" in page
-    assert f"{RunDirectory(l2_run).result()['test']['mean_absolute_error']:.4f}" in page
+    assert f"{RunDirectory(l2_run).result.test.mean_absolute_error:.4f}" in page
 
 
 def test_a_csv_file_of_numbers_is_trained_on(image_folder, tmp_path, command):
@@ -328,7 +328,7 @@ def test_regression_on_one_hot_labels_classifies(class_run):
     assert measured["accuracy"] == (outputs.argmax(1) == test.labels).mean() > 0.8
     loss = ((outputs - np.eye(10)[test.labels]) ** 2).mean()
     assert measured["loss"] == pytest.approx(loss, rel=1e-4)
-    assert RunDirectory(class_run).result()["test"]["loss"] == pytest.approx(loss, rel=1e-4)
+    assert RunDirectory(class_run).result.test.loss == pytest.approx(loss, rel=1e-4)
 
 
 def test_numbers_and_classes_are_no_ensemble(l2_run, class_run, refused):

@@ -57,7 +57,7 @@ def saves(folder):
     def outcome(must, fault=None, call=0):
         for path in directory.checkpoints.iterdir():
             path.unlink()
-        for path in (directory.best, directory.checkpoint(1)):
+        for path in (directory.best_checkpoint, directory.checkpoint(1)):
             write_checkpoint(path, old, {"epoch": 1})
         failed = "done"
         with Saver(model, directory, 30.0) as saver, failing(folder, fault, call):
@@ -99,7 +99,7 @@ def runs(folder, number):
 def _found(directory, old, new):
     """Return whose numbers the newest and the best checkpoint hold."""
     assert not list(directory.checkpoints.glob(".*"))
-    for path in (directory.checkpoint(*directory.checkpointed()[-1]), directory.best):
+    for path in (directory.checkpoint(*directory.checkpointed()[-1]), directory.best_checkpoint):
         arrays = read_checkpoint(path)[0]
         assert _same(arrays, old) != _same(arrays, new)
         yield "new" if _same(arrays, new) else "old"

@@ -49,7 +49,7 @@ def _commands(run, recipe, image):
         "summary": lambda: kerasnets.summary(str(run)),
         "report": lambda: kerasnets.write_report(run),
         "train": lambda: kerasnets.train(recipe, run, resume=True),
-        "result": lambda: RunDirectory(run).result(),
+        "result": lambda: RunDirectory(run).result,
     }
 
 
@@ -144,11 +144,11 @@ def test_a_run_killed_between_any_two_of_its_first_files_begins_anew(whole_run, 
         following = first[count] if count < len(first) else directory.recipe_file
         (run / f".{following.stem}.1-1.tmp{following.suffix}").write_bytes(following.read_bytes()[:9])
         for resume in (False, True):
-            RunDirectory(run).check_usable(recipe, resume)
+            RunDirectory(run).check_usable(recipe, resume=resume)
     other = tmp_path / "other.csv"
     other.write_text(TREE.replace("0,round", "0,straight"))
     kerasnets.train(changed(recipe, {"loss.tree": str(other), "train.epochs": 1}), run, resume=True)
-    assert RunDirectory(run).label_tree.read_text() == other.read_text(), "not that of the killed run"
+    assert RunDirectory(run).label_tree_file.read_text() == other.read_text(), "not that of the killed run"
     assert not list(run.rglob(".*"))
 
 
@@ -167,11 +167,11 @@ def test_files_of_another_run_are_named(whole_run, tmp_path):
     """Each is whole in itself: the network of other classes, the checkpoint of another epoch."""
     run = shutil.copytree(whole_run, tmp_path / "run")
     directory = RunDirectory(run)
-    dataset = json.loads(directory.dataset.read_text())
-    directory.dataset.write_text(json.dumps(dataset | {"classes": dataset["classes"][:-1]}))
+    dataset = json.loads(directory.dataset_file.read_text())
+    directory.dataset_file.write_text(json.dumps(dataset | {"classes": dataset["classes"][:-1]}))
     with pytest.raises(UserError, match=r"damaged: label_tree\.csv: row 13: found the leaf '9'"):
         kerasnets.evaluate(run)
-    directory.dataset.write_text(json.dumps(dataset))
+    directory.dataset_file.write_text(json.dumps(dataset))
     recipe = directory.recipe()
     directory.result_file.unlink()
     directory.checkpoint(2).unlink()

@@ -23,7 +23,7 @@ def test_shipped_recipes_reach_their_accuracy(recipe, accuracy, tmp_path):
         run = kerasnets.train(recipe, tmp_path / "run")
     except UserError as missing:
         pytest.skip(str(missing))
-    assert RunDirectory(run).result()["test"]["accuracy"] >= accuracy
+    assert RunDirectory(run).result.test.accuracy >= accuracy
 
 
 def test_statistics_of_the_whole_of_cifar10_are_numpys():

@@ -108,10 +108,11 @@ def fingerprints(run):
     """Return the SHA-256 of everything a run comes to, by name."""
     directory = RunDirectory(run)
     found = _checkpoint_prints(directory.checkpoint(*directory.checkpointed()[-1]), "last")
-    found |= _checkpoint_prints(directory.best, "best") if directory.best.is_file() else {}
-    for file in (directory.history, directory.diagnostics):
+    if directory.best_checkpoint.is_file():
+        found |= _checkpoint_prints(directory.best_checkpoint, "best")
+    for file in (directory.history_file, directory.diagnostics_file):
         found[file.name] = _sha256(file.read_bytes())
-    result = {key: value for key, value in directory.result().items() if "second" not in key}
+    result = {key: value for key, value in directory.result.to_dict().items() if "second" not in key}
     return found | {"result": _sha256(json.dumps(result).encode())}
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from tensorflow.python.framework.config import is_op_determinism_enabled
 
 import kerasnets
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.training.setup.environment import differences, unused_gpu
+from kerasnets.training.setup.environment import unused_gpu
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="TensorFlow has oneDNN's kernels on Linux")
 
@@ -53,15 +54,15 @@ def test_tensorflow_loaded_first_without_onednn_is_said_once():
 def test_going_on_in_a_process_of_other_settings_is_said(run_copy, caplog):
     directory = RunDirectory(run_copy)
     directory.result_file.unlink()
-    kept = json.loads(directory.environment.read_text())
+    kept = json.loads(directory.environment_file.read_text())
     kept["settings"]["onednn"] = False
     kept["settings"]["variables"]["ONEDNN_MAX_CPU_ISA"] = "AVX2"
     kept["packages"]["tensorflow"] = "2.20.0"
     kept["command"] = ["another"]  # which decides nothing
-    directory.environment.write_text(json.dumps(kept))
+    directory.environment_file.write_text(json.dumps(kept))
     kerasnets.train(directory.recipe(), run_copy, resume=True)
     (said,) = [message for message in caplog.messages if "going on with" in message]
-    version = json.loads(directory.environment.read_text())["packages"]["tensorflow"]
+    version = json.loads(directory.environment_file.read_text())["packages"]["tensorflow"]
     assert said == (
         f"{run_copy}: going on with settings.onednn on (before: off), settings.variables.ONEDNN_MAX_CPU_ISA "
         f"unset (before: AVX2), packages.tensorflow {version} (before: 2.20.0): the last bits may be others "
@@ -70,10 +71,10 @@ def test_going_on_in_a_process_of_other_settings_is_said(run_copy, caplog):
 
 
 def test_the_same_settings_are_no_difference(default_run):
-    kept = json.loads(RunDirectory(default_run).environment.read_text())
-    assert differences(kept, kept) == ""
-    more = kept["devices"] + [{"kind": "gpu", "name": "H100"}]
-    assert differences(kept, kept | {"devices": more}) == (
+    kept = RunDirectory(default_run).environment()
+    assert kept.differences_from(kept) == ""
+    more = [*kept.devices, {"kind": "gpu", "name": "H100"}]
+    assert replace(kept, devices=more).differences_from(kept) == (
         "devices.1.kind gpu (before: unset), devices.1.name H100 (before: unset)"
     )
 
@@ -89,7 +90,7 @@ def test_the_first_lines_name_the_device(quick_recipe, tmp_path, command):
 
 def test_deterministic_kernels_are_asked_for_during_the_run_alone(quick_recipe, tmp_path):
     run = kerasnets.train(quick_recipe("train.deterministic=true", "train.epochs=1"), tmp_path / "run")
-    assert json.loads(RunDirectory(run).environment.read_text())["settings"]["deterministic"]
+    assert RunDirectory(run).environment().settings["deterministic"]
     assert not is_op_determinism_enabled()
 
 

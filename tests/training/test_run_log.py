@@ -89,14 +89,14 @@ def test_the_log_keeps_phases_warnings_and_lines_of_every_start(quick_recipe, tm
     assert [line for line in first if line in PHASES] == list(PHASES)
     assert any(line.startswith("warning: step ") for line in first)
     assert any(line.startswith("epoch 2/2  loss") for line in first)
-    result = RunDirectory(run).result()
+    result = RunDirectory(run).result
     for split in ("validation", "test"):
-        assert f"measuring {result[split]['images']} {split} images" in first
+        assert f"measuring {result.splits[split].images} {split} images" in first
     assert first[-1] == "finished"
 
     directory = RunDirectory(run)
     directory.result_file.unlink()
-    with open(directory.log, "a") as log:
+    with open(directory.log_file, "a") as log:
         log.write("2026-01-01 00:00:00 a line that was killed in the mi")
     kerasnets.train(recipe, run, resume=True)
     both = _kept(run)

@@ -57,7 +57,7 @@ def test_a_closed_terminal_saves_the_run(tmp_path):
     os.close(end)
     _, status = os.waitpid(process, 0)
     assert os.waitstatus_to_exitcode(status) == 129
-    assert run.log.read_text().endswith("stopped: hung up\n")
+    assert run.log_file.read_text().endswith("stopped: hung up\n")
     assert run.checkpointed()
 
 

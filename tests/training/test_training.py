@@ -14,12 +14,10 @@ import pytest
 import tensorflow as tf
 
 import kerasnets
-from kerasnets.callbacks.diagnostics_log import read_diagnostics
 from kerasnets.data.pipeline.batches import training_batches
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.runs.history import read_history
 from kerasnets.training import run
 from kerasnets.training.callbacks.progress import Progress
 from kerasnets.training.checkpoints.file import write_checkpoint
@@ -35,36 +33,36 @@ def _fingerprint(run):
     with np.load(directory.checkpoint(*directory.checkpointed()[-1])) as archive:
         for name in sorted(archive.files):
             digest.update(name.encode() + archive[name].tobytes())
-    for file in (directory.history, directory.diagnostics):
+    for file in (directory.history_file, directory.diagnostics_file):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
 def test_the_default_recipe_reaches_its_accuracy(default_run):
-    result = RunDirectory(default_run).result()
-    assert result["test"]["accuracy"] >= 0.97
-    assert result["test"]["images"] == 350
-    assert result["parameters"] == 61706
+    result = RunDirectory(default_run).result
+    assert result.test.accuracy >= 0.97
+    assert result.test.images == 350
+    assert result.parameters == 61706
 
 
 def test_the_run_directory_holds_what_it_should(default_run):
     run = RunDirectory(default_run)
     assert run.recipe() == load_recipe("lenet5-digits")
-    history = read_history(run.history)
+    history = run.history()
     assert history.epoch.tolist() == list(range(1, 31))
     assert history.columns.tolist() == [
         "epoch", "accuracy", "loss", "skipped", "val_accuracy", "val_cross_entropy", "val_loss",
         "learning_rate",
     ]  # fmt: skip
     assert history.loss.iloc[-1] < history.loss.iloc[0] / 10
-    diagnostics = read_diagnostics(run.diagnostics)
+    diagnostics = run.diagnostics()
     assert set(diagnostics.layer) == {"c1", "c3", "c5", "f6", "output"}
     ratios = diagnostics[diagnostics.quantity == "update_ratio"]
     assert ratios.step.unique().tolist() == list(range(1, 1200, 20))
     assert run.checkpointed() == [(29, 0), (30, 0)]
-    assert run.best.is_file()
+    assert run.best_checkpoint.is_file()
     assert not history.skipped.any()
-    environment = json.loads(run.environment.read_text())
+    environment = json.loads(run.environment_file.read_text())
     assert environment["packages"]["keras"] == keras.__version__
     assert environment["settings"]["onednn"]
     assert not [path for path in default_run.rglob("*") if ".tmp" in path.name]
@@ -132,7 +130,7 @@ def test_a_fresh_process_trains_on_two_logical_devices(tmp_path):
     overrides = ("train.strategy=mirrored", "train.devices=2", "train.epochs=1")
     arguments = [part for override in overrides for part in ("--set", override)]
     subprocess.run([*COMMAND, "train", "lenet5-digits", "--run", tmp_path / "two", *arguments], check=True)
-    environment = json.loads(RunDirectory(tmp_path / "two").environment.read_text())
+    environment = json.loads(RunDirectory(tmp_path / "two").environment_file.read_text())
     assert environment["replicas"] == 2
     assert environment["strategy"] == "MirroredStrategy"
 
@@ -223,7 +221,7 @@ def test_damaged_or_foreign_checkpoints_are_refused(run_copy, caplog):
     kerasnets.train(recipe, run_copy, resume=True)
     assert any(message.endswith("going on from the checkpoint before") for message in caplog.messages)
     assert newest.read_bytes() == whole
-    assert directory.result()["test"]["accuracy"] >= 0.97
+    assert directory.result.test.accuracy >= 0.97
 
 
 def test_batches_are_copied_to_the_device_ahead_of_their_step():

@@ -302,7 +302,7 @@ def test_auxiliary_heads_are_trained_and_left_behind(tmp_path, quick_recipe):
     with np.load(run.checkpoint(0)) as before, np.load(run.checkpoint(1)) as after:
         for name in ("model/aux1_fc2/kernel", "model/aux2_conv/kernel", "model/fc/kernel"):
             assert not np.array_equal(before[name], after[name])
-    kept = keras.models.load_model(run.model)
+    kept = keras.models.load_model(run.model_file)
     assert kept.output_shape == (None, 2)
     assert not [layer for layer in kept.layers if layer.name.startswith("aux")]
     assert kerasnets.evaluate(run.path)["images"] == 4

@@ -13,7 +13,11 @@ from kerasnets.data.preprocessing.shapes import SPATIAL, output_shape
 from kerasnets.data.preprocessing.value_steps import affine, apply_values, fit_values, needs_statistics
 from kerasnets.errors import UserError
 from kerasnets.files.arrays import read_arrays
-from kerasnets.files.whole_files import read_json, whole_file, write_json
+from kerasnets.files.records import read_record, write_record
+from kerasnets.files.whole_files import whole_file
+
+FORMAT = 2
+"""Version of preprocessing.json; 1 stated none."""
 
 INLINE = 64
 """Statistics of up to so many numbers are written into preprocessing.json, larger ones beside it."""
@@ -105,7 +109,7 @@ class Preprocessing:
         if arrays:
             with whole_file(path.with_suffix(".npz")) as temporary:
                 np.savez(temporary, **arrays)
-        write_json(path, {"image_shape": self.image_shape, "steps": steps})
+        write_record(path, FORMAT, {"image_shape": self.image_shape, "steps": steps})
 
     @classmethod
     def load(cls, path):
@@ -114,7 +118,7 @@ class Preprocessing:
         Raises:
             UserError: it is not what `save` writes, as far as can be seen without taking the steps.
         """
-        written = read_json(path, image_shape=list, steps=list)
+        written = read_record(path, FORMAT, image_shape=list, steps=list)
         kept = path.with_suffix(".npz")
         arrays = read_arrays(kept) if kept.is_file() else {}
         loaded = cls(written["steps"], written["image_shape"])

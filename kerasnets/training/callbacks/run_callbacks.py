@@ -37,7 +37,7 @@ class RunCallbacks:
         )
         self.rate = ScheduledRate(schedule, steps)
         self._steps = steps
-        self._log = DiagnosticsLog(directory.diagnostics) if chief else None
+        self._log = DiagnosticsLog(directory.diagnostics_file) if chief else None
         watching = _watching(inputs, self._log) if chief else {}
         self.record = RunRecord(
             model, directory, saver, stop_signals, {"rate": self.rate, **watching}, self._log,
@@ -54,7 +54,7 @@ class RunCallbacks:
                 f"found a state after {done}, allowed: {epoch} epochs and up to {self._steps} steps"
             )
         if self._log is not None:
-            with self._directory.reading(self._log.path):
+            with self._directory.naming_damage(self._log.path):
                 self._log.resume(epoch * self._steps + step)
         self.record.set_state(epoch, step, state)
         self.record.write_history()

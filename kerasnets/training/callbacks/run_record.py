@@ -3,10 +3,9 @@
 import math
 
 import keras
-import pandas as pd
 
-from kerasnets.files.whole_files import write_text
 from kerasnets.patience import Patience
+from kerasnets.runs.records.history import write_history
 
 
 class RunRecord(keras.callbacks.Callback):
@@ -70,7 +69,7 @@ class RunRecord(keras.callbacks.Callback):
     def write_history(self):
         """Write history.csv."""
         if self._rows and self.model.hosts.chief:
-            write_text(self._directory.history, pd.DataFrame(self._rows).to_csv(index=False))
+            write_history(self._directory.history_file, self._rows)
 
     def get_state(self):
         """Return the host's state of the run, as JSON can say it."""

@@ -33,7 +33,7 @@ def restore_newest(model, directory, listeners, good=None):
         if hosts.chief and (newest := _newest(directory, good)):
             position, arrays, state = newest
             path = directory.checkpoint(*position)
-            with directory.reading(path):
+            with directory.naming_damage(path):
                 restore(path, model, arrays)
             found = position, state
     found = json.loads(hosts.broadcast_text_from_chief(json.dumps(found)))
@@ -42,7 +42,7 @@ def restore_newest(model, directory, listeners, good=None):
         listeners.record.save_now()  # there is always one to go back to
         return 0, 0
     position, state = found
-    with directory.reading(directory.checkpoint(*position)):
+    with directory.naming_damage(directory.checkpoint(*position)):
         listeners.resume(*position, state)
     if good and hosts.broadcast_from_chief(int(hosts.chief and _drop_later_best(directory, state))):
         listeners.record.forget_best()
@@ -52,9 +52,9 @@ def restore_newest(model, directory, listeners, good=None):
 def restore_best(model, directory):
     """Give the model the numbers of the best epoch."""
     with refusing_together(model.hosts):
-        if model.hosts.chief and directory.best.is_file():
-            with directory.reading(directory.best):
-                restore(directory.best, model, read_checkpoint(directory.best)[0])
+        if model.hosts.chief and directory.best_checkpoint.is_file():
+            with directory.naming_damage(directory.best_checkpoint):
+                restore(directory.best_checkpoint, model, read_checkpoint(directory.best_checkpoint)[0])
     _share(model)
 
 
@@ -67,12 +67,12 @@ def _share(model):
 
 def _drop_later_best(directory, state):
     """Remove the best checkpoint where it has more epochs behind it than `state`; return whether it had."""
-    if not directory.best.is_file():
+    if not directory.best_checkpoint.is_file():
         return False
-    with directory.reading(directory.best):
-        later = len(read_checkpoint(directory.best)[1]["rows"]) > len(state["rows"])
+    with directory.naming_damage(directory.best_checkpoint):
+        later = len(read_checkpoint(directory.best_checkpoint)[1]["rows"]) > len(state["rows"])
     if later:
-        directory.best.unlink()
+        directory.best_checkpoint.unlink()
     return later
 
 
@@ -93,6 +93,6 @@ def _newest(directory, good):
             log.warning("%s; going on from the checkpoint before", refusal)
         return found
     if refusals:
-        with directory.reading(directory.checkpoint(*positions[-1])):
+        with directory.naming_damage(directory.checkpoint(*positions[-1])):
             raise refusals[0]
     return None

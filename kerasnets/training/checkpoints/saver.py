@@ -86,7 +86,7 @@ class Saver:
             return
         try:
             if best:
-                write_checkpoint(self._directory.best, arrays, state)
+                write_checkpoint(self._directory.best_checkpoint, arrays, state)
             write_checkpoint(self._directory.checkpoint(epoch, step), arrays, state)
             self._directory.drop_old_checkpoints()
         except OSError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 import tensorflow as tf
 from tensorflow.python.framework.config import disable_op_determinism, is_op_determinism_enabled
 
+from kerasnets.runs.records.environment import Environment
 from kerasnets.runtime import onednn_runs, processor
 
 PACKAGES = ("kerasnets", "tensorflow", "keras", "numpy", "pandas")
@@ -20,33 +21,25 @@ VARIABLES = (
     "TF_XLA_FLAGS",
 )  # fmt: skip
 """Environment variables that choose how TensorFlow computes."""
-BITS = ("devices", "replicas", "settings", "packages.tensorflow", "packages.keras", "packages.numpy")
-"""Of `environment`: where these differ, the same steps may give other last bits."""
 
 
-def environment(strategy: tf.distribute.Strategy) -> dict:
-    """Return what a run records of its machine and its process, as JSON can say it."""
-    return {
-        "python": platform.python_version(),
-        "machine": f"{platform.system()} {platform.machine()}",
-        "devices": [processor(), *_gpus()],
-        "strategy": type(strategy).__name__,
-        "replicas": strategy.num_replicas_in_sync,
-        "settings": _settings(),
-        "packages": {name: version(name) for name in PACKAGES},
-    }
-
-
-def differences(before: dict, now: dict) -> str:
-    """Return in words which settings that decide the last bits are others now; empty where none is.
+def environment(strategy: tf.distribute.Strategy, command: list[str]) -> Environment:
+    """Return what a run records of its machine and its process.
 
     Args:
-        before: what `environment` returned when the run was started or last gone on with.
-        now: what it returns in this process.
+        strategy: what the run is trained under.
+        command: the program's name and its arguments.
     """
-    old, new = _flat(before), _flat(now)
-    keys = [key for key in {**old, **new} if key.startswith(BITS) and old.get(key) != new.get(key)]
-    return ", ".join(f"{key} {_said(new.get(key))} (before: {_said(old.get(key))})" for key in keys)
+    return Environment(
+        python=platform.python_version(),
+        machine=f"{platform.system()} {platform.machine()}",
+        devices=[processor(), *_gpus()],
+        strategy=type(strategy).__name__,
+        replicas=strategy.num_replicas_in_sync,
+        settings=_settings(),
+        packages={name: version(name) for name in PACKAGES},
+        command=command,
+    )
 
 
 def devices_text(replicas: int, hosts: int) -> str:
@@ -126,22 +119,6 @@ def _gpus():
         {"kind": "gpu", "name": each.get("device_name", gpu.name)}
         for gpu, each in zip(visible, details, strict=True)
     ]
-
-
-def _flat(table, before=""):
-    """Return the values of nested tables by dotted key; lists of tables by number."""
-    items = table.items() if isinstance(table, dict) else enumerate(table)
-    flat = {}
-    for key, value in items:
-        nested = isinstance(value, dict | list)
-        flat |= _flat(value, f"{before}{key}.") if nested else {f"{before}{key}": value}
-    return flat
-
-
-def _said(value):
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return "unset" if value is None else value
 
 
 def _counted(count, what):

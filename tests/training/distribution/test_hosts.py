@@ -18,7 +18,6 @@ import kerasnets
 from kerasnets.errors import FailureError, UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.runs.history import read_history
 from kerasnets.training.checkpoints.file import read_checkpoint
 from kerasnets.training.distribution.agreement import image_differences, setting_differences
 from kerasnets.training.distribution.rendezvous import wait_for_hosts
@@ -49,9 +48,11 @@ def _check(run, alone):
             for one in (arrays, expected)
         )
         assert np.linalg.norm(found - right) <= 1e-5 * np.linalg.norm(right)
-    np.testing.assert_allclose(read_history(run.history), read_history(alone.history), rtol=1e-5)
+    np.testing.assert_allclose(run.history(), alone.history(), rtol=1e-5)
     for split in ("validation", "test"):
-        assert run.result()[split] == pytest.approx(alone.result()[split], rel=1e-5)
+        assert run.result.splits[split].to_dict() == pytest.approx(
+            alone.result.splits[split].to_dict(), rel=1e-5
+        )
 
 
 def test_hosts_of_two_devices_go_on_after_one_was_killed_and_train_as_one_device(alone, tmp_path):

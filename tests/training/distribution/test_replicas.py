@@ -17,7 +17,6 @@ import kerasnets
 from kerasnets.errors import UserError
 from kerasnets.optimizers import make_optimizer
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.runs.history import read_history
 from kerasnets.training.checkpoints.file import read_checkpoint
 from kerasnets.training.distribution.strategy import make_strategy
 from kerasnets.training.fit.objective import Objective
@@ -71,12 +70,12 @@ def _check(steps, run, alone):
         right = np.concatenate([expected[name].ravel() for name in group])
         found = np.concatenate([arrays[name].ravel() for name in group])
         assert np.linalg.norm(found - right) <= TOLERANCE[steps] * np.linalg.norm(right)
-    history, right = read_history(run.history), read_history(alone.history)
+    history, right = run.history(), alone.history()
     assert history.columns.tolist() == right.columns.tolist()
     np.testing.assert_allclose(history, right, rtol=TOLERANCE[steps])
     for split in ("validation", "test"):  # 350 test images: a batch of 256, and one of 94
-        for name, value in alone.result()[split].items():
-            assert run.result()[split][name] == pytest.approx(value, rel=TOLERANCE[steps])
+        for name, value in alone.result.splits[split].to_dict().items():
+            assert getattr(run.result.splits[split], name) == pytest.approx(value, rel=TOLERANCE[steps])
 
 
 @pytest.mark.parametrize("steps", LENGTHS)

@@ -10,7 +10,6 @@ from kerasnets.losses import example_loss
 from kerasnets.optimizers import make_optimizer
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.runs.history import read_history
 from kerasnets.training.distribution.strategy import make_strategy
 from kerasnets.training.fit.objective import Objective
 from kerasnets.training.fit.trainer import Trainer
@@ -72,7 +71,7 @@ def test_a_residual_network_is_handed_on_with_statistics_that_fit(tmp_path):
          "diagnostics.update_ratio_every=0", "diagnostics.activation_stats_every=0"],
     )  # fmt: skip
     run = RunDirectory(kerasnets.train(recipe, tmp_path / "run"))
-    result = run.result()
-    assert result["test"]["accuracy"] > 0.9
-    assert result["validation"]["accuracy"] == read_history(run.history)["val_accuracy"].max()
-    assert kerasnets.evaluate(run.path)["accuracy"] == pytest.approx(result["test"]["accuracy"])
+    result = run.result
+    assert result.test.accuracy > 0.9
+    assert result.validation.accuracy == run.history()["val_accuracy"].max()
+    assert kerasnets.evaluate(run.path)["accuracy"] == pytest.approx(result.test.accuracy)

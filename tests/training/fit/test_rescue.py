@@ -10,7 +10,6 @@ import kerasnets
 from kerasnets.errors import FailureError, StoppedError
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.runs.history import read_history
 from kerasnets.training.callbacks.progress import Progress
 from kerasnets.training.callbacks.run_callbacks import RunCallbacks
 from kerasnets.training.checkpoints.file import read_checkpoint
@@ -34,7 +33,7 @@ def test_a_run_that_diverges_goes_back_once_to_a_tenth_of_the_rate(tmp_path, cap
     assert "\n" not in warning
     lower = load_recipe("lenet5-digits", [*DIVERGING, "optimizer.learning_rate=0.3"])
     right = RunDirectory(kerasnets.train(lower, tmp_path / "right"))
-    found, expected = read_history(run.history), read_history(right.history)
+    found, expected = run.history(), right.history()
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     arrays, state = read_checkpoint(run.checkpoint(2))
     assert state["rescued"]
@@ -99,7 +98,7 @@ def test_a_checkpoint_that_no_good_step_followed_is_not_gone_back_to(tmp_path, c
     (warning,) = [message for message in caplog.messages if "diverged" in message]
     assert "diverged in epoch 6 at step 1: 10 steps in a row" in warning
     assert "the sum of the batch's losses, too large for float32" in warning
-    history = read_history(run.history)
+    history = run.history()
     assert history.learning_rate[1] == pytest.approx(1e18)
     assert history.skipped.tolist() == [0] * 8
     assert run.finished
@@ -115,15 +114,15 @@ def test_the_best_goes_with_the_checkpoint_that_is_not_gone_back_to(tmp_path, mo
     run, gone_back = RunDirectory(tmp_path / "run"), []
 
     def rescue(self, factor):
-        gone_back.append((run.best.exists(), self.record.get_state()["patience"]["best"]))
+        gone_back.append((run.best_checkpoint.exists(), self.record.get_state()["patience"]["best"]))
         lower(self, factor)
 
     lower = RunCallbacks.rescue
     monkeypatch.setattr(RunCallbacks, "rescue", rescue)
     kerasnets.train(load_recipe("lenet5-digits", overrides), run.path)
     assert gone_back == [(False, None)]
-    _, state = read_checkpoint(run.best)
-    rows = read_history(run.history).to_dict("records")
+    _, state = read_checkpoint(run.best_checkpoint)
+    rows = run.history().to_dict("records")
     assert state["rows"] == rows[: len(state["rows"])]
 
 

@@ -1,0 +1,1 @@
+"""Records of a run directory: a module each, which alone reads and writes it."""

@@ -1,0 +1,132 @@
+"""A run directory and its records: what is written is what is read, of this version and of those before."""
+
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kerasnets.errors import UserError
+from kerasnets.recipe import load_recipe
+from kerasnets.runs.directory import RunDirectory
+from kerasnets.runs.records.dataset_record import DatasetRecord
+from kerasnets.runs.records.environment import Environment
+from kerasnets.runs.records.history import write_history
+from kerasnets.runs.records.result import Measures, Result
+
+RESULT = Result(
+    name="small", parameters=12, epochs=2, steps=6, skipped_steps=1, seconds=1.5, images_per_second=40.0,
+    validation=Measures(loss=0.75, accuracy=0.5, cross_entropy=0.7, images=4),
+    test=Measures(loss=1 / 3, mean_absolute_error=0.1, images=3),
+)  # fmt: skip
+DATASET = DatasetRecord("folder", ("cat", "dog"), False, (None, None, 3), {"train": 9}, {"train": "ab"})
+ENVIRONMENT = Environment(
+    python="3.12.1", machine="Linux x86_64", devices=[{"kind": "cpu", "name": "a", "count": 2}],
+    strategy="OneDeviceStrategy", replicas=1, settings={"onednn": True}, packages={"keras": "3.15.1"},
+    command=["kerasnets", "train", "small"],
+)  # fmt: skip
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """A run directory with a recipe and the records above."""
+    made = RunDirectory(tmp_path / "run")
+    made.checkpoints.mkdir(parents=True)
+    made.recipe_file.write_text(load_recipe("lenet5-digits").to_toml())
+    DATASET.write(made.dataset_file)
+    ENVIRONMENT.write(made.environment_file)
+    write_history(made.history_file, [{"epoch": 1, "loss": 0.1}, {"epoch": 2, "loss": 1 / 3}])
+    RESULT.write(made.result_file)
+    return made
+
+
+def test_records_are_read_as_they_were_written(directory):
+    assert directory.result == RESULT
+    assert directory.dataset() == DATASET
+    assert directory.environment() == ENVIRONMENT
+    assert directory.history().loss.tolist() == [0.1, 1 / 3]
+    assert directory.recipe() == load_recipe("lenet5-digits")
+    for path in (directory.result_file, directory.dataset_file, directory.environment_file):
+        assert json.loads(path.read_text())["format"] == 2
+
+
+def _records(directory):
+    return {
+        directory.result_file: lambda: directory.result,
+        directory.dataset_file: directory.dataset,
+        directory.environment_file: directory.environment,
+    }
+
+
+def test_records_that_state_no_version_are_of_the_first(directory):
+    """As they were written before versions: some keys came later still."""
+    later = {"format", "skipped_steps", "fingerprints", "settings", "command"}
+    read = []
+    for path, reader in _records(directory).items():
+        table = json.loads(path.read_text())
+        path.write_text(json.dumps({key: value for key, value in table.items() if key not in later}))
+        read.append(reader())
+    assert read == [
+        replace(RESULT, skipped_steps=0),
+        replace(DATASET, fingerprints=None),
+        replace(ENVIRONMENT, settings={}, command=[]),
+    ]
+
+
+def test_records_of_a_later_version_are_refused_and_not_called_damaged(directory):
+    for path, reader in _records(directory).items():
+        path.write_text(json.dumps({"format": 3, "of": "another layout"}))
+        with pytest.raises(UserError) as refusal:
+            reader()
+        assert str(refusal.value) == (
+            f"{path}: written by a newer kerasnets: format 3, this one reads up to 2"
+        )
+
+
+@pytest.mark.parametrize("version", [0, "2", 2.0, True, None])
+def test_a_version_that_is_none_is_named(directory, version):
+    for path, reader in _records(directory).items():
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"format": version}))
+        with pytest.raises(UserError, match=rf"damaged: {path.name}: format: found {version!r}, allowed: a"):
+            reader()
+
+
+def test_a_later_version_is_refused_by_what_states_none(directory):
+    """Tables, samples and checkpoints: whoever last trained here has written them."""
+    environment = json.loads(directory.environment_file.read_text()) | {"format": 3}
+    directory.environment_file.write_text(json.dumps(environment))
+    directory.result_file.unlink()
+    recipe = directory.recipe()
+    for reader in (
+        directory.history,
+        directory.diagnostics,
+        directory.images,
+        directory.samples,
+        lambda: directory.check_usable(recipe, resume=True),
+    ):
+        with pytest.raises(UserError, match=r"environment\.json: written by a newer kerasnets: format 3"):
+            reader()
+
+
+def test_a_directory_is_a_path(directory):
+    assert os.fspath(directory) == str(directory) == str(directory.path)
+    assert Path(directory) == directory.path
+    assert directory / "notes.txt" == directory.path / "notes.txt"
+    assert RunDirectory(directory).path == directory.path
+    assert repr(RunDirectory("runs/a")) == "RunDirectory('runs/a')"
+
+
+def test_an_unfinished_run_has_no_result_and_perhaps_no_epoch(directory):
+    directory.result_file.unlink()
+    directory.history_file.unlink()
+    assert directory.exists
+    assert not directory.finished
+    assert directory.result is None
+    for table, columns in (
+        (directory.history(), ["epoch", "loss"]),
+        (directory.diagnostics(), ["step", "epoch", "layer", "quantity", "value"]),
+    ):
+        assert table.empty
+        assert table.columns.tolist() == columns
+    assert directory.samples() == []
