@@ -1,41 +1,79 @@
-"""kerasnets: train, understand and hand on the convolutional networks of a course, on Keras 3.
+"""kerasnets: train, understand and hand over the convolutional networks of a course, on Keras 3.
 
     >>> import kerasnets
-    >>> run = kerasnets.train("lenet5-digits", run="runs/first")
-    >>> kerasnets.evaluate(run)["accuracy"]
+    >>> run = kerasnets.train("lenet5-digits", run="runs/first")  # doctest: +SKIP
+    >>> kerasnets.export(run)  # doctest: +SKIP
 
-Nothing heavy is imported before it is used.
+`dir(kerasnets)` lists the public functions; `help(kerasnets.train)` explains one. TensorFlow and other large
+libraries are loaded only by the functions that need them, on their first call.
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+from kerasnets.errors import DivergedError, FailureError, KerasnetsError, StoppedError, UserError
 from kerasnets.runtime import turn_onednn_on
 
-_PUBLIC = {
-    "build": "kerasnets.models",
-    "load_weights": "kerasnets.weights.loading",
-    "load_recipe": "kerasnets.recipe",
-    "train": "kerasnets.api",
-    "evaluate": "kerasnets.api",
-    "predict": "kerasnets.api",
-    "tune": "kerasnets.api",
-    "export": "kerasnets.api",
-    "write_report": "kerasnets.api",
-    "summary": "kerasnets.api",
-    "size": "kerasnets.api",
-    "complexity": "kerasnets.api",
-    "bench": "kerasnets.api",
-    "audit": "kerasnets.api",
-    "pack": "kerasnets.api",
-    "preview": "kerasnets.api",
-    "cache": "kerasnets.api",
-}
+if TYPE_CHECKING:
+    from kerasnets.api import (
+        audit,
+        bench,
+        cache,
+        complexity,
+        evaluate,
+        export,
+        load_weights,
+        pack,
+        predict,
+        preview,
+        size,
+        summary,
+        train,
+        tune,
+        write_report,
+    )
+    from kerasnets.models import build
+    from kerasnets.recipe import Recipe, load_recipe
 
-__all__ = list(_PUBLIC)
+__version__ = "0.2.0"
+
+__all__ = [
+    "DivergedError",
+    "FailureError",
+    "KerasnetsError",
+    "Recipe",
+    "StoppedError",
+    "UserError",
+    "__version__",
+    "audit",
+    "bench",
+    "build",
+    "cache",
+    "complexity",
+    "evaluate",
+    "export",
+    "load_recipe",
+    "load_weights",
+    "pack",
+    "predict",
+    "preview",
+    "size",
+    "summary",
+    "train",
+    "tune",
+    "write_report",
+]
+
+_ELSEWHERE = {"build": "kerasnets.models", "load_recipe": "kerasnets.recipe", "Recipe": "kerasnets.recipe"}
+"""Public names that are not in `kerasnets.api`, and their modules."""
 
 
-def __getattr__(name):
-    if name not in _PUBLIC:
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
         raise AttributeError(f"module 'kerasnets' has no attribute {name!r}")
     turn_onednn_on()  # before Keras, which some of these need, loads TensorFlow
-    return getattr(import_module(_PUBLIC[name]), name)
+    return getattr(import_module(_ELSEWHERE.get(name, "kerasnets.api")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

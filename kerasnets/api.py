@@ -1,58 +1,96 @@
 """The public functions. Each prepares the process first and only then loads TensorFlow."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasnets import runtime
 from kerasnets.benchmarking.case import make_case
 from kerasnets.errors import UserError, nearest
-from kerasnets.recipe import Recipe, load_recipe, with_data
+from kerasnets.recipe import Recipe, changed, load_recipe, with_data
 from kerasnets.training.start import start_training
 
 if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
     from kerasnets.benchmarking.result import BenchResult
+    from kerasnets.data.audit.result import Audit
+    from kerasnets.data.cache_folder import CachePart
+    from kerasnets.network_sizes import Summary
 
 EXPORT_KINDS = ("saved_model", "onnx")
 
+PathLike = str | os.PathLike[str]
+RecipeLike = Recipe | PathLike
+"""A recipe, a shipped recipe's name or the path of a TOML file."""
 
-def train(recipe, run=None, resume=False, data=None):
+
+def train(
+    recipe: RecipeLike,
+    run: PathLike | None = None,
+    *,
+    resume: bool = False,
+    data: PathLike | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    callbacks: "Sequence[keras.callbacks.Callback]" = (),
+) -> Path:
     """Train a recipe.
 
     Args:
         recipe: a `Recipe`, a shipped recipe's name or the path of a TOML file.
         run: the run directory; by default runs/NAME.
-        resume: go on with an unfinished run of this recipe that lies there; start one where none does;
-            leave a finished one as it is.
-        data: path of the images in place of the recipe's `data.path`. A run goes on where they are those that
-            it began with.
+        resume: continue the unfinished run of this recipe in that directory. Where there is none, one is
+            started; a finished one is left as it is.
+        data: path of the images, in place of the recipe's `data.path`. A run is continued only on the images
+            that it began with.
+        overrides: recipe keys to change and their values, for instance `{"train.seed": 1}`; the same keys as
+            `--set` takes.
+        callbacks: Keras callbacks of your own, called after the run's own. One that sets
+            `self.model.stop_training` ends the run early.
 
     Returns:
-        The run directory's `pathlib.Path`.
+        The run directory.
 
     Raises:
         UserError: the recipe, its data or the directory cannot be used.
+        StoppedError: a signal stopped the training; it has saved its state and can be resumed.
+        DivergedError: the loss stayed infinite or NaN.
+
+    Example:
+        >>> run = kerasnets.train("lenet5-digits", "runs/first", overrides={"train.epochs": 1})
+        loading TensorFlow
+        ...
+        epoch 1/1 ...
     """
-    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    recipe = with_data(recipe, data)
-    return start_training(recipe, run or Path("runs", recipe.name), resume=resume)
+    recipe = with_data(_recipe(recipe, overrides), data)
+    return start_training(recipe, run or Path("runs", recipe.name), resume=resume, callbacks=callbacks)
 
 
-def evaluate(runs, split="test", views=None, short_sides=None, data=None, allow_changed_data=False):
+def evaluate(
+    runs: PathLike | Sequence[PathLike],
+    split: str = "test",
+    *,
+    views: str | None = None,
+    short_sides: Sequence[int] | None = None,
+    data: PathLike | None = None,
+    allow_changed_data: bool = False,
+) -> dict[str, Any]:
     """Measure a finished run, or an ensemble of several, on one of its splits.
 
     An ensemble predicts the mean of its members' class probabilities (Krizhevsky 2012, section 6: seven
     networks), or of their values.
 
     Args:
-        runs: the run directory; or a list of them, which have the same classes and hold out the same images.
+        runs: a run directory; or several, which have the same classes and hold out the same images.
         split: "train", "validation" or "test".
         views: "center", "ten_crop", "crops_144" or "dense", see `kerasnets.inference.views`; by default each
             recipe's.
         short_sides: lengths in pixels that each image's short side is resized to, several for multi-scale
             views; by default each recipe's, or the paper's.
-        data: path of the images, where they lie elsewhere now than the recipe says.
-        allow_changed_data: measure also where images were added, removed, replaced or relabelled since the
+        data: path of the images, if they have moved since the run was made.
+        allow_changed_data: measure although images were added, removed, replaced or relabelled since the
             run was made. What has changed is in the table as `changed_data`.
 
     Returns:
@@ -64,8 +102,13 @@ def evaluate(runs, split="test", views=None, short_sides=None, data=None, allow_
         Of a run, `run`, its directory; of an ensemble, `members`: a list of each run's own table.
 
     Raises:
-        UserError: no finished run lies there, it has no such split, its images are not there or are others
-            now, or the runs differ in classes or images.
+        UserError: a directory holds no finished run, a run has no such split, its images are missing or have
+            changed, or the runs differ in classes or images.
+
+    Example:
+        >>> measured = kerasnets.evaluate("runs/lenet5-digits")
+        >>> measured["accuracy"] > 0.9
+        True
     """
     runtime.prepare()
     from kerasnets.inference.evaluate import DataPlace, evaluate_runs
@@ -73,14 +116,16 @@ def evaluate(runs, split="test", views=None, short_sides=None, data=None, allow_
     return evaluate_runs(runs, split, views, short_sides, DataPlace(data, allow_changed_data))
 
 
-def predict(runs, images, top=3):
+def predict(
+    runs: PathLike | Sequence[PathLike], images: PathLike | Sequence[PathLike], *, top: int = 3
+) -> "pd.DataFrame":
     """Predict the classes of image files, or numbers, with a finished run or an ensemble of several.
 
     Args:
-        runs: the run directory, or a list of them, whose predictions are averaged.
-        images: path of an image file, or of a folder: all images in it and below; or a list of such paths.
+        runs: a run directory, or several, whose predictions are averaged.
+        images: path of an image file, or of a folder: all images in it and below; or several such paths.
             They are read as the run's training images were, see `kerasnets.data.images.image_file`.
-        top: how many classes to name for each.
+        top: how many classes to name for each image, at least 1.
 
     Returns:
         DataFrame with `image`, `rank` (from 1), `label` and `probability`; of numeric targets with `image`,
@@ -88,7 +133,12 @@ def predict(runs, images, top=3):
         [data.audit] refuses, to the reason; each is logged as a warning too.
 
     Raises:
-        UserError: no finished run lies there, or no file could be read.
+        UserError: a directory holds no finished run, or no image could be read.
+
+    Example:
+        >>> table = kerasnets.predict("runs/lenet5-digits", "seven.png", top=1)
+        >>> list(table)
+        ['image', 'rank', 'label', 'probability']
     """
     runtime.prepare()
     from kerasnets.inference.predict import predict_files
@@ -96,46 +146,71 @@ def predict(runs, images, top=3):
     return predict_files(runs, images, top)
 
 
-def tune(recipe, trials=8, to=None, resume=False):
+def tune(
+    recipe: RecipeLike,
+    trials: int = 8,
+    to: PathLike | None = None,
+    *,
+    resume: bool = False,
+    data: PathLike | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> "pd.DataFrame":
     """Search the ranges of a recipe's [tune] with Keras Tuner.
 
     Args:
         recipe: a `Recipe`, a shipped recipe's name or the path of a TOML file.
-        trials: how many to run.
+        trials: how many runs to train, those of a resumed search included.
         to: the folder for the trials' run directories, trials.csv and best.toml; by default
             runs/NAME-tune.
-        resume: go on with a search that was stopped there.
+        resume: continue the search that was stopped in that folder.
+        data: path of the images, in place of the recipe's `data.path`.
+        overrides: recipe keys to change and their values, as of `train`.
 
     Returns:
-        DataFrame of the trials, best first.
+        DataFrame of the trials, the best first.
 
     Raises:
-        UserError: the recipe declares nothing to search, or the folder cannot be used.
+        UserError: the recipe has no ranges to search, or the folder cannot be used.
+
+    Example:
+        >>> kerasnets.tune("lenet5-digits", trials=4, to="runs/search")  # doctest: +SKIP
     """
-    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    recipe = with_data(_recipe(recipe, overrides), data)
     runtime.prepare()
     from kerasnets.tuning.search import tune_recipe
 
     return tune_recipe(recipe, trials, Path(to or Path("runs", f"{recipe.name}-tune")), resume)
 
 
-def export(runs, to=None, kind="saved_model", data=None, allow_changed_data=False):
-    """Write a finished run for others to use, and check what was written against the network in memory.
+def export(
+    runs: PathLike | Sequence[PathLike],
+    to: PathLike | None = None,
+    *,
+    kind: str = "saved_model",
+    data: PathLike | None = None,
+    allow_changed_data: bool = False,
+) -> Path:
+    """Write a finished run for serving, and check what was written against the network in memory.
 
     Args:
-        runs: the run directory; or a list of them, which become one model that averages their predictions.
+        runs: a run directory; or several, which become one model that averages their predictions.
         to: folder of the exports; by default `export` in the run directory. Several runs need one.
         kind: "saved_model", which takes raw images and gets the next integer as its name, or "onnx", which
             takes images of the network's size and gets the recipe's name, of several runs "ensemble".
-        data, allow_changed_data: as of `evaluate`; the images are what the export is checked on.
+        data: path of the images that the export is checked on, if they have moved since the run was made.
+        allow_changed_data: check on these images although some were added, removed, replaced or relabelled.
 
     Returns:
-        `pathlib.Path` of the SavedModel or the file.
+        Path of the SavedModel's folder or of the ONNX file.
 
     Raises:
-        UserError: no finished run lies there, the runs differ in classes, test images or channels, the folder
-            cannot be used, or the extra `onnx` is missing.
-        FailureError: what was written does not agree; it is not kept.
+        UserError: a directory holds no finished run, the runs differ in classes, test images or channels,
+            the folder cannot be used, or the extra `onnx` is missing.
+        FailureError: what was written does not agree with the network; it is not kept.
+
+    Example:
+        >>> kerasnets.export("runs/lenet5-digits")  # doctest: +SKIP
+        PosixPath('runs/lenet5-digits/export/1')
     """
     if kind not in EXPORT_KINDS:
         raise UserError(
@@ -148,17 +223,21 @@ def export(runs, to=None, kind="saved_model", data=None, allow_changed_data=Fals
     return export_runs(runs, to, kind, DataPlace(data, allow_changed_data))
 
 
-def write_report(run):
+def write_report(run: PathLike) -> Path:
     """Write report.html, one self-contained page, into a run directory.
 
     Args:
         run: the run directory, finished or stopped after at least one epoch.
 
     Returns:
-        `pathlib.Path` of the page.
+        Path of the page.
 
     Raises:
-        UserError: no run lies there.
+        UserError: the directory holds no run.
+
+    Example:
+        >>> kerasnets.write_report("runs/lenet5-digits").name
+        'report.html'
     """
     runtime.prepare()
     from kerasnets.report.page import write_run_report
@@ -166,20 +245,27 @@ def write_report(run):
     return write_run_report(run)
 
 
-def audit(what, to=None, progress=None):
-    """Look at every image before training does, and say what is wrong or odd.
+def audit(
+    what: RecipeLike, to: PathLike | None = None, *, progress: Callable[[int, int], None] | None = None
+) -> "Audit":
+    """Inspect every image before training does, and report what is wrong or odd.
 
     Args:
         what: a `Recipe`, a shipped recipe's name, the path of a TOML file, a folder of images or of packed
             shards, or a CSV file.
         to: a folder for audit.csv and audit.html; by default nothing is written.
-        progress: a function called with (images done, images in all) now and then.
+        progress: a function called from time to time with the number of images done and of all images.
 
     Returns:
-        A `kerasnets.data.audit.result.Audit`.
+        The findings: `counts()` by kind, `table` with each, `check()`, which raises `UserError` where
+        training would refuse.
 
     Raises:
         UserError: there is no such data.
+
+    Example:
+        >>> print(kerasnets.audit("lenet5-digits").text())
+        1,797 images, nothing found
     """
     runtime.prepare()
     from kerasnets.data_commands import audit_data
@@ -187,20 +273,31 @@ def audit(what, to=None, progress=None):
     return audit_data(what, to, progress)
 
 
-def pack(what, to, shard_bytes=128 * 2**20, progress=None):
+def pack(
+    what: RecipeLike,
+    to: PathLike,
+    *,
+    shard_bytes: int = 128 * 2**20,
+    progress: Callable[[int, int, int], None] | None = None,
+) -> tuple[dict[str, Any], "Audit"]:
     """Write images as sharded TFRecords with a manifest, after an audit; `source = "tfrecord"` reads them.
 
     Args:
         what: as of `audit`. The splits packed are those that the source has of its own.
-        to: the folder; an interrupted packing there goes on.
-        shard_bytes: about how many bytes of images a shard has at most.
-        progress: a function called with (images done, images in all, bytes done).
+        to: the folder; an interrupted packing there is continued.
+        shard_bytes: bytes of images in a shard, at most.
+        progress: a function called with the number of images done, of all images, and of bytes done.
 
     Returns:
-        The manifest, see `kerasnets.data.shards.pack.pack`, and the `Audit`.
+        The manifest, see `kerasnets.data.shards.pack.pack`, and the audit's findings.
 
     Raises:
         UserError: there is no such data, the audit refuses it, or the folder holds something else.
+
+    Example:
+        >>> manifest, findings = kerasnets.pack("lenet5-digits", "packed")
+        >>> sorted(manifest["splits"])
+        ['train']
     """
     runtime.prepare()
     from kerasnets.data_commands import pack_data
@@ -208,29 +305,41 @@ def pack(what, to, shard_bytes=128 * 2**20, progress=None):
     return pack_data(what, to, shard_bytes, progress)
 
 
-def preview(recipe, to=None, rows=6, columns=6):
+def preview(
+    recipe: RecipeLike,
+    to: PathLike | None = None,
+    *,
+    rows: int = 6,
+    columns: int = 6,
+    overrides: Mapping[str, Any] | None = None,
+) -> Path:
     """Write a picture: training images as they are, and what the network will see of them.
 
     Args:
         recipe: a `Recipe`, a shipped recipe's name or the path of a TOML file.
         to: the PNG; by default NAME-preview.png in the current folder.
-        rows: how many images.
-        columns: in how many epochs each.
+        rows: how many images, at least 1.
+        columns: how many epochs to show each image in, at least 1.
+        overrides: recipe keys to change and their values, as of `train`.
 
     Returns:
-        `pathlib.Path` of the picture.
+        Path of the picture.
 
     Raises:
         UserError: the recipe or its data cannot be used.
+
+    Example:
+        >>> kerasnets.preview("lenet5-digits", "digits.png", rows=2, columns=3).name
+        'digits.png'
     """
-    recipe = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    recipe = _recipe(recipe, overrides)
     runtime.prepare()
     from kerasnets import data_commands
 
     return data_commands.preview(recipe, to or f"{recipe.name}-preview.png", rows, columns)
 
 
-def complexity(to=None, names=None):
+def complexity(to: PathLike | None = None, names: Sequence[str] | None = None) -> "pd.DataFrame":
     """Compare architectures: published ImageNet accuracy, and what one image costs.
 
     Args:
@@ -243,6 +352,10 @@ def complexity(to=None, names=None):
 
     Raises:
         UserError: an architecture without a published accuracy, or `to` is a file.
+
+    Example:
+        >>> kerasnets.complexity(names=["resnet18"]).macs.item()
+        1814073344
     """
     runtime.prepare()
     from kerasnets.sizing.complexity import complexity_table, write_complexity
@@ -250,8 +363,17 @@ def complexity(to=None, names=None):
     return complexity_table(names) if to is None else write_complexity(to, names)
 
 
-def summary(what, input_shape=None, classes=None, options=None, batch=None, optimizer=None, precision=None,
-            memory=None):  # fmt: skip
+def summary(
+    what: RecipeLike,
+    *,
+    input_shape: tuple[int, int, int] | None = None,
+    classes: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    batch: int | None = None,
+    optimizer: str | None = None,
+    precision: str | None = None,
+    memory: int | None = None,
+) -> "Summary":
     """Size a network layer by layer, and estimate the memory of training it; nothing is allocated.
 
     Args:
@@ -259,31 +381,45 @@ def summary(what, input_shape=None, classes=None, options=None, batch=None, opti
         input_shape: (height, width, channels); by default the paper's, or what the recipe's data will be.
         classes: number of logits; by default the paper's, or the recipe's data's.
         options: further arguments of an architecture's builder, by name.
-        batch: images in a training step; by default the recipe's, or no training is estimated.
+        batch: images in a training step; by default the recipe's. An architecture without one gets no
+            estimate of training.
         optimizer: "sgd", "sgd_momentum", "adagrad", "rmsprop" or "adam"; by default the recipe's, or
             "sgd_momentum".
-        precision: "float32", "mixed_bfloat16" or "mixed_float16".
-        memory: bytes, for the largest batch that fits them.
+        precision: "float32", "mixed_bfloat16" or "mixed_float16"; by default the recipe's, or "float32".
+        memory: bytes of memory to find the largest batch for.
 
     Returns:
-        A `kerasnets.network_sizes.Summary`: tables `layers` and `training`, `largest_batch`.
+        Tables `layers` and `training`, and `largest_batch`.
 
     Raises:
-        UserError: nothing of that name, or a network that cannot be built so.
+        UserError: nothing has that name, or the network cannot be built with these arguments.
+
+    Example:
+        >>> kerasnets.summary("vgg16").layers.parameters.sum().item()
+        138357544
     """
     runtime.prepare()
     from kerasnets.network_sizes import summarize
 
-    return summarize(what, input_shape, classes, options, batch, optimizer, precision, memory)
+    return summarize(
+        what,
+        input_shape=input_shape,
+        classes=classes,
+        options=options,
+        batch=batch,
+        optimizer=optimizer,
+        precision=precision,
+        memory=memory,
+    )
 
 
 def bench(
-    what: str | Recipe,
+    what: RecipeLike,
     *,
     batch: int | None = None,
     precision: str | None = None,
     backend: str = "tensorflow",
-    input_shape: Sequence[int] | None = None,
+    input_shape: tuple[int, int, int] | None = None,
     classes: int | None = None,
     options: Mapping[str, Any] | None = None,
     steps: int | None = None,
@@ -300,11 +436,11 @@ def bench(
             this machine. Otherwise images are generated.
         batch: images in an optimizer step; by default the recipe's, or 32.
         precision: "float32", "mixed_bfloat16" or "mixed_float16"; by default the recipe's.
-        backend: "tensorflow", "jax" or "torch"; without the first, TensorFlow is not loaded.
+        backend: "tensorflow", "jax" or "torch"; TensorFlow is loaded only for the first.
         input_shape: (height, width, channels); by default what the recipe's data will be, or the paper's.
-        classes: number of logits, likewise.
+        classes: number of logits; by default likewise.
         options: further arguments of an architecture's builder, by name.
-        steps: training steps in each of five repeats; by default about a second's.
+        steps: training steps in each of five repeats; by default as many as take about a second.
 
     Returns:
         A `kerasnets.benchmarking.result.BenchResult`; printed, it is a text of ten lines. The operations of
@@ -313,6 +449,9 @@ def bench(
     Raises:
         UserError: an unknown name, backend or precision, a backend that is not installed, a batch that does
             not fit into memory.
+
+    Example:
+        >>> print(kerasnets.bench("resnet50", batch=16))  # doctest: +SKIP
     """
     if steps is not None and steps < 1:
         raise UserError(f"--steps: found {steps}, allowed: 1 or more")
@@ -331,23 +470,79 @@ def bench(
     return run_bench(case, steps)
 
 
-def size(volume, layers):
-    """Size a stack of layers typed by hand; see `kerasnets.sizing.stack.stack_sizes`."""
+def size(volume: str, layers: Sequence[str]) -> "pd.DataFrame":
+    """Size a stack of layers typed by hand, for one image.
+
+    Args:
+        volume: the input, "HEIGHTxWIDTHxCHANNELS".
+        layers: such as "conv10-3x3-s2-p1-g2", "pool3-s2", "relu", "fc10"; see
+            `kerasnets.sizing.stack.stack_sizes`, which also says what the table holds.
+
+    Returns:
+        DataFrame, a row for the input and one a layer.
+
+    Raises:
+        UserError: a layer that cannot be read, or that does not fit its input.
+
+    Example:
+        >>> kerasnets.size("32x32x3", ["conv10-3x3", "relu", "pool2", "fc10"]).weights.sum().item()
+        25870
+    """
     from kerasnets.sizing.stack import stack_sizes
 
     return stack_sizes(volume, layers)
 
 
-def cache(clear=False):
-    """Return what is kept between runs: decoded images, statistics, what audits found.
+def load_weights(model: "keras.Model", file: PathLike, *, new_head: bool = False) -> list[dict[str, Any]]:
+    """Give a network the weights that a file holds.
+
+    Reads state dicts of torchvision and timm (.pth, .safetensors, and .npz of the same names), .npz of our
+    own names, and .keras, .weights.h5 and .h5 files of this package or of keras.applications.
 
     Args:
-        clear: remove it. A process that is running goes on; another has to make again what it needs.
+        model: a network of `kerasnets.build`.
+        file: path, or "imagenet" for what keras.applications publishes for the same architecture.
+        new_head: keep the layer that gives the logits as it is, whatever the file has for it; and the dense
+            layers before it, where the file has none.
 
     Returns:
-        List of `CachePart`: name, path, meaning, files, bytes, and `in_use` for what
-        was not cleared because a process needs it. Data sets in the same folder are not touched.
+        The value steps that images were prepared by for these weights, tables as in a recipe's
+        [[preprocess]]; none for weights of our own, whose steps only their run knows.
+
+    Raises:
+        UserError: the file cannot be read, or does not fit; the model is unchanged then.
+
+    Example:
+        >>> network = kerasnets.build("resnet50", version=1.5)  # doctest: +SKIP
+        >>> kerasnets.load_weights(network, "resnet50.pth")  # doctest: +SKIP
+    """
+    runtime.turn_onednn_on()
+    from kerasnets.weights import loading
+
+    return loading.load_weights(model, file, new_head)
+
+
+def cache(*, clear: bool = False) -> "list[CachePart]":
+    """Report what is kept between runs: decoded images, statistics, what audits found.
+
+    Args:
+        clear: remove it. Processes that are running continue; later ones compute again what they need.
+
+    Returns:
+        For each part its `name`, `path`, `meaning`, number of `files`, `bytes`, and `in_use` for what was
+        not cleared because a process needs it. Data sets in the same folder are not touched.
+
+    Example:
+        >>> [part.name for part in kerasnets.cache()]
+        ['decoded', 'statistics', 'shards', 'audit.sqlite']
     """
     from kerasnets.data.cache_folder import cache_parts, clear_cache
 
     return clear_cache() if clear else cache_parts()
+
+
+def _recipe(recipe: RecipeLike, overrides: Mapping[str, Any] | None = None) -> Recipe:
+    """Return the recipe that an argument means, with some keys changed."""
+    if isinstance(recipe, Recipe):
+        return changed(recipe, overrides) if overrides else recipe
+    return load_recipe(recipe, overrides or ())

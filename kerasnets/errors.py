@@ -1,34 +1,55 @@
-"""The exceptions whose message is meant for a user: a single line each."""
+"""The exceptions whose message is meant for a user, a single line each; and how messages are written."""
 
 import difflib
 import re
 from collections.abc import Iterable
+from signal import Signals
 
 
-class UserError(Exception):
+class KerasnetsError(Exception):
+    """What every exception of kerasnets that is meant for a user derives from; its message is one line."""
+
+
+class UserError(KerasnetsError):
     """Something the user gave cannot be used: exit code 2.
 
-    The message is one line: the file, key or path; what was found; what is allowed.
+    The message names the file, key or path, what was found, and what is allowed.
     """
 
 
-class FailureError(Exception):
-    """Something went wrong that is not the user's to mend: exit code 1, and one line that says all of it."""
+class FailureError(KerasnetsError):
+    """Something went wrong that the user's input did not cause: exit code 1."""
 
 
-class StoppedError(Exception):
-    """A signal stopped a run, which has saved itself: exit code 128 + the signal's number, as shells have it.
+class DivergedError(FailureError):
+    """Too many training steps in a row had a loss or gradient that was not finite.
 
     Args:
-        signal: the `signal.Signals`, SIGINT, SIGTERM or SIGHUP.
+        epoch: epoch of the last such step, from 0.
+        step: that step's number within the epoch, from 0.
+        count: how many such steps came in a row.
+        broken: what was not finite, for instance "the gradient of conv1/kernel"; empty if unknown.
     """
 
-    def __init__(self, signal):
+    def __init__(self, epoch: int, step: int, count: int = 0, broken: str = "") -> None:
+        where = f" in epoch {epoch + 1} at step {step + 1}"
+        super().__init__(f"training diverged{where}{f': {broken} is not finite' if broken else ''}")
+        self.epoch, self.step, self.count = epoch, step, count
+
+
+class StoppedError(KerasnetsError):
+    """A signal stopped a run, which has saved itself: exit code 128 + the signal's number, as in shells.
+
+    Args:
+        signal: SIGINT, SIGTERM or SIGHUP.
+    """
+
+    def __init__(self, signal: Signals) -> None:
         super().__init__({"SIGINT": "interrupted", "SIGHUP": "hung up"}.get(signal.name, "terminated"))
         self.code = 128 + signal
 
 
-def nearest(word, allowed):
+def nearest(word: object, allowed: Iterable[object]) -> str:
     """Return "; did you mean 'x'?" for the closest spelling among `allowed`, or an empty string."""
     close = difflib.get_close_matches(str(word), [str(name) for name in allowed], n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
@@ -48,14 +69,14 @@ def few(names: Iterable[object], width: int = 240) -> str:
     return ", ".join(kept) + (f" and {len(texts) - len(kept):,} more" if len(kept) < len(texts) else "")
 
 
-def one_line(message, most=500):
-    """Return a message as one line of printable characters, its middle left out where it is very long.
+def one_line(message: str | BaseException, most: int = 500) -> str:
+    """Return a message as one line of printable characters; a very long one loses its middle.
 
-    What is at fault stands at the beginning of a message, what is meant at its end.
+    Messages begin with what is wrong and end with what is allowed: both stay.
 
     Args:
         message: text or an exception.
-        most: characters.
+        most: characters in the line, at most.
     """
     text = shown(file_fault(message) if isinstance(message, OSError) else str(message))
     if len(text) <= most:
@@ -64,23 +85,28 @@ def one_line(message, most=500):
     return f"{text[: most - end - 7]} [...] {text[-end:]}"
 
 
-def file_fault(error):
-    """Return what an `OSError` says, the file first: "runs/a/history.csv: no space left on device"."""
+def shortened(text: str, most: int = 100) -> str:
+    """Return `text` with its middle replaced by "…" where it has more than `most` characters."""
+    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most // 2) + 1 :]}"
+
+
+def file_fault(error: OSError) -> str:
+    """Return the message of an `OSError`, the file first: "runs/a/history.csv: no space left on device"."""
     if not error.strerror:
         return str(error) or type(error).__name__
     return f"{error.filename}: {reason(error)}" if error.filename else reason(error)
 
 
-def shown(text):
-    r"""Return `text` with what cannot be printed on one line escaped: `\n`, `\x1b`, and `\xff` for bytes.
+def shown(text: str) -> str:
+    r"""Return `text` with all unprintable characters escaped: `\n`, `\x1b`, and `\xff` for a byte.
 
     Args:
-        text: any str; a byte of a file name that is no UTF-8 is a lone surrogate in it.
+        text: any string. In a file name that is not UTF-8, each undecodable byte is a lone surrogate.
     """
     return "".join(_escaped(character) for character in text)
 
 
-def _escaped(character):
+def _escaped(character: str) -> str:
     if character.isprintable():
         return character
     if "\udc80" <= character <= "\udcff":
@@ -88,8 +114,8 @@ def _escaped(character):
     return character.encode("unicode_escape").decode("ascii")
 
 
-def reason(error):
-    """Return in one line what an exception says, without the file that an `OSError` names."""
+def reason(error: BaseException) -> str:
+    """Return the first line of an exception's message, without the file that an `OSError` names."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     if isinstance(error, KeyError) and error.args:
@@ -97,24 +123,14 @@ def reason(error):
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def graph_cause(error):
-    """Return the line of a TensorFlow error that says what happened, without where in the graph."""
-    lines = [re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", line).strip() for line in str(error.message).splitlines()]
-    said = [
-        line for line in lines if line and not line.startswith(("File ", "Detected at ", "[[", "Graph exec"))
-    ]
-    return said[0] if said else type(error).__name__
+def graph_cause(error: BaseException) -> str:
+    """Return the line of a TensorFlow error that names the cause, without its place in the graph.
 
-
-class DivergedError(FailureError):
-    """Too many steps in a row were not finite.
-
-    Attributes:
-        epoch, step: the last of them, from 0; step within the epoch.
-        count: how many they are.
+    Args:
+        error: a `tf.errors.OpError`.
     """
-
-    def __init__(self, epoch, step, count=0, broken=""):
-        where = f" in epoch {epoch + 1} at step {step + 1}"
-        super().__init__(f"training diverged{where}{f': {broken} is not finite' if broken else ''}")
-        self.epoch, self.step, self.count = epoch, step, count
+    message = str(getattr(error, "message", error))
+    lines = [re.sub(r"\{\{.*?\}\}|\[Op:.*?\]", "", line).strip() for line in message.splitlines()]
+    places = ("File ", "Detected at ", "[[", "Graph exec")
+    causes = [line for line in lines if line and not line.startswith(places)]
+    return causes[0] if causes else type(error).__name__

@@ -7,12 +7,14 @@ import logging
 import os
 import platform
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TypedDict
 
 from kerasnets.errors import UserError
 
-# glibc hands every freed activation back to the kernel and page-faults it in again.
-# These keep freed memory in the process: parameter numbers from <malloc.h>.
+# By default glibc returns every freed activation to the kernel and page-faults it in again.
+# These settings keep freed memory in the process; the parameter numbers are those of <malloc.h>.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 
 
@@ -21,20 +23,29 @@ log = logging.getLogger("kerasnets")
 _prepared = False
 
 
-def turn_onednn_on():
-    """Have TensorFlow run with oneDNN, if it is not loaded yet; what the environment already says wins.
+class Processor(TypedDict):
+    """A CPU: `kind` is "cpu", `name` its model, `count` the cores that this process may use."""
+
+    kind: str
+    name: str
+    count: int | None
+
+
+def turn_onednn_on() -> None:
+    """Turn oneDNN on for a TensorFlow that is not loaded yet, unless the environment sets it already.
 
     By itself TensorFlow turns oneDNN on only where the CPU has AVX512-VNNI; elsewhere convolution gradients
-    run about three times slower without it. It reads the setting once, while it is loaded.
+    run about three times slower without it. TensorFlow reads the setting once, while it is loaded.
     """
     if "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 
-def prepare():
+def prepare() -> None:
     """Set up oneDNN, the allocator and TensorFlow's log level for this process, and load TensorFlow.
 
-    Where TensorFlow was loaded before, without oneDNN and not by the user's own wish, one line says so.
+    A TensorFlow that was loaded before, without oneDNN although the user did not turn it off, gets one
+    warning.
     """
     global _prepared
     loaded_before = "tensorflow" in sys.modules and not _prepared
@@ -53,14 +64,14 @@ def prepare():
         )
 
 
-def onednn_runs():
-    """Return whether TensorFlow, which is loaded, runs with oneDNN: what counts is when it was loaded."""
-    # there is no public way to ask
+def onednn_runs() -> bool:
+    """Return whether the loaded TensorFlow runs with oneDNN, whatever the environment says now."""
+    # TensorFlow has no public function for this
     return importlib.import_module("tensorflow.python.util._pywrap_util_port").IsMklEnabled()
 
 
-def processor():
-    """Return the CPU as {"kind", "name", "count"}: how many of its cores this process may use."""
+def processor() -> Processor:
+    """Return this machine's CPU."""
     known = Path("/proc/cpuinfo")
     lines = known.read_text().splitlines() if known.is_file() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -68,14 +79,14 @@ def processor():
     return {"kind": "cpu", "name": named[0] if named else platform.processor(), "count": count}
 
 
-def prepare_backend(backend):
-    """Have Keras run on a backend in this process; for TensorFlow see `prepare`, which is loaded.
+def prepare_backend(backend: str) -> None:
+    """Set the backend of Keras for this process; TensorFlow is loaded too if it is the one, see `prepare`.
 
     Args:
         backend: "tensorflow", "jax" or "torch".
 
     Raises:
-        UserError: Keras runs on another one already.
+        UserError: Keras is loaded already and runs on another backend.
     """
     if "keras" in sys.modules:
         running = sys.modules["keras"].backend.backend()
@@ -88,7 +99,7 @@ def prepare_backend(backend):
         _keep_freed_memory()
 
 
-def _keep_freed_memory():
+def _keep_freed_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:  # musl
         return
@@ -98,8 +109,8 @@ def _keep_freed_memory():
 
 
 @contextlib.contextmanager
-def _without_chatter():
-    """Drop what TensorFlow's libraries print while they load: they do so before they read any log level."""
+def _without_chatter() -> Iterator[None]:
+    """Drop what TensorFlow's libraries print while they load, before they read any log level."""
     if "tensorflow" in sys.modules:
         yield
         return

@@ -88,7 +88,7 @@ def kept_by(keep: Callable[[str], None]) -> Iterator[None]:
         clear()
 
 
-def _write(text):
+def _write(text: str) -> None:
     try:
         print(text, end="", flush=True)
     except OSError as error:
@@ -100,7 +100,7 @@ def _write(text):
         os.close(nowhere)
 
 
-def _keep(text):
+def _keep(text: str) -> None:
     for keep in _keepers:
         keep(text)
 
@@ -108,7 +108,7 @@ def _keep(text):
 class _OnItsOwnLine(logging.Filter):
     """Take the changing line back before a record is printed, and have it kept; no record is left out."""
 
-    def filter(self, record):
+    def filter(self, record: logging.LogRecord) -> bool:
         """Return True."""
         with _lock:
             clear()

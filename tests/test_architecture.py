@@ -120,7 +120,7 @@ def test_a_folder_holds_at_most_a_dozen_modules():
 
 
 def test_no_module_hides_a_public_function():
-    assert not {path.stem for path in (ROOT / "kerasnets").iterdir()} & set(kerasnets._PUBLIC)
+    assert not {path.stem for path in (ROOT / "kerasnets").iterdir()} & set(kerasnets.__all__)
 
 
 def test_contributing_has_every_room_and_no_other():

@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 
 from kerasnets import api
+from kerasnets.catalog import parse
 from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause, one_line, shown
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import load_recipe, recipe_names
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.sizing import parse, tables
+from kerasnets.sizing import tables
 
 app = typer.Typer(
     help="Train, understand and hand on convolutional networks.",
@@ -73,7 +74,7 @@ def train(
     given = [f"model.weights={weights}"] if weights else []
     given += ["model.new_head=true"] if new_head else []
     with _interruptible():
-        directory = api.train(load_recipe(recipe, [*overrides, *given]), run, resume, data)
+        directory = api.train(load_recipe(recipe, [*overrides, *given]), run, resume=resume, data=data)
     result = RunDirectory(directory).result
     for split, measures in result.splits.items() if result else ():
         _say_measured(split, **measures.to_dict())
@@ -93,7 +94,7 @@ def tune(
     """Search a recipe's learning rate with Keras Tuner."""
     recipe = load_recipe(recipe, overrides)
     with _interruptible():
-        table = api.tune(recipe, trials, to, resume)
+        table = api.tune(recipe, trials, to, resume=resume)
     folder = to or Path("runs", f"{recipe.name}-tune")
     print(f"\n{table.to_string(index=False)}\n\nbest: {folder / 'best.toml'}")
     print(f"train it: kerasnets train {folder / 'best.toml'}")
@@ -111,7 +112,9 @@ def evaluate(
     allow_changed_data: AllowChangedData = False,
 ):
     """Measure a finished run on one of its splits; of several also the average of their predictions."""
-    measured = api.evaluate(runs, split, views, short_sides, data, allow_changed_data)
+    measured = api.evaluate(
+        runs, split, views=views, short_sides=short_sides, data=data, allow_changed_data=allow_changed_data
+    )
     parts = measured.pop("targets") if "targets" in measured else measured.pop("classes")
     print(_text(parts))
     members = measured.pop("members", [])
@@ -130,7 +133,7 @@ def predict(
 
     Exit code 2 where a file could not be read: each is named, the others are predicted.
     """
-    table = api.predict(run, images, top)
+    table = api.predict(run, images, top=top)
     print(_text(table))
     if table.attrs["refused"]:
         sys.exit(2)
@@ -143,7 +146,7 @@ def audit(
 ):
     """Look at every image, and say what is wrong or odd. Exit code 2 where training would be refused."""
     with _interruptible("what was inspected is remembered"):
-        found = api.audit(what, to, _counter("audited"))
+        found = api.audit(what, to, progress=_counter("audited"))
     print(f"{found.text()}\ntable: {to / 'audit.csv'}\npage: {to / 'audit.html'}")
     found.check()
 
@@ -156,7 +159,9 @@ def pack(
 ):
     """Write images as sharded TFRecords, for large sets and several hosts; goes on where it was stopped."""
     with _interruptible("the shards done are kept: the same command goes on"):
-        manifest, found = api.pack(what, to, parse.parse_bytes(shard), _counter("packed"))
+        manifest, found = api.pack(
+            what, to, shard_bytes=parse.parse_bytes(shard), progress=_counter("packed")
+        )
     print(found.text())
     for split, shards in manifest["splits"].items():
         images, size = (sum(one[key] for one in shards) for key in ("count", "bytes"))
@@ -169,7 +174,7 @@ def cache(
     clear: Annotated[bool, typer.Option("--clear", help="Remove it; running trainings go on.")] = False,
 ):
     """Show what is kept between runs, and how large it is: decoded images, statistics, results."""
-    parts = api.cache(clear)
+    parts = api.cache(clear=clear)
     for part in parts:
         state = " kept: in use by a running process" if part.in_use else " removed" if clear else ""
         count = f"{part.files:,} file{'s' * (part.files != 1)}"
@@ -185,7 +190,7 @@ def preview(
     overrides: Overrides = (),
 ):
     """Write a picture of training images as they are and as the network will see them."""
-    print(f"preview: {api.preview(load_recipe(recipe, overrides), to, rows, columns)}")
+    print(f"preview: {api.preview(load_recipe(recipe, overrides), to, rows=rows, columns=columns)}")
 
 
 @app.command()
@@ -197,7 +202,7 @@ def export(
     allow_changed_data: AllowChangedData = False,
 ):
     """Write a finished run, or several as one, as a SavedModel that takes raw images, or as ONNX."""
-    print(f"exported: {api.export(runs, to, kind, data, allow_changed_data)}")
+    print(f"exported: {api.export(runs, to, kind=kind, data=data, allow_changed_data=allow_changed_data)}")
 
 
 @app.command()
@@ -222,13 +227,13 @@ def summary(
     """Size a network layer by layer, and estimate the memory of training it."""
     summarized = api.summary(
         what,
-        parse.parse_volume(volume) if volume else None,
-        classes,
-        dict(map(parse.parse_option, options)),
-        batch,
-        optimizer,
-        precision,
-        parse.parse_bytes(memory) if memory else None,
+        input_shape=parse.parse_volume(volume) if volume else None,
+        classes=classes,
+        options=dict(map(parse.parse_option, options)),
+        batch=batch,
+        optimizer=optimizer,
+        precision=precision,
+        memory=parse.parse_bytes(memory) if memory else None,
     )
     more = {"training": summarized.training, "largest_batch": summarized.largest_batch}
     _print_sizes(summarized.layers, as_csv, as_json, name=summarized.name, **more)

@@ -1,9 +1,14 @@
-"""A mistake in a recipe, said in one line: file, dotted key, what was found and what is allowed."""
+"""A mistake in a recipe as one line: file, dotted key, what was found and what is allowed."""
 
 import re
-from typing import Annotated, Union, get_args, get_origin
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Union, get_args, get_origin
 
-from kerasnets.errors import few, nearest
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from kerasnets.errors import few, nearest, shortened
 from kerasnets.recipe.base import Section
 from kerasnets.recipe.schema import Recipe
 
@@ -17,97 +22,117 @@ ALLOWED = {
     "model_type": "a table",
     "model_attributes_type": "a table",
 }
-"""What pydantic's kinds of mistake mean to who writes TOML."""
+"""What pydantic's kinds of error mean in words of TOML."""
+
+NAMED = 3
+"""How many overrides a message names, at most."""
 
 
-def one_line(error, origin, given=()):
-    """Say the first mistake as file, key, found, allowed, with all keys that are missing, and how many more.
+@dataclass(frozen=True)
+class Override:
+    """A key that was set besides the recipe's file.
+
+    Attributes:
+        key: dotted key.
+        value: its value, as TOML has it.
+        text: how messages call it, for instance "--set train.epochs=0".
+    """
+
+    key: str
+    value: Any
+    text: str
+
+
+def mistake_line(error: ValidationError, origin: object, given: Sequence[Override] = ()) -> str:
+    """Return one line for a refused recipe: all missing keys, the first mistake, and how many more there are.
 
     Args:
-        error: pydantic's `ValidationError`.
-        origin: the file.
-        given: (dotted key, "key=value") of each --set; a mistake that one of them has made is laid to it.
+        error: why the recipe was refused.
+        origin: its file.
+        given: what was set besides the file; a mistake that an override made is laid to it, not to the file.
     """
-    by_key, missing = {}, []
+    by_key: dict[str, list[str]] = {}
+    missing: list[str] = []
     for mistake in error.errors():
-        key, model, tag = _locate(mistake["loc"])
-        if mistake["type"] in ("missing", "union_tag_not_found"):
-            missing += [f"{key}.{tag}"] if mistake["type"] != "missing" else _required(key)
+        place = _locate(mistake["loc"])
+        if mistake["type"] == "missing":
+            missing += _required(place.key)
+        elif mistake["type"] == "union_tag_not_found":
+            missing.append(f"{place.key}.{place.tag}")
         else:
-            by_key.setdefault(key, []).append(_said(mistake, key, model))
-    lines, keys = [], [*missing[:1], *by_key][:1]
+            by_key.setdefault(place.key, []).append(_message(mistake, place))
+    parts = []
     if missing:
         need = "this key is" if len(missing) == 1 else "these keys are"
-        lines = [f"{', '.join(missing)}: missing: {need} required"]
-    for key, said in list(by_key.items())[:1]:
-        # a plain union reports every alternative by itself: "found x, allowed: a" and "found x, allowed: b"
-        found, _, allowed = said[0].partition("allowed: ")
-        alternatives = dict.fromkeys([allowed, *(other.partition("allowed: ")[2] for other in said[1:])])
-        line = f"{found}allowed: {' or '.join(alternatives)}" if allowed else said[0]
-        lines.append(f"{shortened(key) + ': ' if key else ''}{line}")
+        parts.append(f"{', '.join(missing)}: missing: {need} required")
+    for key, messages in list(by_key.items())[:1]:
+        parts.append(f"{shortened(key) + ': ' if key else ''}{_alternatives(messages)}")
     more = f" (and {len(by_key) - 1} more)" if len(by_key) > 1 else ""
-    said = "; ".join(lines)
-    return f"{_culprit(keys[0], said, origin, given)}: {said}{more}"
+    line = "; ".join(parts)
+    return f"{_culprit([*missing, *by_key][0], line, origin, given)}: {line}{more}"
 
 
-def shortened(text, most=100):
-    """Return text of no more than `most` characters: the middle is left out."""
-    return text if len(text) <= most else f"{text[: most // 2]}…{text[-(most // 2) + 1 :]}"
+def with_overrides(origin: object, given: Sequence[Override]) -> str:
+    """Return how messages call a recipe: its file, and what was set besides."""
+    more = f" and {len(given) - NAMED} more" if len(given) > NAMED else ""
+    return f"{origin} with {_texts(given)}{more}" if given else str(origin)
 
 
-def with_overrides(origin, given):
-    """Return what messages call a recipe: its file, and what was set."""
-    said = " ".join(f"--set {shortened(text)}" for _, text in given[:3])
-    more = f" and {len(given) - 3} more" if len(given) > 3 else ""
-    return f"{origin} with {said}{more}" if given else str(origin)
+def _texts(given: Sequence[Override]) -> str:
+    return " ".join(each.text for each in given[:NAMED])
 
 
-def _culprit(key, said, origin, given):
-    """Return where a mistake at `key` comes from: the --set that made it, or else the file."""
+def _alternatives(messages: Sequence[str]) -> str:
+    """Join what pydantic reports of each member of a union: "found x, allowed: a or b"."""
+    found, _, allowed = messages[0].partition("allowed: ")
+    if not allowed:
+        return messages[0]
+    alternatives = dict.fromkeys([allowed, *(other.partition("allowed: ")[2] for other in messages[1:])])
+    return f"{found}allowed: {' or '.join(alternatives)}"
+
+
+def _culprit(key: str, line: str, origin: object, given: Sequence[Override]) -> object:
+    """Return where a mistake at `key` comes from: the overrides that made it, or else the file.
+
+    The closest kind of relation counts: an override of the key or of a table around it, of a key within it,
+    of the same table; and for a mistake of the recipe as a whole, one that the message names, or any.
+    """
     table = key.rpartition(".")[0]
-    rules = [
+    relations = [
         lambda name: key == name or key.startswith(f"{name}."),
         lambda name: bool(key) and name.startswith(f"{key}."),
         lambda name: bool(table) and name.startswith(f"{table}."),
-        lambda name: not key and re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", said),
+        lambda name: not key and re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])", line),
         lambda name: not key,
     ]
-    for rule in rules:
-        guilty = [text for name, text in given if rule(name)]
+    for related in relations:
+        guilty = [each for each in given if related(each.key)]
         if guilty:
-            return " ".join(f"--set {shortened(text)}" for text in guilty[:3])
+            return _texts(guilty)
     return origin
 
 
-def _required(key):
-    """Return the keys to set where the one at `key` is missing: of a table, those that it requires."""
-    annotation, tag = Recipe, None
+def _required(key: str) -> list[str]:
+    """Return the keys to set where the one at `key` is missing: of a table, all those that it requires."""
+    schema = _Schema(Recipe)
     for part in key.split("."):
-        field = annotation.model_fields.get(part) if _is_section(annotation) else None
-        if field is None:
+        found = schema.fields.get(part)
+        if found is None:
             return [key]
-        annotation, tag = field.annotation, field.discriminator
-        while get_origin(annotation) is Annotated:
-            annotation, *extras = get_args(annotation)
-            tag = next((e.discriminator for e in extras if getattr(e, "discriminator", None)), tag)
-    if tag:
-        return [f"{key}.{tag}"]
-    if not _is_section(annotation):
-        return [key]
-    inner = [name for name, field in annotation.model_fields.items() if field.is_required()]
+        schema = found
+    if schema.tag:
+        return [f"{key}.{schema.tag}"]
+    inner = [name for name, found in schema.fields.items() if found.required]
     return [found for name in inner for found in _required(f"{key}.{name}")] or [key]
 
 
-def _is_section(annotation):
-    return isinstance(annotation, type) and issubclass(annotation, Section)
-
-
-def _said(mistake, key, model):
-    kind, context = mistake["type"], mistake.get("ctx", {})
+def _message(mistake: ErrorDetails, place: "_Place") -> str:
+    """Return what was found and what is allowed."""
+    kind, context, key = mistake["type"], mistake.get("ctx", {}), place.key
     found = shortened(repr(mistake["input"]))
     if kind == "extra_forbidden":
-        allowed = list(model.model_fields)
-        return f"unknown key, allowed: {few(allowed)}{nearest(key.rpartition('.')[2], allowed)}"
+        known = list(place.table.model_fields)
+        return f"unknown key, allowed: {few(known)}{nearest(key.rpartition('.')[2], known)}"
     if kind == "union_tag_invalid":
         tags = context["expected_tags"].replace("'", "").split(", ")
         tag, wrong = context["discriminator"].strip("'"), context["tag"]
@@ -115,7 +140,7 @@ def _said(mistake, key, model):
     if kind == "value_error":
         return shortened(str(context["error"]), 400)
     allowed = mistake["msg"].removeprefix("Input should be ")
-    if kind == "string_pattern_mismatch":  # the one pattern there is, of tfds:NAME
+    if kind == "string_pattern_mismatch":  # the schema has one pattern, of tfds:NAME
         return f"found {found}, allowed: {context['pattern'].removeprefix('^').replace('.', 'NAME')}"
     if kind == "literal_error":
         options = [option.strip("'") for option in allowed.replace(" or ", ", ").split(", ")]
@@ -125,58 +150,96 @@ def _said(mistake, key, model):
         count = f"{most} at most" if kind == "too_long" else f"{context['min_length']} or more"
         return f"found {found}, allowed: {count} in the list"
     if kind == "list_type" and key in ("augment", "preprocess"):
-        return f'found {found}, allowed: a list of tables, as in [{{op = "{_example(key)}"}}]'
+        example = "flip" if key == "augment" else "standardize"
+        return f'found {found}, allowed: a list of tables, as in [{{op = "{example}"}}]'
     return f"found {found}, allowed: {ALLOWED.get(kind, shortened(allowed, 240))}"
 
 
-def _example(key):
-    return "flip" if key == "augment" else "standardize"
+@dataclass(frozen=True)
+class _Place:
+    """Where in the schema a mistake is.
+
+    Attributes:
+        key: dotted key.
+        table: the innermost table around it.
+        tag: name of the key that says which member of a union of tables is meant, or None.
+    """
+
+    key: str
+    table: type[Section]
+    tag: str | None
 
 
-def _locate(loc):
-    """Return the dotted key of a pydantic location, the Section it lies in, and its union's tag name.
+class _Schema:
+    """What the schema has at a key.
+
+    Args:
+        annotation: the type, with or without `Annotated`.
+        tag: discriminator of a union of tables, where the field says it and not the annotation.
+        required: whether the key must be there.
+    """
+
+    def __init__(self, annotation: Any, tag: Any = None, required: bool = False) -> None:
+        while get_origin(annotation) is Annotated:
+            annotation, *extras = get_args(annotation)
+            tag = next((each.discriminator for each in extras if getattr(each, "discriminator", None)), tag)
+        self.annotation, self.tag, self.required = annotation, tag, required
+
+    @property
+    def table(self) -> type[Section] | None:
+        """The table that this is, or None."""
+        annotation = self.annotation
+        return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else None
+
+    @property
+    def fields(self) -> dict[str, "_Schema"]:
+        """What the table's keys hold; nothing where this is no table."""
+        fields = self.table.model_fields if self.table else {}
+        return {
+            name: _Schema(field.annotation, field.discriminator, field.is_required())
+            for name, field in fields.items()
+        }
+
+    def members(self) -> list[Any]:
+        """The alternatives of a union, without None."""
+        annotation = self.annotation
+        members = get_args(annotation) if get_origin(annotation) in (Union, type(int | str)) else ()
+        return [member for member in members if member is not type(None)]
+
+
+def _locate(loc: Sequence[str | int]) -> _Place:
+    """Return the place that pydantic's location means.
 
     Pydantic puts the tag of a chosen union member into the location; it is no part of the key.
     """
-    annotation, model, tag, key = Recipe, Recipe, None, []
+    schema = _Schema(Recipe)
+    table: type[Section] = Recipe
+    key: list[str | int] = []
     parts = list(loc)
     while parts:
-        if isinstance(annotation, type) and issubclass(annotation, Section):
-            model = annotation
+        if schema.table:
+            table = schema.table
             part = parts.pop(0)
             key.append(part)
-            field = model.model_fields.get(part)
-            if field is None:
+            if part not in schema.fields:
+                schema = _Schema(None)
                 break
-            annotation, tag = field.annotation, field.discriminator
-        elif get_origin(annotation) is Annotated:
-            annotation, *extras = get_args(annotation)
-            tag = next((e.discriminator for e in extras if getattr(e, "discriminator", None)), tag)
-        elif get_origin(annotation) is list:
+            schema = schema.fields[part]
+        elif get_origin(schema.annotation) in (list, dict):
             key.append(parts.pop(0))
-            annotation, tag = get_args(annotation)[0], None
-        elif get_origin(annotation) is dict:
-            key.append(parts.pop(0))
-            annotation = get_args(annotation)[1]
-        elif len(members := _union_members(annotation)) == 1:  # X | None: pydantic names no alternative
-            annotation = members[0]
+            schema = _Schema(get_args(schema.annotation)[-1])
+        elif len(members := schema.members()) == 1:  # X | None: pydantic names no alternative
+            schema = _Schema(members[0], schema.tag)
         else:
-            chosen = parts.pop(0)
-            annotation = next((m for m in members if chosen in _tags(m, tag)), None)
-            if annotation is None:
+            chosen, tag = parts.pop(0), schema.tag
+            member = next((each for each in members if chosen in _tags(each, tag)), None)
+            schema = _Schema(member, tag)
+            if member is None:
                 break
-    if get_origin(annotation) is Annotated:
-        tag = next(
-            (e.discriminator for e in get_args(annotation)[1:] if getattr(e, "discriminator", None)), tag
-        )
-    return ".".join(map(str, key)), model, tag
+    return _Place(".".join(map(str, key)), table, schema.tag)
 
 
-def _union_members(annotation):
-    members = get_args(annotation) if get_origin(annotation) in (Union, type(int | str)) else ()
-    return [member for member in members if member is not type(None)]
-
-
-def _tags(member, tag):
+def _tags(member: Any, tag: str | None) -> tuple[Any, ...]:
+    """Return the values of the discriminating key that choose this member of a union."""
     field = getattr(member, "model_fields", {}).get(tag)
     return get_args(field.annotation) if field else ()

@@ -1,67 +1,64 @@
-"""From a recipe's name or file to a checked `Recipe`: bases, overrides, and what a name means."""
+"""From a recipe's name or file to a checked `Recipe`, with keys overridden."""
 
 import copy
-import tomllib
-from importlib.resources import files
+import os
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
+from kerasnets.catalog.parse import parse_key_value
 from kerasnets.catalog.sources import WITH_PATH
-from kerasnets.errors import UserError, few, nearest
-from kerasnets.files.user_files import check_file
-from kerasnets.recipe.error_messages import one_line, shortened, with_overrides
+from kerasnets.errors import UserError, few, shortened
+from kerasnets.files.toml_file import MAX_DEPTH, check_bounds
+from kerasnets.recipe.error_messages import Override, mistake_line, with_overrides
+from kerasnets.recipe.recipe_files import find_recipe, merged_tables
 from kerasnets.recipe.schema import Recipe
-from kerasnets.recipe.toml_file import DEEPEST, check_bounds, parsed, read_toml
 
 PATHS = (("data", "path"), ("model", "weights"), ("loss", "tree"), ("initialization", "from_run"))
-"""Table and key of what names a file or folder."""
+"""Table and key of each value that names a file or folder."""
 
 
-def recipe_names():
-    """Return the names of the recipes that ship with the package, sorted."""
-    return sorted(
-        entry.name.removesuffix(".toml")
-        for entry in files("kerasnets.recipes").iterdir()
-        if entry.name.endswith(".toml")
-    )
-
-
-def load_recipe(name, overrides=()):
+def load_recipe(name: str | os.PathLike[str], overrides: Mapping[str, Any] | Iterable[str] = ()) -> Recipe:
     """Read, resolve and check a recipe.
 
     Args:
         name: a shipped recipe's name, or the path of a TOML file.
-        overrides: strings "dotted.key=value", applied last; a value is TOML, or else a plain string.
-
-    Returns:
-        A `Recipe`.
+        overrides: keys to change, as a mapping of dotted keys to values, or as texts "dotted.key=value" as
+            `--set` takes them, whose value is TOML or else plain text. They are applied last.
 
     Raises:
         UserError: no such recipe, a syntax error, an unknown key, a wrong type or a value out of range.
+
+    Example:
+        >>> from kerasnets import load_recipe
+        >>> load_recipe("lenet5-digits", {"train.epochs": 3}).train.epochs
+        3
     """
-    path = _find(name)
-    tables = _with_base(path, seen=[])
+    path = find_recipe(name)
+    tables = merged_tables(path)
     tables.setdefault("name", path.name.removesuffix(".toml"))
-    items = [_parse_override(text) for text in overrides]
-    given = [(key, text) for (key, _), text in zip(items, overrides, strict=True)]
-    return _resolve(_overridden(tables, items, with_overrides(path, given)), path, given)
+    given = _overrides(overrides)
+    origin = with_overrides(path, given)
+    return _resolve(_overridden(tables, given, origin), path, given)
 
 
-def changed(recipe, values):
+def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     """Return a checked copy of a recipe with some keys changed.
 
     Args:
-        recipe: a `Recipe`.
+        recipe: what to start from.
         values: mapping of dotted key to value.
 
     Raises:
         UserError: a key is unknown or a value not allowed.
     """
-    return _resolve(_overridden(recipe.tables(), values.items(), recipe.origin), recipe.origin)
+    given = [Override(key, value, "") for key, value in _plain(values).items()]
+    return _resolve(_overridden(recipe.tables(), given, recipe.origin), recipe.origin)
 
 
-def with_data(recipe, path):
+def with_data(recipe: Recipe, path: str | os.PathLike[str] | None) -> Recipe:
     """Return a recipe with its images at `path`; None leaves them where they are.
 
     Raises:
@@ -74,73 +71,52 @@ def with_data(recipe, path):
             f"{recipe.origin}: --data: found {path} for data.source = {recipe.data.source!r}, allowed: with "
             f"a source that has a path: {few(WITH_PATH)}"
         )
-    return changed(recipe, {"data.path": str(path)})
+    return changed(recipe, {"data.path": path})
 
 
-def _find(name, beside=None):
-    name = str(name)
-    if name.endswith(".toml") or "/" in name:
-        path = Path(beside or ".", name).expanduser()
-        check_file(path, "recipe file")
-        return path
-    if name not in recipe_names():
-        raise UserError(
-            f"recipe {shortened(name)!r}: found none of that name, allowed: one that `kerasnets list` gives, "
-            f"or a path ending in .toml{nearest(name, recipe_names())}"
-        )
-    return files("kerasnets.recipes") / f"{name}.toml"
+def _overrides(overrides: Mapping[str, Any] | Iterable[str]) -> list[Override]:
+    if isinstance(overrides, Mapping):
+        return [
+            _checked(Override(key, value, shortened(f"overrides[{key!r}] = {value!r}")))
+            for key, value in _plain(overrides).items()
+        ]
+    form = "dotted.key=value, for instance optimizer.learning_rate=0.05"
+    return [
+        _checked(Override(*parse_key_value(text, "--set", form), f"--set {shortened(text)}"))
+        for text in overrides
+    ]
 
 
-def _with_base(path, seen):
-    if path in seen:
-        raise UserError(f"{path}: base: leads back to itself through {' -> '.join(map(str, seen))}")
-    tables = read_toml(path)
-    base = tables.pop("base", None)
-    if base is None:
-        return tables
-    if not isinstance(base, str):
-        raise UserError(f"{path}: base: found {base!r}, allowed: a recipe's name or the path of a .toml file")
-    return _merged(_with_base(_find(base, beside=path.parent), [*seen, path]), tables)
+def _checked(override: Override) -> Override:
+    parts = override.key.count(".") + 1
+    if parts > MAX_DEPTH:
+        raise UserError(f"{override.text}: found a key of {parts} parts, allowed: {MAX_DEPTH}")
+    check_bounds({override.key: override.value}, override.text)
+    return override
 
 
-def _merged(base, child):
-    """Merge tables key by key; a table that gives another `name` is of another kind and replaces whole."""
-    result = dict(base)
-    for key, value in child.items():
-        old = base.get(key)
-        both_tables = isinstance(old, dict) and isinstance(value, dict)
-        if both_tables and value.get("name", old.get("name")) == old.get("name"):
-            value = _merged(old, value)
-        result[key] = value
-    return result
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values with paths as texts and tuples as lists, as TOML has them."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, os.PathLike):
+            return os.fspath(value)
+        return [plain(each) for each in value] if isinstance(value, tuple | list) else value
+
+    return {key: plain(value) for key, value in values.items()}
 
 
-def _parse_override(text):
-    key, equals, value = text.partition("=")
-    origin, key = f"--set {shortened(text)}", key.strip()
-    if not equals or not key:
-        raise UserError(f"{origin}: allowed: dotted.key=value, for instance optimizer.learning_rate=0.05")
-    if key.count(".") >= DEEPEST:
-        raise UserError(f"{origin}: found a key of {key.count('.') + 1} parts, allowed: {DEEPEST}")
-    try:
-        found = parsed(f"value = {value}", origin)["value"]
-    except tomllib.TOMLDecodeError:
-        return key, value.strip()
-    check_bounds({key: found}, origin)
-    return key, found
-
-
-def _overridden(tables, items, origin):
+def _overridden(tables: dict[str, Any], given: Iterable[Override], origin: object) -> dict[str, Any]:
     tables = copy.deepcopy(tables)
     # a new `name` first: it empties its table, which the other overrides then fill
-    for key, value in sorted(items, key=lambda item: not item[0].endswith(".name")):
-        _set_key(tables, key, value, origin)
+    for override in sorted(given, key=lambda each: not each.key.endswith(".name")):
+        _set_key(tables, override.key, override.value, origin)
     return tables
 
 
-def _set_key(tables, key, value, origin):
+def _set_key(tables: dict[str, Any], key: str, value: Any, origin: object) -> None:
     *parents, last = key.split(".") if not key.startswith("tune.parameters.") else _tune_key(key)
-    table = tables
+    table: Any = tables
     for part in parents:
         if isinstance(table, list):
             table = table[_index(table, part, key, origin)]
@@ -156,43 +132,44 @@ def _set_key(tables, key, value, origin):
     table[last] = value
 
 
-def _tune_key(key):
-    """Split tune.parameters.optimizer.learning_rate.min, whose third part is a dotted key itself."""
+def _tune_key(key: str) -> list[str]:
+    """Split tune.parameters.optimizer.learning_rate.min, whose third part is itself a dotted key."""
     name, _, field = key.removeprefix("tune.parameters.").rpartition(".")
     return ["tune", "parameters", name, field]
 
 
-def _index(items, part, key, origin):
+def _index(items: list[Any], part: str, key: str, origin: object) -> int:
     if part.isdecimal() and int(part) < len(items):
         return int(part)
     raise UserError(f"{origin}: {key}: found {part!r}, allowed: an index below {len(items)}")
 
 
-def _resolve(tables, origin, given=()):
+def _resolve(tables: dict[str, Any], origin: object, given: list[Override] | None = None) -> Recipe:
     tables = copy.deepcopy(tables)
     for section, key in PATHS:
         table = tables.get(section)
         value = table.get(key) if isinstance(table, dict) else None
-        if isinstance(value, str) and value != "imagenet":
+        if isinstance(table, dict) and isinstance(value, str) and value != "imagenet":
             # the run directory keeps this recipe: its paths must hold from any folder
             table[key] = str(Path(value).expanduser().absolute())
     try:
         recipe = Recipe.model_validate(tables)
     except ValidationError as error:
-        raise UserError(one_line(error, origin, given)) from None
-    recipe._origin = with_overrides(origin, given)
+        raise UserError(mistake_line(error, origin, given or [])) from None
+    recipe._origin = with_overrides(origin, given or [])
     for key, searched in recipe.tune.parameters.items():
-        _check_searched(recipe, key, searched)
+        _check_searched(recipe, key, (searched.min, searched.max))
     return recipe
 
 
-def _check_searched(recipe, key, searched):
+def _check_searched(recipe: Recipe, key: str, bounds: tuple[float, float]) -> None:
     tables = recipe.tables()
-    table = tables
+    table: Any = tables
     for part in key.split("."):
         table = table.get(part) if isinstance(table, dict) else None
     if not isinstance(table, float | int) or isinstance(table, bool):
         raise UserError(f"{recipe.origin}: tune.parameters.{key}: found no number of that name in the recipe")
     del tables["tune"]
-    for bound in (searched.min, searched.max):
-        _resolve(_overridden(tables, [(key, bound)], recipe.origin), f"{recipe.origin}: tune.parameters")
+    for bound in bounds:
+        changed_tables = _overridden(tables, [Override(key, bound, "")], recipe.origin)
+        _resolve(changed_tables, f"{recipe.origin}: tune.parameters")

@@ -8,8 +8,8 @@ import re
 
 import pandas as pd
 
+from kerasnets.catalog.parse import parse_volume
 from kerasnets.errors import UserError
-from kerasnets.sizing.parse import parse_volume
 
 IN_PLACE = ("relu", "tanh", "sigmoid", "dropout")
 ELEMENTWISE = (*IN_PLACE, "lrn", "bn")

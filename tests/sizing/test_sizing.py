@@ -16,12 +16,12 @@ from places import PROGRAMS
 
 import kerasnets
 from kerasnets import api
+from kerasnets.catalog.parse import parse_bytes
 from kerasnets.errors import UserError
 from kerasnets.optimizers import make_optimizer
 from kerasnets.sizing.layers import layer_sizes, shapes_only
 from kerasnets.sizing.memory import largest_batch, training_memory
 from kerasnets.sizing.optimizer_memory import OPTIMIZERS, optimizer_memory
-from kerasnets.sizing.parse import parse_bytes
 from kerasnets.sizing.receptive_field import receptive_fields
 from kerasnets.sizing.stack import stack_sizes
 from kerasnets.sizing.whole import Beside, whole_memory

@@ -51,6 +51,6 @@ def test_validation_and_test_come_in_training_batches(run):
 def test_evaluate_and_its_views_too(run):
     for views, short_sides, each in (("center", None, 1), ("ten_crop", [36], 10)):
         SEEN.clear()
-        measured = kerasnets.evaluate(run, "validation", views, short_sides)
+        measured = kerasnets.evaluate(run, "validation", views=views, short_sides=short_sides)
         assert max(SEEN) == 6
         assert sum(SEEN) == measured["images"] * each
