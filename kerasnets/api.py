@@ -456,7 +456,7 @@ def bench(
     if steps is not None and steps < 1:
         raise UserError(f"--steps: found {steps}, allowed: 1 or more")
     case = make_case(
-        what,
+        what if isinstance(what, Recipe) else os.fspath(what),
         batch=batch,
         precision=precision,
         backend=backend,

@@ -9,7 +9,7 @@ import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 from kerasnets.errors import UserError
 
@@ -21,14 +21,6 @@ M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 log = logging.getLogger("kerasnets")
 
 _prepared = False
-
-
-class Processor(TypedDict):
-    """A CPU: `kind` is "cpu", `name` its model, `count` the cores that this process may use."""
-
-    kind: str
-    name: str
-    count: int | None
 
 
 def turn_onednn_on() -> None:
@@ -70,8 +62,8 @@ def onednn_runs() -> bool:
     return importlib.import_module("tensorflow.python.util._pywrap_util_port").IsMklEnabled()
 
 
-def processor() -> Processor:
-    """Return this machine's CPU."""
+def processor() -> dict[str, Any]:
+    """Return the CPU: `kind`, which is "cpu", its `name`, and the `count` of cores this process may use."""
     known = Path("/proc/cpuinfo")
     lines = known.read_text().splitlines() if known.is_file() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

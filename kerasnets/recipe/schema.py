@@ -42,7 +42,7 @@ class Recipe(Section):
         # two recipes are the same experiment wherever they were read from
         return isinstance(other, Recipe) and self.tables() == other.tables()
 
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # `object`'s stub has a method here
 
     @property
     def origin(self):
