@@ -151,6 +151,27 @@ def one_tensor(legacy=False, name="w"):
     return {name: tensor_of(storage_of("0", array), 0, (4,), (1,), legacy)}, {"0": array}
 
 
+def save(path, saved):
+    """Write what torch.save would: dicts within dicts, arrays for tensors; what is there twice, once."""
+    dicts, keys, storages = [], {}, {}
+
+    def written(value):
+        if isinstance(value, dict):
+            if any(value is each for each in dicts):
+                return b"h" + bytes([[id(each) for each in dicts].index(id(value))])  # gets it from the memo
+            dicts.append(value)
+            kept = b"q" + bytes([len(dicts) - 1])
+            return coded({name: written(each) for name, each in value.items()}) + kept
+        if not isinstance(value, np.ndarray):
+            return value
+        key = keys.setdefault(id(value), str(len(keys)))
+        storages[key] = value
+        strides = np.empty(value.shape, "int8").strides
+        return tensor_of(storage_of(key, value), 0, value.shape, strides)
+
+    write_archive(path, written(saved), storages)
+
+
 def refusal(path):
     """Return the one line that a weight file is refused with."""
     with pytest.raises(UserError) as caught:
