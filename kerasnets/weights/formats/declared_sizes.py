@@ -1,9 +1,11 @@
-"""Files of Keras refused by the sizes that they declare, before Keras allocates them."""
+"""Refuse Keras's files that declare more than they hold or than memory has, before Keras allocates it."""
 
 import io
 import json
 import math
 import zipfile
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import h5py
 import keras
@@ -13,14 +15,14 @@ from kerasnets.files.user_files import check_file, check_memory
 from kerasnets.sizing.layers import shapes_only
 
 
-def check_keras_file(path):
+def check_keras_file(path: str | Path) -> None:
     """Refuse a .keras or HDF5 file that declares more than it holds, or than fits into memory.
 
-    The network in a .keras file may have no more weights than the file holds numbers. What is no such file is
-    left to Keras, which says why it cannot read it.
+    The network in a .keras file may not have more weights than the file holds numbers. A file of another kind
+    passes: Keras says why it cannot read it.
 
     Raises:
-        UserError: no regular file, or one that declares too much.
+        UserError: not a regular file, or one that declares too much.
     """
     check_memory(check_file(path), path)
     try:
@@ -41,8 +43,8 @@ def check_keras_file(path):
         )
 
 
-def _weights_declared(config):
-    """Return how many weights the network of a configuration has, without allocating them; 0 for none."""
+def _weights_declared(config: dict[str, Any]) -> int:
+    """Return how many weights the network of a configuration has, without allocating them."""
     try:
         with shapes_only():
             config.pop("compile_config", None)
@@ -52,12 +54,12 @@ def _weights_declared(config):
         return 0
 
 
-def _check_arrays(path, opened):
+def _check_arrays(path: str | Path, opened: str | Path | BinaryIO) -> int:
     """Return how many numbers an HDF5 file holds."""
     with h5py.File(opened, "r") as file:
         total = numbers = 0
 
-        def add(name, found):
+        def add(name: str, found: h5py.Group | h5py.Dataset) -> None:
             nonlocal total, numbers
             if isinstance(found, h5py.Dataset):
                 count = math.prod((0,) if found.shape is None else found.shape)

@@ -1,6 +1,8 @@
 """What the names in a PyTorch file's pickle stand for: markers, whatever the names are in Python."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from kerasnets.weights.formats.tensors import Storage, Tensor
 
@@ -32,7 +34,7 @@ ALLOWED_GLOBALS = {
     *(f"torch.{name}" for name in STORAGES),
     *(f"torch.cuda.{name}" for name in STORAGES),
 }
-"""What the pickle of a state dict, or of a checkpoint that holds one, may name."""
+"""The only names that the pickle of a state dict, or of a checkpoint that holds one, may ask for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,11 +48,11 @@ class Namespace:
     """A training program's command line, which checkpoints hold; empty, whatever the pickle gives it."""
 
 
-def named(argument):
+def marker_of(argument: str) -> Global:
     """Return the marker of a global, given as "module name".
 
     Raises:
-        ValueError: a name that is not of `ALLOWED_GLOBALS`.
+        ValueError: a name that is not one of `ALLOWED_GLOBALS`.
     """
     name = argument.replace(" ", ".", 1)
     if name not in ALLOWED_GLOBALS:
@@ -61,8 +63,8 @@ def named(argument):
     return Global(name)
 
 
-def storage_of(identity):
-    """Return the `Storage` that a persistent id describes.
+def storage_of(identity: object) -> Storage:
+    """Return the storage that a persistent id of torch.save describes.
 
     Raises:
         ValueError: an id of something else.
@@ -76,12 +78,12 @@ def storage_of(identity):
     raise ValueError("found a persistent id that is no storage's")
 
 
-def called(name, arguments):
-    """Return what the call of a global makes: a dict, a tensor, or nothing that a state dict needs.
+def called(name: str, arguments: tuple) -> dict | Tensor | None:
+    """Return what the call of a global makes: a dict, a tensor, or None for what a state dict does not need.
 
     Args:
-        name: of `ALLOWED_GLOBALS`.
-        arguments: a tuple.
+        name: one of `ALLOWED_GLOBALS`.
+        arguments: what the pickle calls it with.
 
     Raises:
         ValueError: a call that torch.save does not write.
@@ -90,8 +92,8 @@ def called(name, arguments):
         case "OrderedDict", ():
             return {}
         case "OrderedDict", (list(pairs),):  # Python 2 wrote it so
-            made = {}
-            fill(made, (only(pair, list, tuple) for pair in pairs))
+            made: dict[Any, Any] = {}
+            fill(made, (checked_type(pair, list, tuple) for pair in pairs))
             pairs.clear()  # or one long list, named again and again, would make as many long dicts
             return made
         case "_rebuild_tensor", (Storage() as storage, offset, tuple(size), tuple(stride)):
@@ -106,7 +108,7 @@ def called(name, arguments):
     raise ValueError(f"its pickle calls {name} in a way that torch.save does not")
 
 
-def made_new(name, arguments):
+def made_new(name: str, arguments: tuple) -> Namespace:
     """Return what the global `name`, made without a call of its constructor, stands for.
 
     Raises:
@@ -117,22 +119,22 @@ def made_new(name, arguments):
     return Namespace()
 
 
-def only(value, *types):
+def checked_type(value: Any, *types: type) -> Any:
     """Return the value.
 
     Raises:
-        ValueError: a value of none of the types.
+        ValueError: the value is of none of the types.
     """
     if type(value) not in types:
         raise ValueError(f"the pickle changes {kind_of(type(value))}, allowed: {kind_of(*types)}")
     return value
 
 
-def fill(target, pairs):
-    """Set the keys of the dict `target`.
+def fill(target: dict, pairs: Iterable) -> None:
+    """Set keys of a dictionary.
 
     Raises:
-        ValueError: a key that is not plain; the hash of a deep tuple takes for ever or ends the process.
+        ValueError: a key that is neither text nor a number: a nested tuple can take for ever to hash.
     """
     for key, value in pairs:
         if type(key) not in (str, int, float, bool):
@@ -140,6 +142,6 @@ def fill(target, pairs):
         target[key] = value
 
 
-def kind_of(*types):
-    """Return the types' names as messages say them."""
+def kind_of(*types: type) -> str:
+    """Return the types' names as messages write them."""
     return " or ".join(each.__name__.lower() for each in types)

@@ -2,6 +2,7 @@
 
 import logging
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +32,12 @@ SAFETENSORS = {
 """The element types of the safetensors format that weights come in."""
 
 
-def read_state(path):
+def read_state(path: str | Path) -> dict[str, np.ndarray]:
     """Return the tensors of a weight file as arrays by name.
 
-    The content tells the kind, not the name: a PyTorch file of either format (.pth, .pt, .bin), safetensors,
-    or a NumPy archive. Half precision and bfloat16 become float32; other types stay. What wrappers put before
-    the names is taken off (`unwrapped_names`), and said.
+    The content decides the kind, not the name: a PyTorch file of either format (.pth, .pt, .bin),
+    safetensors, or a NumPy archive. Half precision and bfloat16 become float32; other types stay.
+    `unwrapped_names` removes what wrappers put before the names, and a log line says so.
 
     Raises:
         UserError: no such file, one of another kind, a damaged one, one that holds more than tensors, or
@@ -44,17 +45,17 @@ def read_state(path):
     """
     state = _reader(path)(path)
     if not state:
-        raise UserError(f"{path}: found no tensors, allowed: one at least")
-    state, said = unwrapped_names(path, state)
-    if said:
-        log.info("%s: %s", path, said)
+        raise UserError(f"{path}: found no tensors, allowed: at least one")
+    state, removed = unwrapped_names(path, state)
+    if removed:
+        log.info("%s: %s", path, removed)
     return {
         name: array.astype("float32") if array.dtype == "float16" else array for name, array in state.items()
     }
 
 
-def _reader(path):
-    """Return the function that reads the kind of file that `path` begins like."""
+def _reader(path: str | Path) -> Callable[[str | Path], dict[str, np.ndarray]]:
+    """Return the function that reads the file, by its first bytes."""
     check_memory(check_file(path), path)
     try:
         with open(path, "rb") as file:
@@ -73,15 +74,15 @@ def _reader(path):
     )
 
 
-def _holds_arrays(path):
+def _holds_arrays(path: str | Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return all(name.endswith(".npy") for name in archive.namelist())
     except (OSError, ValueError, RuntimeError, zipfile.BadZipFile):
-        return Path(path).suffix == ".npz"  # damaged; its reader says how
+        return Path(path).suffix == ".npz"  # damaged; its reader says in what way
 
 
-def _read_safetensors(path):
+def _read_safetensors(path: str | Path) -> dict[str, np.ndarray]:
     state = {}
     try:
         for name, tensor in safetensors.deserialize(Path(path).read_bytes()):

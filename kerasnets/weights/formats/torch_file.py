@@ -5,10 +5,15 @@ import logging
 import os
 import struct
 import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
 
 from kerasnets.errors import UserError
 from kerasnets.weights.formats.pickle_program import LONGEST_PICKLE, unpickled
-from kerasnets.weights.formats.tensors import elements_of
+from kerasnets.weights.formats.tensors import Storage, Tensor, elements_of
 from kerasnets.weights.formats.wrapping import find_state_dict
 
 MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
@@ -16,22 +21,34 @@ PROTOCOL_VERSION = 1001
 """How the format that torch wrote before 1.6 begins."""
 
 MOST_COPIES = 4
-"""Tensors may share a storage, but together be no more than this many times the file."""
+"""Tensors may share a storage, but together may not be larger than this many times the file."""
 
 log = logging.getLogger("kerasnets")
 
 # what zipfile, pickletools and NumPy raise for other, cut off or altered files
 _DAMAGED = (
-    OSError, EOFError, ValueError, TypeError, IndexError, KeyError, OverflowError, MemoryError,
-    RuntimeError, struct.error, zipfile.BadZipFile,
-)  # fmt: skip
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    OverflowError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+    zipfile.BadZipFile,
+)
+
+Opened = tuple[Any, Callable[[Storage], np.ndarray]]
+"""What a file's pickle makes, and a function that reads the elements of a storage."""
 
 
-def read_torch_file(path):
+def read_torch_file(path: str | Path) -> dict[str, np.ndarray]:
     """Return the state dict that torch.save wrote, as arrays by name, in the file's order.
 
-    Both formats are read: the archive of torch 1.6 and later, and the one before. In a checkpoint the state
-    dict is found (`find_state_dict`), and said. bfloat16, which NumPy lacks, becomes float32.
+    Both formats are read: the archive of torch 1.6 and later, and the one before. In a checkpoint
+    `find_state_dict` finds the state dict, and a log line names it. bfloat16 becomes float32.
 
     Raises:
         UserError: no such file, a damaged one, one without a state dict or with several, or one whose pickle
@@ -56,23 +73,22 @@ def read_torch_file(path):
         raise UserError(f"{path}: not readable as a PyTorch file: {reason}") from error
 
 
-def _gathered(tensors, read_storage):
-    """Return the arrays; a storage is read once, and no longer kept than its tensors need."""
-    by_storage = {}
+def _gathered(
+    tensors: Mapping[str, Tensor], read_storage: Callable[[Storage], np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Return the arrays; a storage is read once, and not kept longer than its tensors need it."""
+    by_storage: dict[Storage, list[str]] = {}
     for name, tensor in tensors.items():
         by_storage.setdefault(tensor.storage, []).append(name)
-    arrays = dict.fromkeys(tensors)
+    arrays = {}
     for storage, names in by_storage.items():
         elements = read_storage(storage)
         for name in names:
             arrays[name] = tensors[name].taken_from(elements)
-    return arrays
+    return {name: arrays[name] for name in tensors}
 
 
-# ---- the two formats: each returns the unpickled object, and a function from a storage to its elements
-
-
-def _open_archive(file, size):
+def _open_archive(file: BinaryIO, size: int) -> Opened:
     """A zip archive, nothing compressed: NAME/data.pkl, NAME/data/KEY for each storage, NAME/byteorder."""
     archive = zipfile.ZipFile(file)
     members = {member.filename: member for member in archive.infolist()}
@@ -87,10 +103,10 @@ def _open_archive(file, size):
         raise ValueError(f"data.pkl is longer than {LONGEST_PICKLE} bytes")
     folder = pickles[0].removesuffix("data.pkl")
     byteorder = f"{folder}byteorder"
-    order = ">" if byteorder in members and archive.read(byteorder) == b"big" else "<"
+    order: Literal["<", ">"] = ">" if byteorder in members and archive.read(byteorder) == b"big" else "<"
     root, _ = unpickled(io.BytesIO(archive.read(pickles[0])))
 
-    def read_storage(storage):
+    def read_storage(storage: Storage) -> np.ndarray:
         member = members.get(f"{folder}data/{storage.key}")
         if member is None or member.file_size != storage.nbytes:
             found = "no such member" if member is None else f"{member.file_size} bytes"
@@ -100,7 +116,7 @@ def _open_archive(file, size):
     return root, read_storage
 
 
-def _open_legacy(file, size):
+def _open_legacy(file: BinaryIO, size: int) -> Opened:
     """Five pickles (magic number, version, system, object, storage keys), then the storages, key by key."""
     stream = io.BytesIO(file.read(min(size, LONGEST_PICKLE)))
     if unpickled(stream)[0] != MAGIC_NUMBER:
@@ -123,7 +139,7 @@ def _open_legacy(file, size):
     if position > size:
         raise ValueError(f"found {size} bytes, allowed: {position} at least; the file is cut off")
 
-    def read_storage(storage):
+    def read_storage(storage: Storage) -> np.ndarray:
         if storage.key not in starts:
             raise ValueError(f"storage {storage.key[:80]!r} is not in the file")
         file.seek(starts[storage.key])

@@ -1,7 +1,10 @@
-"""State dicts as people save them: inside a checkpoint, with the names of what the network was wrapped in."""
+"""State dicts as people save them: inside a checkpoint, and under the names of a network in a wrapper."""
 
 import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from kerasnets.errors import UserError
 from kerasnets.weights.formats.pickle_names import kind_of
@@ -12,13 +15,13 @@ AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "model_ema_state_di
 """Keys that a checkpoint holds its state dict under: timm's, torchvision's, PyTorch's tutorials'."""
 
 DEEPEST = 3
-"""Keys one inside the other."""
+"""How many keys may lie one inside the other."""
 
 SHOWN = 4
 """How many things a message lists."""
 
 WRAPPERS = re.compile(r"(?:(?:_orig_mod|module|model|net|network|backbone)\.)+")
-"""Before the names: of torch.compile, DataParallel, Lightning's modules, and detectors."""
+"""What torch.compile, DataParallel, Lightning's modules and detectors put before the names."""
 
 
 @dataclass(frozen=True)
@@ -28,32 +31,32 @@ class Found:
     Attributes:
         place: the keys that lead to it, with dots between.
         averaged: whether it is an average of the weights.
-        tensors: `Tensor` by name.
+        tensors: by name.
     """
 
     place: str
     averaged: bool
-    tensors: dict
+    tensors: dict[str, Tensor]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.place} ({len(self.tensors)} tensors)"
 
 
-def find_state_dict(path, root) -> tuple[dict, str]:
-    """Return the one state dict that a checkpoint is or holds, and a phrase that says which it is.
+def find_state_dict(path: str | Path, root: Any) -> tuple[dict[str, Tensor], str]:
+    """Return the one state dict that a checkpoint is or holds, and a phrase that says which one it is.
 
-    An average of the weights goes before the weights themselves, as in timm's `load_checkpoint`.
+    An average of the weights is preferred to the weights themselves, as in timm's `load_checkpoint`.
 
     Args:
         path: the file, for messages.
         root: what its pickle made.
 
     Returns:
-        `Tensor` by name; the phrase is empty where the file holds the state dict alone.
+        Tensors by name; the phrase is empty where the file holds the state dict alone.
 
     Raises:
         ValueError: no state dict.
-        UserError: several, none of which goes before the others.
+        UserError: several, none of which is preferred.
     """
     found = list({id(each.tensors): each for each in _candidates(root)}.values())
     chosen = [each for each in found if each.averaged] or found
@@ -69,7 +72,7 @@ def find_state_dict(path, root) -> tuple[dict, str]:
     return chosen[0].tensors, f"{chosen[0]} taken{beside}" if chosen[0].place else ""
 
 
-def _candidates(value, place=(), averaged=False):
+def _candidates(value: Any, place: tuple[str, ...] = (), averaged: bool = False) -> Iterator[Found]:
     if type(value) is not dict or not value or len(place) > DEEPEST:
         return
     if all(type(name) is str and type(each) is Tensor for name, each in value.items()):
@@ -79,8 +82,8 @@ def _candidates(value, place=(), averaged=False):
         yield from _candidates(value.get(key), (*place, key), averaged or key in AVERAGED)
 
 
-def _refused(value, depth=0) -> dict:
-    """Say what there is in place of a state dict; an empty one is returned."""
+def _refused(value: Any, depth: int = 0) -> dict[str, Tensor]:
+    """Raise ValueError with what was found in place of a state dict; return an empty one."""
     if type(value) is not dict:
         raise ValueError(f"found {kind_of(type(value))}, allowed: a state dict, tensors by name")
     for key in (*RAW, *AVERAGED):
@@ -95,8 +98,8 @@ def _refused(value, depth=0) -> dict:
     return value
 
 
-def unwrapped_names(path, state: dict) -> tuple[dict, str]:
-    """Return a state dict without the names of what its network was wrapped in, and a phrase that says so.
+def unwrapped_names(path: str | Path, state: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return a state dict without what wrappers put before its names, and a phrase that says what that was.
 
     Args:
         path: the file, for messages.
@@ -105,7 +108,8 @@ def unwrapped_names(path, state: dict) -> tuple[dict, str]:
     Raises:
         UserError: two tensors would have one name.
     """
-    bare, wrapped = {}, {}
+    bare: dict[str, Any] = {}
+    wrapped: dict[str, str] = {}
     for name, array in state.items():
         wrapper = match[0] if (match := WRAPPERS.match(name)) else ""
         ours = name.removeprefix(wrapper)
@@ -119,7 +123,7 @@ def unwrapped_names(path, state: dict) -> tuple[dict, str]:
     return bare, f"{_listed(taken_off)} taken off the names" if taken_off else ""
 
 
-def _listed(things):
+def _listed(things: Iterable[object]) -> str:
     things = list(things)
     more = f" and {len(things) - SHOWN} more" if len(things) > SHOWN else ""
     return ", ".join(map(str, things[:SHOWN])) + more
