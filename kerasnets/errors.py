@@ -78,7 +78,7 @@ def one_line(message: str | BaseException, most: int = 500) -> str:
         message: text or an exception.
         most: characters in the line, at most.
     """
-    text = shown(file_fault(message) if isinstance(message, OSError) else str(message))
+    text = printable(file_fault(message) if isinstance(message, OSError) else str(message))
     if len(text) <= most:
         return text
     end = most // 4
@@ -97,7 +97,7 @@ def file_fault(error: OSError) -> str:
     return f"{error.filename}: {reason(error)}" if error.filename else reason(error)
 
 
-def shown(text: str) -> str:
+def printable(text: str) -> str:
     r"""Return `text` with all unprintable characters escaped: `\n`, `\x1b`, and `\xff` for a byte.
 
     Args:

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from kerasnets.errors import one_line, shown
+from kerasnets.errors import one_line, printable
 
 _lock = threading.RLock()
 _keepers: list[Callable[[str], None]] = []
@@ -30,7 +30,7 @@ def say(text: str, kept: bool = True) -> None:
     """
     with _lock:
         clear()
-        text = "\n".join(map(shown, text.split("\n")))
+        text = "\n".join(map(printable, text.split("\n")))
         _write(f"{text}\n")
         if kept:
             _keep(text)
@@ -43,7 +43,7 @@ def show(text: str) -> None:
         return
     with _lock:
         clear()
-        text = shown(text)[: shutil.get_terminal_size().columns - 1]  # what wraps cannot be taken back
+        text = printable(text)[: shutil.get_terminal_size().columns - 1]  # what wraps cannot be taken back
         _write(text)
         _width = len(text)
 

@@ -11,7 +11,7 @@ import typer
 
 from kerasnets import api
 from kerasnets.catalog import parse
-from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause, one_line, shown
+from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause, one_line, printable
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import load_recipe, recipe_names
 from kerasnets.runs.directory import RunDirectory
@@ -345,7 +345,7 @@ def _say_measured(split, images, views="center", short_sides=(), **measured):
 
 def _text(table):
     """Return a table as text; names in it, of files and classes, in printable characters."""
-    names = {column: shown for column in table if table[column].dtype.kind not in "fiu"}
+    names = {column: printable for column in table if table[column].dtype.kind not in "fiu"}
     return table.to_string(index=False, float_format="{:.4f}".format, formatters=names)
 
 

@@ -5,7 +5,7 @@ import io
 import logging
 from dataclasses import dataclass
 
-from kerasnets.errors import UserError, nearest, shown
+from kerasnets.errors import UserError, nearest, printable
 from kerasnets.files.user_tables import read_rows
 
 log = logging.getLogger("kerasnets")
@@ -75,7 +75,7 @@ def _read(path):
     header = _plain(table.header)
     if sorted(header) != ["node", "parent"]:
         found = ", ".join(map(repr, table.header))
-        raise UserError(shown(f"{path}: row 1: found columns {found}, allowed: node, parent"))
+        raise UserError(printable(f"{path}: row 1: found columns {found}, allowed: node, parent"))
     rows = {}
     for row, cells in table.rows.items():
         cells = dict(zip(header, cells, strict=True))

@@ -4,7 +4,7 @@ import csv
 import io
 from dataclasses import dataclass
 
-from kerasnets.errors import UserError, shown
+from kerasnets.errors import UserError, printable
 from kerasnets.files.user_files import decoded, read_bytes
 
 SEPARATORS = (",", ";", "\t")
@@ -71,7 +71,7 @@ def read_rows(path, fits, is_right=None):
     row = next(iter(odd), 1)
     cell = next((cell for cell in table.rows.get(row, table.header) if not cell.isascii()), "")
     note = f"{path}: not in UTF-8, read as Windows-1252: first in row {row}, {cell!r}"
-    return Table(table.header, table.rows, table.missing, (shown(note),))
+    return Table(table.header, table.rows, table.missing, (printable(note),))
 
 
 def no_text(cell):

@@ -10,7 +10,7 @@ import pandas as pd
 from kerasnets.data.images.formats import is_image_name
 from kerasnets.data.images.image_file import ImageRefusedError, read_image
 from kerasnets.data.listings.directory_entries import listed, problem_of
-from kerasnets.errors import UserError, shown
+from kerasnets.errors import UserError, printable
 from kerasnets.runs.ensemble import mean_of, open_runs, shared_channels
 
 log = logging.getLogger("kerasnets")
@@ -26,7 +26,7 @@ def predict_files(runs, images, top):
             pixels = _read_each(path, rules)
         except ImageRefusedError as error:
             refused[path] = str(error)
-            log.warning("%s: %s", shown(path), shown(refused[path]))
+            log.warning("%s: %s", printable(path), printable(refused[path]))
             continue
         answers = np.asarray(_averaged(members, rules, pixels))[0]
         if first.numeric:
@@ -40,7 +40,7 @@ def predict_files(runs, images, top):
             ]
     if not rows:
         path, reason = next(iter(refused.items()))
-        raise UserError(f"{shown(path)}: {shown(reason)}; no image is left to predict")
+        raise UserError(f"{printable(path)}: {printable(reason)}; no image is left to predict")
     names = ["target", "value"] if first.numeric else ["rank", "label", "probability"]
     table = pd.DataFrame(rows, columns=["image", *names])
     table.attrs["refused"] = refused
@@ -61,7 +61,7 @@ def _files(images):
     for path in map(os.fspath, paths):
         found = _images_in(path) if os.path.isdir(path) else [path]
         if not found:
-            raise UserError(f"{shown(path)}: found no image in this folder, allowed: one or more")
+            raise UserError(f"{printable(path)}: found no image in this folder, allowed: one or more")
         files += found
     if not files:
         raise UserError("predict: found no image, allowed: image files, or folders of them")

@@ -15,7 +15,7 @@ from kerasnets.data.audit.perceptual_hash import SIDE
 from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.images.formats import sniff
 from kerasnets.data.images.headers import HeaderError, read_header
-from kerasnets.errors import shown
+from kerasnets.errors import printable
 from kerasnets.files.tables import unexecuted
 from kerasnets.files.whole_files import write_text
 
@@ -42,7 +42,7 @@ def write_audit(folder, audit):
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    table = audit.table.map(shown)
+    table = audit.table.map(printable)
     write_text(folder / "audit.csv", unexecuted(table).to_csv(index=False))
     template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
         files(__package__).joinpath("page.html").read_text(encoding="utf-8")
@@ -55,7 +55,7 @@ def write_audit(folder, audit):
         meanings={name: kind.meaning for name, kind in KINDS.items()},
         done=DONE,
         class_columns=list(by_class.columns),
-        class_rows=[(shown(name) or "-", row.tolist()) for name, row in by_class.iterrows()],
+        class_rows=[(printable(name) or "-", row.tolist()) for name, row in by_class.iterrows()],
         rows=[(row, _thumbnail(row["kind"], picture)) for row, picture in list(rows)[:ON_PAGE]],
         total=len(table),
     )

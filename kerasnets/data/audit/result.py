@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from kerasnets.catalog.audit_kinds import DONE, KINDS
-from kerasnets.errors import UserError, shown
+from kerasnets.errors import UserError, printable
 
 COLUMNS = ["path", "split", "class", "kind", "policy", "detail"]
 
@@ -42,12 +42,10 @@ class Audit:
     def text(self):
         """Return lines: how the source was read; of each kind how many, what was done, and the first."""
         new = f", {self.inspected:,} of them for the first time" if self.inspected else ""
-        lines = [f"{self.images:,} images audited{new}", *map(shown, self.notes)]
+        lines = [f"{self.images:,} images audited{new}", *map(printable, self.notes)]
         for (kind, policy), rows in self.table.groupby(["kind", "policy"], sort=False):
-            first = f"{_where(rows.iloc[0])}: {rows.iloc[0]['detail']}"
-            lines.append(
-                f"{kind}: {len(rows):,} {DONE[policy]}{', first' if len(rows) > 1 else ':'} {shown(first)}"
-            )
+            first = printable(f"{_where(rows.iloc[0])}: {rows.iloc[0]['detail']}")
+            lines.append(f"{kind}: {len(rows):,} {DONE[policy]}{', first' if len(rows) > 1 else ':'} {first}")
         return "\n".join(lines)
 
     def check(self):
@@ -63,7 +61,7 @@ class Audit:
             allowed = " or ".join(policy for policy in KINDS[kind].policies if policy != "error")
             more = f" (and {len(refused) - 1:,} more; kerasnets audit lists them)" if len(refused) > 1 else ""
             where = f"{_where(first)}: {kind}: {first['detail']}"
-            raise UserError(f"{shown(where)}; allowed with data.audit.{kind} = {allowed}{more}")
+            raise UserError(f"{printable(where)}; allowed with data.audit.{kind} = {allowed}{more}")
         for split, count in self.left.items():
             if not count:
                 raise UserError(f"{split}: no image is left after the audit: {len(self.table):,} findings")

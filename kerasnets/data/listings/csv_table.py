@@ -8,7 +8,7 @@ import pandas as pd
 
 from kerasnets.data.listings.folder_layout import split_named
 from kerasnets.data.listings.listed_files import ListedFiles
-from kerasnets.errors import UserError, nearest, shown
+from kerasnets.errors import UserError, nearest, printable
 from kerasnets.files.user_tables import no_text, read_rows
 
 LARGEST = float(np.finfo("float32").max)
@@ -81,18 +81,19 @@ def _known(header, path):
     wanted = ["label", *targets(header)]
     known = [name for name in header if name in ("path", "split", "weight", *wanted)]
     if not _fits(header):
-        found = shown(", ".join(header))
+        found = printable(", ".join(header))
         raise UserError(
             f"{path}: row 1: found columns {found}, allowed: path, label (or target, target_NAME, …), split, "
             "weight"
         )
     if "label" in header and len(wanted) > 1:
         raise UserError(
-            f"{path}: row 1: found columns label and {shown(wanted[1])}, allowed: classes or numeric targets"
+            f"{path}: row 1: found columns label and {printable(wanted[1])}, "
+            "allowed: classes or numeric targets"
         )
     repeated = [name for name in known if known.count(name) > 1]
     if repeated:
-        raise UserError(f"{path}: row 1: found column {shown(repeated[0])} twice, allowed: once")
+        raise UserError(f"{path}: row 1: found column {printable(repeated[0])} twice, allowed: once")
     return known
 
 
@@ -113,8 +114,8 @@ def _check_cells(table, checks, path):
         for row, cell in table[column].items():
             allowed = check(cell)
             if allowed:
-                where = f"{path}: row {row}, {shown(column)}"
-                raise UserError(f"{where}: found {shown(repr(cell))}, allowed: {allowed}")
+                where = f"{path}: row {row}, {printable(column)}"
+                raise UserError(f"{where}: found {printable(repr(cell))}, allowed: {allowed}")
 
 
 def _text(cell):
@@ -154,6 +155,6 @@ def _refuse_repetition(table, path):
     first = {}
     for row, image in table["path"].items():
         if image in first:
-            said = f"row {row}, path: found {shown(repr(image))}, which row {first[image]} names already"
+            said = f"row {row}, path: found {printable(repr(image))}, which row {first[image]} names already"
             raise UserError(f"{path}: {said}, allowed: every image once")
         first[image] = row

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kerasnets.data.images.formats import is_image_name
 from kerasnets.data.listings.directory_entries import leads_upwards, listed
-from kerasnets.errors import UserError, shown
+from kerasnets.errors import UserError, printable
 
 NAMES = {
     "train": ("train", "training"),
@@ -63,14 +63,14 @@ def find_layout(root):
     if not splits:
         _check_classes(root, place)
         wrapped = [f"{root}: its classes are the folders of {place.relative_to(root)}"] if between else []
-        return Layout({"train": place}, between, (*map(shown, wrapped), *_left_beside(root)))
+        return Layout({"train": place}, between, (*map(printable, wrapped), *_left_beside(root)))
     between[place] = {folder.name for folder in splits.values()}
     for split, folder in splits.items():
         while (inner := _folder_of_same_name(folder)) is not None:
             between[folder] = {inner.name}
             folder = splits[split] = inner
     _refuse_unknown_split(place, splits)
-    return Layout(splits, between, tuple(map(shown, _said_of_splits(root, place, splits))))
+    return Layout(splits, between, tuple(map(printable, _said_of_splits(root, place, splits))))
 
 
 def _said_of_splits(root, place, splits):
@@ -168,7 +168,9 @@ def _refuse_unknown_split(place, splits):
         if common and folder.name not in {path.name for path in map(_top(place), splits.values())}:
             found = f"found {folder.name} beside {splits['train'].relative_to(place)}"
             raise UserError(
-                shown(f"{place}: {found}, with class folders too ({min(common)}, …); {ALLOWED}; move it away")
+                printable(
+                    f"{place}: {found}, with class folders too ({min(common)}, …); {ALLOWED}; move it away"
+                )
             )
 
 
@@ -186,15 +188,17 @@ def _check_classes(root, place):
         if common:
             one = min(common)
             found = f"found {one}, and {one} below {folder.name} too"
-            raise UserError(shown(f"{place}: {found}: is that a class or a split? {ALLOWED}"))
+            raise UserError(printable(f"{place}: {found}: is that a class or a split? {ALLOWED}"))
         if any(split_named(path.name) == "train" for path in inside):
             said = f"{place}: found {_listed(inside)} below the class folder {folder.name}"
-            raise UserError(shown(f"{said}; {ALLOWED}"))
+            raise UserError(printable(f"{said}; {ALLOWED}"))
     if images and not folders:
         above = root.absolute().parent
         classes = [folder for folder in _contents(above)[1] if _contents(folder)[0]]
         hint = f"; did you mean {above}?" if len(classes) > 1 else ""
-        raise UserError(shown(f"{root}: found {len(images):,} images, but no class folders; {ALLOWED}{hint}"))
+        raise UserError(
+            printable(f"{root}: found {len(images):,} images, but no class folders; {ALLOWED}{hint}")
+        )
 
 
 def _left_beside(root):
@@ -205,8 +209,10 @@ def _left_beside(root):
     others = [path for path in beside if split_named(path.name) not in (None, split) and _contents(path)[1]]
     if not others:
         return ()
-    return (shown(f"{root}: {_listed(others)} beside it is not read; data.path = {here.parent} reads both"),)
+    return (
+        printable(f"{root}: {_listed(others)} beside it is not read; data.path = {here.parent} reads both"),
+    )
 
 
 def _listed(folders):
-    return shown(", ".join(folder.name for folder in folders))
+    return printable(", ".join(folder.name for folder in folders))

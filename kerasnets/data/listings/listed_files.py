@@ -5,7 +5,7 @@ import re
 
 from kerasnets.data.images.formats import is_image_name
 from kerasnets.data.listings.directory_entries import listed
-from kerasnets.errors import UserError, shown
+from kerasnets.errors import UserError, printable
 
 
 class ListedFiles:
@@ -56,7 +56,7 @@ class ListedFiles:
         if len(names) > 1:
             found = f"found {cell!r}, which may be {' or '.join(names[:3])}"
             raise UserError(
-                shown(f"{self._table}: row {row}, path: {found}; allowed: a name with its ending")
+                printable(f"{self._table}: row {row}, path: {found}; allowed: a name with its ending")
             )
         return os.path.join(folder, names[0]) if names else path
 
@@ -67,7 +67,9 @@ class ListedFiles:
             "names without ending taken for the images there of that name": self._completed,
         }
         return [
-            shown(f"{self._table}: path: {what}: {len(found):,}, first {found[0][1]!r} in row {found[0][0]}")
+            printable(
+                f"{self._table}: path: {what}: {len(found):,}, first {found[0][1]!r} in row {found[0][0]}"
+            )
             for what, found in said.items()
             if found
         ]
@@ -79,9 +81,9 @@ class ListedFiles:
             row, cell: the first.
             rows: how many there are.
         """
-        place = f"{self._table}: row {row}, path: found {shown(repr(cell))}"
+        place = f"{self._table}: row {row}, path: found {printable(repr(cell))}"
         allowed = f"allowed: paths from {self._folder or 'the folder of the table'}, or absolute ones"
         if re.match(r"[A-Za-z]:[\\/]|\\\\", cell):
             return UserError(f"{place}, a path of Windows; {allowed}")
         others = f", nor any of the {rows - 1:,} others" if rows > 1 else ""
-        return UserError(f"{place}: no such file as {shown(self._joined(cell))}{others}; {allowed}")
+        return UserError(f"{place}: no such file as {printable(self._joined(cell))}{others}; {allowed}")

@@ -12,7 +12,7 @@ from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.images.formats import is_image_name
 from kerasnets.data.listings.directory_entries import leads_upwards, listed, unusable
 from kerasnets.data.listings.folder_layout import ALLOWED, find_layout, folders_below
-from kerasnets.errors import UserError, shown
+from kerasnets.errors import UserError, printable
 
 
 def read_folder(path, channels=None):
@@ -56,12 +56,11 @@ def read_folder(path, channels=None):
 def _few(names, full):
     """Say which class folders there are, of fewer than two that have images."""
     if full:
-        return f"images of one class alone, {shown(_class_name(full[0]))}"
+        return f"images of one class alone, {printable(_class_name(full[0]))}"
     if not names:
         return "no class folders"
-    return (
-        f"no images in its folders {shown(', '.join(map(_class_name, names[:3])))}{', …' * (len(names) > 3)}"
-    )
+    some = printable(", ".join(map(_class_name, names[:3])))
+    return f"no images in its folders {some}{', …' * (len(names) > 3)}"
 
 
 def _said_of_nested(root, nested):
@@ -69,7 +68,7 @@ def _said_of_nested(root, nested):
         return ()
     first = os.path.relpath(nested[0], root)
     folders = f"{len(nested):,} folders, first {first}" if len(nested) > 1 else first
-    return (shown(f"{root}: images in folders within a class folder belong to the class: {folders}"),)
+    return (printable(f"{root}: images in folders within a class folder belong to the class: {folders}"),)
 
 
 def _strays(between):

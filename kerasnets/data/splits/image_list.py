@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from kerasnets.errors import UserError, shown
+from kerasnets.errors import UserError, printable
 from kerasnets.files.arrays import DAMAGED
 from kerasnets.files.whole_files import whole_file
 
@@ -125,7 +125,7 @@ class Changes:
 
 
 def _counted(what, names):
-    first = ", ".join(shown(name)[:120] for name in names[:FIRST])
+    first = ", ".join(printable(name)[:120] for name in names[:FIRST])
     more = ", …" if len(names) > FIRST else ""
     return f"{len(names):,} {'image' if len(names) == 1 else 'images'} {what} ({first}{more})"
 

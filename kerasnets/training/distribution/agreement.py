@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from kerasnets.data.dataset import Dataset
 from kerasnets.data.splits.image_list import fingerprints
-from kerasnets.errors import FailureError, UserError, shown
+from kerasnets.errors import FailureError, UserError, printable
 from kerasnets.recipe import Recipe
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.distribution.hosts import Hosts
@@ -135,9 +135,9 @@ def _first_difference(theirs, ours, chief_name, own_name):
     known, found = ({line.split("\t")[0]: line for line in lines} for lines in (theirs, ours))
     for name in dict.fromkeys([*known, *found]):
         if name not in found or name not in known:
-            return f"{shown(name)[:120]} is on {own_name if name in found else chief_name} alone"
+            return f"{printable(name)[:120]} is on {own_name if name in found else chief_name} alone"
         if found[name] != known[name]:
-            return f"{shown(name)[:120]} has another label, weight or other contents"
+            return f"{printable(name)[:120]} has another label, weight or other contents"
     return "they are in another order"
 
 

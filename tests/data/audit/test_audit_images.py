@@ -22,7 +22,7 @@ from kerasnets.data.images.decoding import decode
 from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.images.exif import exif_orientation
 from kerasnets.data.images.formats import odd_name
-from kerasnets.errors import shown
+from kerasnets.errors import printable
 
 UNUSABLE = {"truncated", "corrupt", "unsupported_format", "bomb", "empty_file"}
 
@@ -196,7 +196,7 @@ def test_names_are_odd_only_where_they_are():
     assert all(
         map(odd_name, (" a.jpg", "a.jpg ", "a .jpg", "a\n.jpg", "a\x00b", "\udcff.jpg", "a\u200b.jpg"))
     )
-    assert shown("é\n\x1b\udcff\u202e") == r"é\n\x1b\xff\u202e"
+    assert printable("é\n\x1b\udcff\u202e") == r"é\n\x1b\xff\u202e"
 
 
 def test_every_policy_that_a_kind_allows_has_its_default_among_them():
