@@ -17,7 +17,7 @@ from forked import start_command
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.checkpoints.file import read_checkpoint
 
-SIGNALS = (signal.SIGTERM, signal.SIGTERM, signal.SIGHUP, signal.SIGHUP, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 PATIENT = ("train.checkpoint_seconds=600",)
 
 

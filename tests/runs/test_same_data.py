@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sweep import sweep
 
 import kerasnets
 from kerasnets.data.shards.pack import pack
@@ -82,18 +83,31 @@ def test_data_that_has_moved_is_named_and_is_the_same(source, trained, tmp_path,
         kept = _contents(run)
         where = f"its data is not at {root / places[source]}; allowed: --data PATH"
         assert where in refused("evaluate", run)
-        code, output, errors = command("export", run, "--to", tmp_path / "exports")
-        assert code == 0, errors
-        assert where in output
-        assert "images that the run keeps" in output
         assert _accuracy(run, data=data) == before
         code, output, errors = command("evaluate", run, "--data", data)
         assert code == 0, errors
         assert f"test accuracy {before[0]:.4f}" in output
         assert "warning" not in errors
         assert _contents(run) == kept
-        code, _, errors = command("export", run, "--data", data, "--to", tmp_path / "exports")
+    finally:
+        new.rename(root)
+
+
+@pytest.mark.parametrize("source", sweep(["folder", "csv", "npz", "tfrecord"], quick=["folder"]))
+def test_a_run_whose_data_has_moved_is_exported_without_it_and_with_it(source, trained, tmp_path, command):
+    root, places = trained
+    new = tmp_path / "new"
+    root.rename(new)
+    try:
+        run = new / "runs" / source
+        kept = _contents(run)
+        code, output, errors = command("export", run, "--to", tmp_path / "exports")
         assert code == 0, errors
+        assert f"its data is not at {root / places[source]}; allowed: --data PATH" in output
+        assert "images that the run keeps" in output
+        code, _, errors = command("export", run, "--data", new / places[source], "--to", tmp_path / "exports")
+        assert code == 0, errors
+        assert _contents(run) == kept
     finally:
         new.rename(root)
 

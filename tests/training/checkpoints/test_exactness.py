@@ -13,6 +13,7 @@ import small_runs
 from kill_and_resume import Ours, Stock, kill_and_resume
 from places import PROGRAMS, SUPPORT
 from stop_and_resume import stop_and_resume
+from sweep import sweep
 
 import kerasnets
 from kerasnets.errors import StoppedError, UserError
@@ -27,12 +28,14 @@ def _small():
         yield
 
 
-@pytest.mark.parametrize("net", small_runs.NETS)
-def test_killed_runs_come_to_the_same_bits(net, tmp_path):
-    tally = kill_and_resume(Ours(net, tmp_path), kills=10, per_run=10)
-    assert tally.kills == 10
-    assert tally.saving >= 1
-    assert tally.runs >= 1
+@pytest.mark.parametrize(
+    ("net", "kills"), sweep([("dropout", 4), ("dropout", 40), ("residual", 40)], quick=[("dropout", 4)])
+)
+def test_killed_runs_come_to_the_same_bits(net, kills, tmp_path):
+    tally = kill_and_resume(Ours(net, tmp_path), kills=kills, per_run=10)
+    assert tally.kills == kills
+    assert tally.saving >= kills // 10
+    assert tally.runs >= max(1, kills // 10)
     assert (tally.differing, tally.lost) == ([], [])
 
 
@@ -50,9 +53,10 @@ def test_dropout_goes_on_in_the_process_it_was_stopped_in(tmp_path, monkeypatch)
     assert small_runs.fingerprints(tmp_path / "run") == whole
 
 
-def test_a_stopped_run_loses_no_step(tmp_path):
-    found, differing = stop_and_resume(tmp_path, 10)
-    _check_stops(found, 10)
+@pytest.mark.parametrize("stops", sweep([3, 15], quick=[3]))
+def test_a_stopped_run_loses_no_step(stops, tmp_path):
+    found, differing = stop_and_resume(tmp_path, stops)
+    _check_stops(found, stops)
     assert differing == []
 
 
