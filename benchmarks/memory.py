@@ -44,7 +44,7 @@ def measure(folder):
 
     runtime.prepare()
     from kerasnets.data.pipeline.batches import training_batches
-    from kerasnets.data.pipeline.order import steps_per_epoch
+    from kerasnets.data.pipeline.order import BatchPlan
     from kerasnets.data.preprocessing.steps import Preprocessing
     from kerasnets.data.sources.folder import read_folder
 
@@ -52,10 +52,11 @@ def measure(folder):
     steps = [{"op": "resize", "size": [64, 64], "method": "bilinear"}, {"op": "scale", "to": [0.0, 1.0]}]
     operations = [{"op": "random_resized_crop"}, {"op": "flip"}]
     preprocessing = Preprocessing(steps, (None, None, 3))
-    batches = iter(training_batches(split, preprocessing, operations, 2, BATCH, 0, EPOCHS))
+    plan = BatchPlan(BATCH, seed=0, epochs=EPOCHS)
+    batches = iter(training_batches(split, preprocessing, operations, plan=plan, classes=2))
     resident = []
     for epoch in range(EPOCHS):
-        for _ in range(steps_per_epoch(len(split), BATCH)):
+        for _ in range(plan.steps_per_epoch(len(split))):
             next(batches)
         resident.append(resident_mib())
         print(f"epoch {epoch + 1:2}: {resident[-1]:,.0f} MiB resident")

@@ -31,14 +31,15 @@ def made(network, shape, classes, batch, steps, values, options=None):
     from kerasnets.data.preprocessing.steps import Preprocessing
     from kerasnets.recipe import changed
     from kerasnets.training.distribution.strategy import ahead_on_device, make_strategy
-    from kerasnets.training.setup.inputs import TrainingInputs
+    from kerasnets.training.setup.inputs import TrainingInputs, batch_plan
     from kerasnets.training.setup.model import make_model
 
     recipe = changed(make_case(network, batch=batch, options=options).recipe, values)
     split = Split(*images_of(shape, classes, steps * batch))
     dataset = Dataset(tuple(map(str, range(classes))), shape, split)
     scaled = Preprocessing([{"op": "scale", "to": [0.0, 1.0]}], shape).fit(None)
-    inputs, strategy = TrainingInputs(recipe, dataset, scaled, [], Reading()), make_strategy("single")
+    inputs = TrainingInputs(recipe, dataset, scaled, [], plan=batch_plan(recipe), reading=Reading())
+    strategy = make_strategy("single")
     model, _ = make_model(inputs, strategy)
     return inputs, strategy, model, ahead_on_device(inputs.training_batches(), strategy)
 

@@ -21,6 +21,7 @@ def ours(folder):
 
     runtime.prepare()
     from kerasnets.data.pipeline.batches import training_batches
+    from kerasnets.data.pipeline.order import BatchPlan
     from kerasnets.data.pipeline.read import Reading
     from kerasnets.data.preprocessing.steps import Preprocessing
     from kerasnets.data.sources.folder import read_folder
@@ -33,7 +34,8 @@ def ours(folder):
     operations = [{"op": "random_resized_crop"}, {"op": "flip"}]
     preprocessing, steps_each = Preprocessing(steps, (None, None, 3)), len(split) // BATCH
     reading = Reading(WORKERS)
-    batches = training_batches(split, preprocessing, operations, 2, BATCH, 0, EPOCHS + 1, reading=reading)
+    plan = BatchPlan(BATCH, seed=0, epochs=EPOCHS + 1)
+    batches = training_batches(split, preprocessing, operations, plan=plan, classes=2, reading=reading)
     return _timed(batches, steps_each, steps_each * EPOCHS)
 
 
@@ -100,6 +102,7 @@ def cifar10(_):
 
     runtime.prepare()
     from kerasnets.data.pipeline.batches import training_batches
+    from kerasnets.data.pipeline.order import BatchPlan
     from kerasnets.data.pipeline.read import Reading
     from kerasnets.data.preprocessing.statistics import Moments
     from kerasnets.data.preprocessing.steps import Preprocessing
@@ -109,7 +112,8 @@ def cifar10(_):
     preprocessing = Preprocessing([{"op": "standardize"}], (32, 32, 3)).fit(Moments.of([split.images[:5000]]))
     operations = [{"op": "pad_crop", "padding": 4, "fill": [125.0, 123.0, 114.0]}, {"op": "flip"}]
     reading = Reading(WORKERS)
-    batches = training_batches(split, preprocessing, operations, 10, 128, 0, 4, reading=reading)
+    plan = BatchPlan(128, seed=0, epochs=4)
+    batches = training_batches(split, preprocessing, operations, plan=plan, classes=10, reading=reading)
     return _timed(batches, 390, 3 * 390, 128)
 
 

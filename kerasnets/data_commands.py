@@ -8,7 +8,7 @@ from kerasnets.data.audit.audit_dataset import audit
 from kerasnets.data.audit.page import write_audit
 from kerasnets.data.dataset import Split
 from kerasnets.data.pipeline.batches import decoded_images, training_batches
-from kerasnets.data.pipeline.order import training_order
+from kerasnets.data.pipeline.order import BatchPlan, training_order
 from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.data.preview import preview_grid
 from kerasnets.data.shards.manifest import MANIFEST
@@ -58,14 +58,14 @@ def preview(recipe, path, rows, columns):
     chosen = np.linspace(0, len(train) - 1, rows).astype(int)
     split = Split(train.images[chosen], train.labels[chosen])
     plain = Preprocessing(inputs.preprocessing.spatial_steps, inputs.preprocessing.image_shape)
+    plan = BatchPlan(rows, recipe.train.seed, columns)
     batches = training_batches(
-        split, plain, inputs.operations, len(dataset.classes), rows, recipe.train.seed, columns,
-        reading=inputs.reading,
-    )  # fmt: skip
+        split, plain, inputs.operations, plan=plan, classes=len(dataset.classes), reading=inputs.reading
+    )
     seen = np.empty((rows, columns, *plain.output_shape), "uint8")
-    order = training_order(rows, rows, recipe.train.seed, columns)
+    order = training_order(rows, plan)
     for column, ((images, _), (_, _, indices)) in enumerate(zip(batches, order, strict=True)):
         seen[indices.numpy(), column] = np.clip(np.round(images), 0, 255)
-    originals = list(decoded_images(split, plain.output_shape[-1], recipe.data.workers))
+    originals = list(decoded_images(split, plain.output_shape[-1], workers=recipe.data.workers))
     preview_grid(originals, seen, path, rows=[dataset.label_text(label) for label in split.labels])
     return Path(path)

@@ -11,7 +11,7 @@ from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.data.sources.availability import is_local
 from kerasnets.errors import UserError
 from kerasnets.recipe import changed
-from kerasnets.training.setup.inputs import TrainingInputs, list_inputs, prepare_inputs
+from kerasnets.training.setup.inputs import TrainingInputs, batch_plan, list_inputs, prepare_inputs
 
 
 def prepare_input(case: Case) -> tuple[TrainingInputs | None, Case]:
@@ -40,7 +40,8 @@ def generated(case: Case) -> TrainingInputs:
         recipe = changed(recipe, {"loss.name": "categorical_crossentropy"})
     none = Split(np.zeros((0, *case.input_shape), "uint8"), np.zeros(0, "int64"))
     dataset = Dataset(tuple(map(str, range(case.classes))), case.input_shape, none)
-    return TrainingInputs(recipe, dataset, Preprocessing([], case.input_shape), [], Reading())
+    plain = Preprocessing([], case.input_shape)
+    return TrainingInputs(recipe, dataset, plain, [], plan=batch_plan(recipe), reading=Reading())
 
 
 def _noted(case: Case, reason: str) -> Case:

@@ -160,7 +160,7 @@ def _predicted(trained, split, views, short_sides):
     averaged = averaged_probabilities(
         trained.network,
         trained.preprocessing,
-        lambda: decoded_images(split, channels, workers),
+        lambda: decoded_images(split, channels, workers=workers),
         views,
         short_sides,
         trained.activation,
@@ -211,7 +211,11 @@ def _outputs_and_losses(trained, split):
     forward = tf.function(lambda images: trained.network(images, training=False), input_signature=signature)
     batch_size = trained.recipe.train.evaluation_batch
     for images, labels in evaluation_batches(
-        split, trained.preprocessing, len(trained.classes), batch_size, reading=reading
+        split,
+        trained.preprocessing,
+        classes=len(trained.classes),
+        batch_size=batch_size,
+        reading=reading,
     ):
         outputs.append(forward(images))
         losses.append(loss(labels, outputs[-1]))

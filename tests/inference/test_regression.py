@@ -12,6 +12,7 @@ import kerasnets
 from kerasnets.data.audit.audit_dataset import audit
 from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.pipeline.batches import training_batches
+from kerasnets.data.pipeline.order import BatchPlan
 from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.data.shards.pack import pack
 from kerasnets.data.sources.csv_file import read_csv
@@ -153,10 +154,11 @@ def test_targets_go_through_the_pipeline_and_are_mixed_as_the_images_are(operati
     images = np.broadcast_to(numbers[:, None, None, None], (16, 8, 8, 1)).astype("uint8")
     split = Split(images, np.stack([numbers, -numbers], 1).astype("float32"))
     plain = Preprocessing([], (8, 8, 1))
-    (_, as_they_are), *_ = training_batches(split, plain, [], 2, 8, 0, 1)
+    (_, as_they_are), *_ = training_batches(split, plain, [], plan=BatchPlan(8, seed=0, epochs=1), classes=2)
     assert {tuple(row) for row in as_they_are.numpy()} <= {tuple(row) for row in split.labels}
     mixed = []
-    for seen, targets in training_batches(split, plain, [{"op": operation, "alpha": 1.0}], 2, 8, 0, 4):
+    plan, mix = BatchPlan(8, seed=0, epochs=4), [{"op": operation, "alpha": 1.0}]
+    for seen, targets in training_batches(split, plain, mix, plan=plan, classes=2):
         mean = seen.numpy().mean((1, 2, 3))
         np.testing.assert_allclose(targets, np.stack([mean, -mean], 1), atol=1e-3)
         mixed += (targets[:, 0].numpy() % 10).tolist()

@@ -30,6 +30,7 @@ def read(folder):
     import tensorflow as tf
 
     from kerasnets.data.pipeline.batches import evaluation_batches, training_batches
+    from kerasnets.data.pipeline.order import BatchPlan
     from kerasnets.data.preprocessing.steps import Preprocessing
     from kerasnets.data.sources.folder import read_folder
     from kerasnets.inference.views import image_views
@@ -37,8 +38,9 @@ def read(folder):
     split = read_folder(folder, 3).train
     for steps in WAYS.values():
         preprocessing = Preprocessing(steps, (None, None, 3))
-        list(evaluation_batches(split, preprocessing, 2, 4))
-        list(training_batches(split, preprocessing, [{"op": "random_resized_crop"}], 2, 4, 0, 1))
+        list(evaluation_batches(split, preprocessing, classes=2, batch_size=4))
+        crop = [{"op": "random_resized_crop"}]
+        list(training_batches(split, preprocessing, crop, plan=BatchPlan(4, seed=0, epochs=1), classes=2))
         serve = tf.function(preprocessing, input_signature=[tf.TensorSpec((None, None, None, 3))])
         for path in split.images.files:
             image = tf.io.decode_png(tf.io.read_file(path))

@@ -24,8 +24,8 @@ def main(path):
 
     def epoch(count, kept):
         split = Split(EncodedImages.of_files([path] * count), np.zeros(count, "int64"))
-        decoded = keep_decoded(split, preprocessing, kept, 2**40, Reading())
-        for _ in evaluation_batches(split, preprocessing, 2, 8, decoded):
+        decoded = keep_decoded(split, preprocessing, Reading(), cache=kept, limit=2**40)
+        for _ in evaluation_batches(split, preprocessing, classes=2, batch_size=8, decoded=decoded):
             pass
         return decoded
 

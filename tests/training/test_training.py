@@ -15,6 +15,7 @@ import tensorflow as tf
 
 import kerasnets
 from kerasnets.data.pipeline.batches import training_batches
+from kerasnets.data.pipeline.order import BatchPlan
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
@@ -104,7 +105,9 @@ def test_one_step_is_gradient_descent_on_the_loss_with_l2():
     recipe = load_recipe("lenet5-digits", ["train.batch_size=64", "augment=[]", *overrides])
     inputs = prepare_inputs(list_inputs(recipe))
     model, network = make_model(inputs, make_strategy("single"))
-    batches = training_batches(inputs.dataset.train, inputs.preprocessing, [], 10, 64, 0, 1).take(1)
+    batches = training_batches(
+        inputs.dataset.train, inputs.preprocessing, [], plan=BatchPlan(64, seed=0, epochs=1), classes=10
+    ).take(1)
     ((images, labels),) = batches
     start = [tf.constant(weight.numpy()) for weight in network.trainable_weights]
     with tf.GradientTape() as tape:

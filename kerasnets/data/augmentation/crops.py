@@ -128,7 +128,7 @@ def check_crop(crop, size):
         )
 
 
-def crop_windows(crop, shapes, draws, size):
+def crop_windows(crop, shapes, draws, *, size):
     """Return the windows (N, 4) that `crop`, a table, cuts from upright images of `shapes` (N, 2)."""
     options = {key: value for key, value in crop.items() if key not in ("op", "flip")}
     numbers = draws[:, : CROPS[crop["op"]].draws].astype("float64")
@@ -148,7 +148,7 @@ def turns(crop, orientations):
     return np.union1d(known, MIRROR_OF[known - 1]) if crop["flip"] else known
 
 
-def stored_windows(crop, contents, orientations, draws, size):
+def stored_windows(crop, contents, orientations, *, draws, size):
     """Return where crops lie in encoded images, as they are stored, and how they are decoded.
 
     Args:
@@ -165,7 +165,7 @@ def stored_windows(crop, contents, orientations, draws, size):
     headers = [read_header(encoded, sniff(encoded)) for encoded in contents]
     shapes = np.array([(header.height, header.width) for header in headers])
     shapes = np.where((orientations >= 5)[:, None], shapes[:, ::-1], shapes)
-    windows = crop_windows(crop, shapes, draws, size)
+    windows = crop_windows(crop, shapes, draws, size=size)
     smallest = (windows[:, 2:] // size).min(1)
     reductions = (smallest[:, None] >= REDUCTIONS[1:]).sum(1)
     reductions = np.where([header.format == "JPEG" for header in headers], reductions, NO_JPEG)
@@ -173,7 +173,7 @@ def stored_windows(crop, contents, orientations, draws, size):
     return stored, reductions.astype("int32"), flipped(crop, orientations, draws)
 
 
-def cut(image, window, orientation, size):
+def cut(image, window, orientation, *, size):
     """Return a window of an image (height, width, C) uint8, turned upright and resized to `size`."""
     top, left, height, width = tf.unstack(window)
     part = image[top : top + height, left : left + width]
@@ -215,7 +215,7 @@ def window_decoder(size, channels, orientations):
 def _branch(reduction, orientation, size, channels):
     def decoded(contents, window):
         if reduction is None:
-            return cut(decode(contents, channels), window, orientation, size)
+            return cut(decode(contents, channels), window, orientation, size=size)
         # the public wrapper of this operation leaves `ratio` out
         part = tf.raw_ops.DecodeAndCropJpeg(
             contents=contents, crop_window=window // reduction, channels=channels, ratio=reduction

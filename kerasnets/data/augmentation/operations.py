@@ -68,7 +68,7 @@ def mixes(operations):
     return any(find_operation(table["op"]).mixes for table in operations)
 
 
-def augment(images, labels, draws, operations, partners=None):
+def augment(images, labels, draws, *, operations, partners=None):
     """Apply operations in order.
 
     Args:

@@ -15,7 +15,7 @@ BAND = 2**20
 """Pixels that are worked on at a time: large images need not be in memory several times."""
 
 
-def converted_pixels(contents, channels, on_white, significant_bits=16):
+def converted_pixels(contents, channels, *, on_white, significant_bits=16):
     """Return an image's pixels, as stored, by the rules of `kerasnets.data.images.image_file`.
 
     Args:
@@ -41,9 +41,9 @@ def converted_pixels(contents, channels, on_white, significant_bits=16):
     return _of_channels(colour, channels)
 
 
-def converted_file(contents, *, channels, on_white, significant_bits, compressed=False):
+def converted_file(contents, channels, *, on_white, significant_bits, compressed=False):
     """Return `converted_pixels` as a file that TensorFlow decodes to these: a BMP, soon made, or a PNG."""
-    pixels = converted_pixels(contents, channels, on_white, significant_bits)
+    pixels = converted_pixels(contents, channels, on_white=on_white, significant_bits=significant_bits)
     if compressed or channels == 1:  # TensorFlow has no BMP of one channel
         return tf.io.encode_png(pixels, compression=-1 if compressed else 0).numpy()
     buffer = io.BytesIO()

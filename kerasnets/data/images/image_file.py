@@ -103,7 +103,9 @@ def read_image(contents: bytes, rules: ImageRules) -> np.ndarray:
                 raise ImageRefusedError(kind, found.problems[kind])
         on_white = rules.policy("alpha") == "fix"
         if needs_conversion(found, on_white):
-            pixels = converted_pixels(contents, rules.channels, on_white, rules.significant_bits)
+            pixels = converted_pixels(
+                contents, rules.channels, on_white=on_white, significant_bits=rules.significant_bits
+            )
         else:
             pixels = decode(tf.constant(contents), rules.channels)
     turned = found.orientation if rules.policy("exif_orientation") == "fix" else 1

@@ -8,39 +8,48 @@ are arrays, or have been decoded before, is gathered a batch at a time throughou
 
 import math
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kerasnets.data.augmentation import augment, draws_needed, mixes
 from kerasnets.data.augmentation.crops import crop_draws, split_crop
+from kerasnets.data.dataset import Split
 from kerasnets.data.images.conversion import converted_pixels
 from kerasnets.data.images.decoding import decode, upright
 from kerasnets.data.images.encoded import EncodedImages
-from kerasnets.data.pipeline.order import draws, partners, training_order
-from kerasnets.data.pipeline.read import TWO_THREADS, parallel_map, read_batches, with_options
+from kerasnets.data.pipeline.decoded_store import StoredImages
+from kerasnets.data.pipeline.order import BatchPlan, partners, random_numbers, training_order
+from kerasnets.data.pipeline.read import TWO_THREADS, Reading, parallel_map, read_batches, with_options
+from kerasnets.data.preprocessing.steps import Preprocessing
 
 SPATIAL_BATCH, SPATIAL_BYTES = 256, 4 * 2**20
-"""Images that are only looked at on the host, and bytes of their pixels, made at a time."""
+"""Most images, and most bytes of their pixels, in a batch that only the host works on."""
 
 
-def training_batches(split, preprocessing, operations, classes, batch_size, seed, epochs, first_epoch=0,
-                     first_step=0, streams=1, decoded=None, reading=TWO_THREADS):  # fmt: skip
-    """Return the batches of the run from (first_epoch, first_step) on, one after the other.
+def training_batches(
+    split: Split,
+    preprocessing: Preprocessing,
+    operations: Sequence[dict[str, Any]],
+    *,
+    plan: BatchPlan,
+    classes: int,
+    decoded: np.ndarray | StoredImages | None = None,
+    reading: Reading = TWO_THREADS,
+) -> tf.data.Dataset:
+    """Return the batches of a run from the plan's start on, one after the other.
 
     Args:
-        split: the training `Split`.
-        preprocessing: a fitted `Preprocessing`.
+        split: the training split.
+        preprocessing: fitted to it.
         operations: augmentation tables, statistics in numbers.
+        plan: which examples make each batch.
         classes: number of classes; without effect on numeric targets.
-        batch_size: images in a batch over all hosts.
-        seed: non-negative integer.
-        epochs: epochs in the whole run.
-        first_epoch, first_step: where to start, from 0.
-        streams: parts the images are dealt into, see `kerasnets.data.pipeline.order`.
         decoded: uint8 (N, *output shape), the split's images after the spatial steps, if kept.
-        reading: a `Reading`.
+        reading: threads and batches made ahead.
 
     Returns:
         `tf.data.Dataset` of images (B, height, width, C) float32 and labels (B, classes) float32, one-hot
@@ -51,73 +60,93 @@ def training_batches(split, preprocessing, operations, classes, batch_size, seed
     """
     crop, others = split_crop(operations)
     first_draws = crop_draws(crop)
-    mates = partners(batch_size, streams, reading.host, reading.hosts)
-    order = training_order(
-        len(split), batch_size, seed, epochs, first_epoch, first_step, streams, reading.host, reading.hosts
-    )
+    mixed_with = partners(plan)
+    count = max(first_draws + draws_needed(others), 1)  # TensorFlow crashes on unbatching empty rows
 
-    def numbers(epoch, step, indices):
-        count = max(first_draws + draws_needed(others), 1)  # TensorFlow crashes on unbatching empty rows
-        return indices, draws(seed, epoch, step, batch_size, count, reading.host, reading.hosts)
+    def with_draws(epoch: tf.Tensor, step: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return indices, random_numbers(plan, epoch, step, count=count)
 
-    def finish(images, indices, drawn):
+    def finish(images: tf.Tensor, indices: tf.Tensor, draws: tf.Tensor) -> tuple[tf.Tensor, ...]:
         labels = _labels(split, indices, classes)
         images = tf.cast(images, tf.float32)
-        images, labels = augment(images, labels, drawn[:, first_draws:], others, mates)
+        images, labels = augment(
+            images, labels, draws[:, first_draws:], operations=others, partners=mixed_with
+        )
         return preprocessing.values(images), labels
 
-    drawn = order.map(numbers)
-    batches = read_batches(drawn, split, preprocessing, crop, decoded, len(mates), reading)
+    order = training_order(len(split), plan).map(with_draws)
+    batches = read_batches(
+        order, split, preprocessing, crop=crop, decoded=decoded, batch_size=plan.share, reading=reading
+    )
     if split.weights is None:
         return _finished(batches, finish, reading)
 
-    def with_weights(images, indices, drawn):
-        return *finish(images, indices, drawn), tf.gather(split.weights, indices)
+    def with_weights(images: tf.Tensor, indices: tf.Tensor, draws: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return *finish(images, indices, draws), tf.gather(split.weights, indices)
 
-    def with_mixed_weights(images, indices, drawn):
+    def with_mixed_weights(images: tf.Tensor, indices: tf.Tensor, draws: tf.Tensor) -> tuple[tf.Tensor, ...]:
         # mixing is linear: it leaves the sum of the parts' labels, each with its share and its weight
         labels, weights = _labels(split, indices, classes), tf.gather(split.weights, indices)[:, None]
         images, weighted = augment(
-            tf.cast(images, tf.float32), tf.concat([labels * weights, weights], axis=1),
-            drawn[:, first_draws:], others, mates,
-        )  # fmt: skip
+            tf.cast(images, tf.float32),
+            tf.concat([labels * weights, weights], axis=1),
+            draws[:, first_draws:],
+            operations=others,
+            partners=mixed_with,
+        )
         weights = weighted[:, -1]
         mixed = tf.where(weights[:, None] > 0, weighted[:, :-1] / weights[:, None], labels)
         return preprocessing.values(images), mixed, weights
 
-    if mixes(others):
-        return _finished(batches, with_mixed_weights, reading)
-
-    return _finished(batches, with_weights, reading)
+    return _finished(batches, with_mixed_weights if mixes(others) else with_weights, reading)
 
 
-def evaluation_batches(split, preprocessing, classes, batch_size, decoded=None, reading=TWO_THREADS):
-    """Return the images of a split once, in order, without augmentation; the last batch may be smaller."""
+def evaluation_batches(
+    split: Split,
+    preprocessing: Preprocessing,
+    *,
+    classes: int,
+    batch_size: int,
+    decoded: np.ndarray | StoredImages | None = None,
+    reading: Reading = TWO_THREADS,
+) -> tf.data.Dataset:
+    """Return a split's images and labels once, in order, without augmentation.
 
-    def finish(images, indices, _):
+    Arguments and result are those of `training_batches`; the last batch may be smaller.
+    """
+
+    def finish(images: tf.Tensor, indices: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, ...]:
         labels = _labels(split, indices, classes)
         return preprocessing.values(tf.cast(images, tf.float32)), labels
 
-    return _finished(_in_order(split, preprocessing, batch_size, decoded, reading), finish, reading)
+    batches = _in_order(split, preprocessing, batch_size=batch_size, decoded=decoded, reading=reading)
+    return _finished(batches, finish, reading)
 
 
-def spatial_batches(split, preprocessing, reading=TWO_THREADS):
+def spatial_batches(
+    split: Split, preprocessing: Preprocessing, reading: Reading = TWO_THREADS
+) -> Iterator[np.ndarray]:
     """Return an iterator over a split's images, uint8 (N, height, width, C) at the network's input size."""
     batch_size = max(1, min(SPATIAL_BATCH, SPATIAL_BYTES // math.prod(preprocessing.output_shape)))
-    batches = _in_order(split, preprocessing, batch_size, None, reading)
+    batches = _in_order(split, preprocessing, batch_size=batch_size, decoded=None, reading=reading)
     batches = batches.map(lambda images, *_: tf.cast(images, tf.uint8)).prefetch(reading.prefetch)
     return with_options(batches, reading).as_numpy_iterator()
 
 
-def decoded_images(split, channels, workers=2):
-    """Yield a split's images in order as they are stored, turned upright: uint8 (height, width, C)."""
-    if not isinstance(split.images, EncodedImages):
-        yield from split.images
+def decoded_images(split: Split, channels: int, *, workers: int = 2) -> Iterator[np.ndarray]:
+    """Yield a split's images in order at their stored size, turned upright: uint8 (height, width, C).
+
+    Args:
+        split: the split.
+        channels: 1 or 3, what encoded images are decoded to.
+        workers: threads that decode.
+    """
+    images = split.images
+    if not isinstance(images, EncodedImages):
+        yield from images
         return
 
-    images = split.images
-
-    def one(index):
+    def one(index: int) -> np.ndarray:
         if images.converted is not None and images.converted[index]:
             image = tf.constant(converted_pixels(images.read(index), channels, **images.conversion))
         else:
@@ -125,7 +154,7 @@ def decoded_images(split, channels, workers=2):
         return upright(image, tf.constant(images.orientation[index])).numpy()
 
     with ThreadPoolExecutor(workers) as pool:
-        waiting = deque()
+        waiting: deque[Future[np.ndarray]] = deque()
         for index in range(len(split)):
             waiting.append(pool.submit(one, index))
             if len(waiting) > 2 * workers:
@@ -134,23 +163,27 @@ def decoded_images(split, channels, workers=2):
             yield waiting.popleft().result()
 
 
-def raw_images(split, count, channels):
-    """Return the first `count` images as they are stored: a list of uint8 arrays (height, width, C)."""
-    return list(decoded_images(split.at(np.arange(min(count, len(split)))), channels))
-
-
-def _in_order(split, preprocessing, batch_size, decoded, reading):
+def _in_order(
+    split: Split,
+    preprocessing: Preprocessing,
+    *,
+    batch_size: int,
+    decoded: np.ndarray | StoredImages | None,
+    reading: Reading,
+) -> tf.data.Dataset:
     indices = tf.data.Dataset.range(len(split)).batch(batch_size)
-    without_draws = indices.map(lambda chosen: (chosen, tf.zeros([tf.size(chosen), 1])))
-    batches = read_batches(without_draws, split, preprocessing, None, decoded, batch_size, reading)
+    order = indices.map(lambda chosen: (chosen, tf.zeros([tf.size(chosen), 1])))  # no draws
+    batches = read_batches(
+        order, split, preprocessing, crop=None, decoded=decoded, batch_size=batch_size, reading=reading
+    )
     # Keras warns of running out of data where it cannot know how many batches there are
     return batches.apply(tf.data.experimental.assert_cardinality(-(-len(split) // batch_size)))
 
 
-def _labels(split, indices, classes):
+def _labels(split: Split, indices: tf.Tensor, classes: int) -> tf.Tensor:
     labels = tf.gather(split.labels, indices)
     return labels if split.numeric else tf.one_hot(labels, classes)
 
 
-def _finished(batches, finish, reading):
+def _finished(batches: tf.data.Dataset, finish: Callable, reading: Reading) -> tf.data.Dataset:
     return with_options(parallel_map(batches, finish, reading).prefetch(reading.prefetch), reading)

@@ -4,8 +4,8 @@
     decoded/FORM/SEGMENT.keys.npy   uint64 (N,), which images they are; written last
     decoded/lock                    held by the process that writes
 
-FORM says what was done to the images. A segment is never changed: who has it open goes on reading it when it
-is removed.
+FORM is a hash of the steps that were applied. A segment is never changed: a process that has it open goes on
+reading it when it is removed.
 """
 
 import hashlib
@@ -13,19 +13,24 @@ import json
 import os
 import shutil
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from kerasnets.data.cache_folder import cache_folder, holding
+from kerasnets.data.dataset import Split
 from kerasnets.data.images.encoded import EncodedImages
+from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.errors import UserError
 from kerasnets.files.whole_files import owner, remove_leftovers, whole_file
 
 GIB = 2**30
 DAMAGED = (OSError, ValueError, EOFError)
-"""What `np.load` raises of a segment that is gone by now, or no array."""
+"""What `np.load` raises where a segment was removed meanwhile, or is no array."""
 
 
 @dataclass(frozen=True)
@@ -38,13 +43,13 @@ class StoredImages:
         shape: (N, height, width, C).
     """
 
-    segments: tuple
+    segments: tuple[np.ndarray, ...]
     segment: np.ndarray
     row: np.ndarray
-    shape: tuple
-    dtype = np.dtype("uint8")
+    shape: tuple[int, ...]
+    dtype: ClassVar[np.dtype] = np.dtype("uint8")
 
-    def __getitem__(self, indices):
+    def __getitem__(self, indices: np.ndarray) -> np.ndarray:
         """Return the images at `indices`, an array of int."""
         images = np.empty((len(indices), *self.shape[1:]), "uint8")
         segment, row = self.segment[indices], self.row[indices]
@@ -54,18 +59,30 @@ class StoredImages:
         return images
 
 
-def stored_images(split, preprocessing, limit, batches, say=None):
+class Segment(NamedTuple):
+    """What one decoding wrote: the file of its keys, the keys uint64 (n,), and its images uint8 (n, …)."""
+
+    keys_file: Path
+    keys: np.ndarray
+    images: np.ndarray
+
+
+def stored_images(
+    split: Split,
+    preprocessing: Preprocessing,
+    batches: Callable[[Split], Iterable[np.ndarray]],
+    *,
+    limit: float,
+    report: Callable[[str], None] | None = None,
+) -> StoredImages:
     """Return a split's images after the spatial steps, from the disk; those that are not there are decoded.
 
     Args:
-        split: a `Split`.
-        preprocessing: the run's `Preprocessing`.
-        limit: bytes that all decoded images there may take, of whatever runs; the longest unused go first.
-        batches: function from a split to an iterable of its images after the spatial steps, uint8 batches.
-        say: function called with a line: how many images, where, how many are new.
-
-    Returns:
-        `StoredImages`.
+        split: whose images.
+        preprocessing: its spatial steps are applied.
+        batches: function from a split to its images after the spatial steps, uint8 batches.
+        limit: bytes that decoded images may take there, those of all runs; the longest unused go first.
+        report: called with a line: how many images, where, how many are new.
 
     Raises:
         UserError: they take more than `limit`, or than the disk has.
@@ -79,42 +96,43 @@ def stored_images(split, preprocessing, limit, batches, say=None):
         used, missing = _find(folder, keys, preprocessing.output_shape)
         if len(missing):
             size = len(missing) * int(np.prod(preprocessing.output_shape))
-            _make_room(root, [path for path, _, _ in used], size, limit)
-            _write(folder, keys[missing], batches(split.at(missing)), preprocessing.output_shape)
+            _make_room(root, [segment.keys_file for segment in used], size=size, limit=limit)
+            _write(folder, keys[missing], batches(split.at(missing)), shape=preprocessing.output_shape)
             used, _ = _find(folder, keys, preprocessing.output_shape)
-    if say:
-        say(f"decoded images: {len(split):,} in {folder}, {len(missing):,} of them new")
+    if report:
+        report(f"decoded images: {len(split):,} in {folder}, {len(missing):,} of them new")
     return _stored(used, keys, preprocessing.output_shape)
 
 
-def image_keys(images):
+def image_keys(images: np.ndarray | EncodedImages) -> np.ndarray:
     """Return what identifies each image: uint64 (N,), of its file and how it is read, or of the pixels."""
     if not isinstance(images, EncodedImages):
-        return np.array([_digest(np.ascontiguousarray(image)) for image in images], "uint64")
+        return np.array([_digest(np.ascontiguousarray(image).data) for image in images], "uint64")
     states = {}
     for number in np.unique(images.file):
         path = os.path.abspath(images.files[number])
         found = os.stat(path)
         states[number] = os.fsencode(path) + f"\0{found.st_size}\0{found.st_mtime_ns}".encode()
     parts = [part.tolist() for part in (images.file, images.offset, images.length, images.orientation)]
-    if images.any_converted:
+    if images.converted is not None and images.any_converted:
         parts.append([sorted(images.conversion.items()) * one for one in images.converted.tolist()])
     places = zip(*parts, strict=True)
     return np.array([_digest(states[file] + repr(place).encode()) for file, *place in places], "uint64")
 
 
-def _digest(contents):
+def _digest(contents: bytes | memoryview) -> int:
     return int.from_bytes(hashlib.blake2b(contents, digest_size=8).digest(), "little")
 
 
-def _form(preprocessing):
+def _form(preprocessing: Preprocessing) -> str:
     steps = [preprocessing.spatial_steps, preprocessing.image_shape, tf.__version__]
     return hashlib.sha256(json.dumps(steps).encode()).hexdigest()[:32]
 
 
-def _find(folder, keys, shape):
-    """Return the segments (path, keys, images) that hold some of the images, and indices that none has."""
-    used, left = [], np.arange(len(keys))
+def _find(folder: Path, keys: np.ndarray, shape: tuple[int, ...]) -> tuple[list[Segment], np.ndarray]:
+    """Return the segments that hold some of the images, and the indices of those that none has."""
+    used: list[Segment] = []
+    left = np.arange(len(keys))
     for path in sorted(folder.glob("*.keys.npy")):
         try:
             held = np.load(path)
@@ -124,18 +142,18 @@ def _find(folder, keys, shape):
         there = np.isin(keys[left], held)
         if images.shape == (len(held), *shape) and there.any():
             os.utime(path)
-            used.append((path, held, images))
+            used.append(Segment(path, held, images))
             left = left[~there]
     _, first = np.unique(keys[left], return_index=True)
     return used, left[np.sort(first)]
 
 
-def _images_file(path):
+def _images_file(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".keys.npy") + ".npy")
 
 
-def _make_room(root, used, size, limit):
-    """Remove the segments longest unused until `size` more bytes fit; none of those `used`."""
+def _make_room(root: Path, used: list[Path], *, size: int, limit: float) -> None:
+    """Remove the segments longest unused until `size` more bytes fit; those in `used` stay."""
     segments = list(root.glob("*/*.keys.npy"))
     sizes = {path: _images_file(path).stat().st_size for path in segments if _images_file(path).is_file()}
     total, oldest = sum(sizes.values()), sorted(sizes, key=lambda path: path.stat().st_mtime_ns)
@@ -148,17 +166,18 @@ def _make_room(root, used, size, limit):
     free = shutil.disk_usage(root).free
     if own > limit:
         raise UserError(
-            f"data.disk_gib: the decoded images take {own / GIB:.2f} GiB, found {limit / GIB:g}; "
+            f"data.disk_gib: found {limit / GIB:g}, the decoded images take {own / GIB:.2f} GiB; "
             'allowed: more, or data.cache = "none"'
         )
     if size > free:
         raise UserError(
-            f"data.cache: the decoded images take {size / GIB:.2f} GiB, {root} has {free / GIB:.2f}; "
+            f"data.cache: found images that take {size / GIB:.2f} GiB decoded, {root} has "
+            f"{free / GIB:.2f} free; "
             'allowed: data.cache = "none"'
         )
 
 
-def _write(folder, keys, batches, shape):
+def _write(folder: Path, keys: np.ndarray, batches: Iterable[np.ndarray], *, shape: tuple[int, ...]) -> None:
     name = f"{time.time_ns()}-{owner()}"
     with whole_file(folder / f"{name}.npy") as temporary:
         images = np.lib.format.open_memmap(temporary, "w+", "uint8", (len(keys), *shape))
@@ -168,7 +187,7 @@ def _write(folder, keys, batches, shape):
         np.save(temporary, keys)
 
 
-def fill(images, batches):
+def fill(images: np.ndarray, batches: Iterable[np.ndarray]) -> None:
     """Fill an array with the images of an iterable of batches."""
     first = 0
     for batch in batches:
@@ -176,11 +195,11 @@ def fill(images, batches):
         first += len(batch)
 
 
-def _stored(used, keys, shape):
+def _stored(used: list[Segment], keys: np.ndarray, shape: tuple[int, ...]) -> StoredImages:
     segment, row = np.zeros(len(keys), "int32"), np.zeros(len(keys), "int64")
-    for number, (_, held, _) in enumerate(used):
+    for number, held in enumerate(part.keys for part in used):
         order = np.argsort(held)
         place = np.minimum(np.searchsorted(held, keys, sorter=order), len(held) - 1)
         there = held[order[place]] == keys
         segment[there], row[there] = number, order[place[there]]
-    return StoredImages(tuple(images for *_, images in used), segment, row, (len(keys), *shape))
+    return StoredImages(tuple(part.images for part in used), segment, row, (len(keys), *shape))

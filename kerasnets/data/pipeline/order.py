@@ -7,11 +7,50 @@ a host reads the streams that are its own. The batches depend on how many stream
 the hosts nor on how the images are stored.
 """
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import tensorflow as tf
 
 
-def storage_order(count):
+@dataclass(frozen=True)
+class BatchPlan:
+    """What decides which examples make each training batch, and which part of it this host makes.
+
+    Attributes:
+        batch_size: examples in a batch over all hosts; a multiple of `streams`.
+        seed: non-negative integer.
+        epochs: epochs in the whole run.
+        streams: parts that the examples are dealt into; a multiple of `hosts`.
+        host: the host whose part of each batch is made, from 0.
+        hosts: number of hosts that share each batch.
+        first_epoch, first_step: where to start, from 0.
+    """
+
+    batch_size: int
+    seed: int
+    epochs: int
+    streams: int = 1
+    host: int = 0
+    hosts: int = 1
+    first_epoch: int = 0
+    first_step: int = 0
+
+    @property
+    def share(self) -> int:
+        """Examples of a batch that this host makes."""
+        return self.batch_size // self.hosts
+
+    def starting_at(self, epoch: int, step: int) -> "BatchPlan":
+        """Return the same plan from another place on."""
+        return replace(self, first_epoch=epoch, first_step=step)
+
+    def steps_per_epoch(self, count: int) -> int:
+        """Return the full batches in an epoch of `count` examples; those left over wait for another epoch."""
+        return (count // self.streams) // (self.batch_size // self.streams)
+
+
+def storage_order(count: int) -> np.ndarray:
     """Return a fixed permutation of `count` examples, int64: the order they are packed in and dealt in.
 
     It mixes the classes, which folders list one after the other. The hash is splitmix64's finalizer
@@ -23,58 +62,46 @@ def storage_order(count):
     return np.argsort(mixed ^ (mixed >> np.uint64(31)), kind="stable")
 
 
-def steps_per_epoch(count, batch_size, streams=1):
-    """Return the full batches in an epoch; the examples that fill no whole batch wait for another epoch."""
-    return (count // streams) // (batch_size // streams)
-
-
-def training_order(count, batch_size, seed, epochs, first_epoch=0, first_step=0, streams=1, host=0, hosts=1):
-    """Return which examples each batch holds, from (first_epoch, first_step) to the end of the run.
+def training_order(count: int, plan: BatchPlan) -> tf.data.Dataset:
+    """Return which examples each batch holds, from the plan's start to the end of the run.
 
     Args:
         count: examples in the training split.
-        batch_size: examples in a batch over all hosts; a multiple of `streams`.
-        seed: non-negative integer.
-        epochs: epochs in the whole run.
-        first_epoch, first_step: where to start, from 0.
-        streams: parts the examples are dealt into; a multiple of `hosts`.
-        host: which host's share to return, from 0.
-        hosts: hosts that share every batch.
+        plan: how they are dealt.
 
     Returns:
-        `tf.data.Dataset` of (epoch int64, step int64, indices int64 (batch_size // hosts,)).
+        `tf.data.Dataset` of (epoch int64, step int64, indices int64 (plan.share,)).
     """
-    dealt = [np.sort(part) for part in np.array_split(storage_order(count), streams)]
-    steps, each = steps_per_epoch(count, batch_size, streams), batch_size // streams
-    own = range(host * streams // hosts, (host + 1) * streams // hosts)
+    dealt = [np.sort(part) for part in np.array_split(storage_order(count), plan.streams)]
+    steps, each = plan.steps_per_epoch(count), plan.batch_size // plan.streams
+    first_stream, end_stream = (host * plan.streams // plan.hosts for host in (plan.host, plan.host + 1))
 
-    def one_epoch(epoch):
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         parts = []
-        for stream in own:
-            key = tf.random.fold_in(_key(seed, 2 * epoch), stream)
+        for stream in range(first_stream, end_stream):
+            key = tf.random.fold_in(_key(plan.seed, 2 * epoch), stream)
             order = tf.random.experimental.stateless_shuffle(tf.constant(dealt[stream]), seed=key)
             parts.append(tf.reshape(order[: steps * each], [steps, each]))
-        start = tf.where(epoch == first_epoch, tf.constant(first_step, tf.int64), 0)
+        start = tf.where(epoch == plan.first_epoch, tf.constant(plan.first_step, tf.int64), 0)
         step = tf.range(start, steps, dtype=tf.int64)
         indices = tf.concat(parts, axis=1)[start:]
         return tf.data.Dataset.from_tensor_slices((tf.fill([tf.size(step)], epoch), step, indices))
 
-    return tf.data.Dataset.range(first_epoch, epochs).flat_map(one_epoch)
+    return tf.data.Dataset.range(plan.first_epoch, plan.epochs).flat_map(one_epoch)
 
 
-def draws(seed, epoch, step, batch_size, count, host=0, hosts=1):
-    """Return the random numbers of a host's share of one batch: float32 (batch_size // hosts, count)."""
-    key = tf.random.fold_in(_key(seed, 2 * epoch + 1), step)
-    numbers = tf.random.stateless_uniform([batch_size, count], seed=key)
-    share = batch_size // hosts
-    return numbers[host * share : (host + 1) * share]
+def random_numbers(plan: BatchPlan, epoch: tf.Tensor, step: tf.Tensor, *, count: int) -> tf.Tensor:
+    """Return the random numbers of this host's part of one batch: float32 (plan.share, count) in [0, 1)."""
+    key = tf.random.fold_in(_key(plan.seed, 2 * epoch + 1), step)
+    numbers = tf.random.stateless_uniform([plan.batch_size, count], seed=key)
+    return numbers[plan.host * plan.share : (plan.host + 1) * plan.share]
 
 
-def partners(batch_size, streams=1, host=0, hosts=1):
-    """Return for each example of a host's share the one it is mixed with: its neighbour in the stream."""
-    rows = np.arange(batch_size // hosts).reshape(max(streams // hosts, 1), -1)
+def partners(plan: BatchPlan) -> np.ndarray:
+    """Return for each example of this host's part the one it is mixed with, int32: the next in its stream."""
+    rows = np.arange(plan.share).reshape(max(plan.streams // plan.hosts, 1), -1)
     return np.roll(rows, -1, axis=1).ravel().astype("int32")
 
 
-def _key(seed, number):
+def _key(seed: int, number: tf.Tensor) -> tf.Tensor:
     return tf.stack([tf.constant(seed, tf.int64), number])

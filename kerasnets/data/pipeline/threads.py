@@ -1,16 +1,17 @@
 """Threads that end when the work does: at its end, at the first error, and at Ctrl-C."""
 
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 
 @contextmanager
-def stoppable_threads(workers):
-    """Give a thread pool and an event that its functions look at between two pieces of work.
+def stoppable_threads(workers: int) -> Iterator[tuple[ThreadPoolExecutor, threading.Event]]:
+    """Give a thread pool, and an event that its functions check between two pieces of work.
 
-    When the block ends, however it does, what has not begun is cancelled, the event is set, and the threads
-    that still run are waited for.
+    However the block ends, what has not begun is cancelled, the event is set, and the threads that still run
+    are waited for.
 
     Args:
         workers: number of threads.

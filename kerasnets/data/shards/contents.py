@@ -88,7 +88,7 @@ class EncodedContents:
         if _state(path) != self.states[self.position[index]] or len(contents) != self.sizes[index]:
             raise UserError(f"{path}: changed while it was being packed; start again when nothing writes it")
         if self.images.converted is not None and self.images.converted[index]:
-            return converted_file(contents, channels=self.channels, **self.images.conversion, compressed=True)
+            return converted_file(contents, self.channels, **self.images.conversion, compressed=True)
         if sniff(contents) not in DECODED_BY_TENSORFLOW:
             allowed = ", ".join(DECODED_BY_TENSORFLOW)
             raise UserError(f"{path}: found {contents[:8]!r} at the start, allowed: {allowed}")

@@ -88,5 +88,7 @@ def _probe(inputs, count):
     """Return evenly spaced training images as the network takes them, without augmentation."""
     split = inputs.dataset.train
     chosen = split.at(np.linspace(0, len(split) - 1, min(count, len(split))).astype(int))
-    batches = evaluation_batches(chosen, inputs.preprocessing, len(inputs.dataset.classes), len(chosen))
+    batches = evaluation_batches(
+        chosen, inputs.preprocessing, classes=len(inputs.dataset.classes), batch_size=len(chosen)
+    )
     return np.concatenate([batch[0] for batch in batches])

@@ -38,14 +38,9 @@ def describe_divergence(inputs, model, diverged):
         model: the `Trainer`.
         diverged: the `DivergedError`.
     """
-    recipe, split = inputs.recipe, inputs.dataset.train
     where = diverged.epoch, diverged.step
     batch = next(iter(inputs.training_batches(*where)))
-    train = recipe.train
-    order = training_order(
-        len(split), train.batch_size, train.seed, train.epochs, *where, recipe.data.streams,
-        inputs.reading.host, inputs.reading.hosts,
-    )  # fmt: skip
+    order = training_order(len(inputs.dataset.train), inputs.plan.starting_at(*where))
     images = next(iter(order))[2].numpy()
     skipped = f"{model.max_bad_steps} steps in a row were not finite"
     held = f"the batch holds training images {_listed(images, 8)}"

@@ -9,7 +9,7 @@ from kerasnets.data.augmentation.crops import check_crop, split_crop
 from kerasnets.data.dataset import Dataset
 from kerasnets.data.pipeline.batches import evaluation_batches, spatial_batches, training_batches
 from kerasnets.data.pipeline.decoded_cache import keep_decoded
-from kerasnets.data.pipeline.order import steps_per_epoch
+from kerasnets.data.pipeline.order import BatchPlan
 from kerasnets.data.pipeline.read import Reading
 from kerasnets.data.preprocessing.statistics import training_moments
 from kerasnets.data.preprocessing.steps import Preprocessing
@@ -35,6 +35,7 @@ class TrainingInputs:
         dataset: its images.
         preprocessing: with statistics of the training split.
         operations: augmentation tables with statistics in numbers.
+        plan: which images make each training batch, and which part of it this host makes.
         reading: how batches are read.
     """
 
@@ -42,32 +43,39 @@ class TrainingInputs:
     dataset: Dataset
     preprocessing: Preprocessing
     operations: list
+    plan: BatchPlan
     reading: Reading
     _decoded: dict = field(default_factory=dict, repr=False)
 
     @property
     def steps_per_epoch(self):
         """Optimizer steps in an epoch; the images that fill no whole batch wait for another epoch."""
-        recipe = self.recipe
-        return steps_per_epoch(len(self.dataset.train), recipe.train.batch_size, recipe.data.streams)
+        return self.plan.steps_per_epoch(len(self.dataset.train))
 
     def training_batches(self, first_epoch=0, first_step=0):
         """Return the batches of the run from (first_epoch, first_step) on."""
-        train = self.recipe.train
         crop, _ = split_crop(self.operations)
         decoded = None if crop else self.decoded(self.dataset.train)
         return training_batches(
-            self.dataset.train, self.preprocessing, self.operations, len(self.dataset.classes),
-            train.batch_size, train.seed, train.epochs, first_epoch, first_step,
-            self.recipe.data.streams, decoded, self.reading,
-        )  # fmt: skip
+            self.dataset.train,
+            self.preprocessing,
+            self.operations,
+            plan=self.plan.starting_at(first_epoch, first_step),
+            classes=len(self.dataset.classes),
+            decoded=decoded,
+            reading=self.reading,
+        )
 
     def evaluation_batches(self, split, repeated=False):
         """Return a split's batches without augmentation; `repeated` says that they are read every epoch."""
         return evaluation_batches(
-            split, self.preprocessing, len(self.dataset.classes), self.recipe.train.evaluation_batch,
-            decoded=self.decoded(split) if repeated else None, reading=self.reading,
-        )  # fmt: skip
+            split,
+            self.preprocessing,
+            classes=len(self.dataset.classes),
+            batch_size=self.recipe.train.evaluation_batch,
+            decoded=self.decoded(split) if repeated else None,
+            reading=self.reading,
+        )
 
     def decoded(self, split):
         """Return a split's images decoded, where the recipe keeps them so and they fit; else None.
@@ -82,13 +90,25 @@ class TrainingInputs:
         data = self.recipe.data
         kept = sum(one.nbytes for one in self._decoded.values() if isinstance(one, np.ndarray))
         limit, disk_limit = data.cache_gib * 2**30 - kept, data.disk_gib * 2**30
-        told = say if self.reading.host == 0 else None
+        report = say if self.plan.host == 0 else None
         try:
             return keep_decoded(
-                split, self.preprocessing, data.cache, limit, self.reading, disk_limit, say=told
+                split,
+                self.preprocessing,
+                self.reading,
+                cache=data.cache,
+                limit=limit,
+                disk_limit=disk_limit,
+                report=report,
             )
         except UserError as error:
             raise UserError(f"{self.recipe.origin}: {error}") from None
+
+
+def batch_plan(recipe, host=0, hosts=1):
+    """Return how a recipe's training batches are made, from its first step on; see `BatchPlan`."""
+    train, streams = recipe.train, recipe.data.streams
+    return BatchPlan(train.batch_size, train.seed, train.epochs, streams=streams, host=host, hosts=hosts)
 
 
 @dataclass(frozen=True)
@@ -156,7 +176,7 @@ def prepare_inputs(listed, said=None, host=0, hosts=1, check=None):
     if check:
         check(dataset)
     _check_batches(recipe, len(dataset.train))
-    reading = Reading(data.workers, data.prefetch, host, hosts)
+    plan, reading = batch_plan(recipe, host, hosts), Reading(data.workers, data.prefetch)
     in_words = [o for o in operations if o.get("fill") == "mean" or o.get("axes") == "training"]
     if preprocessing.needs or in_words:
         phase("taking statistics of the training images")
@@ -170,7 +190,7 @@ def prepare_inputs(listed, said=None, host=0, hosts=1, check=None):
         operations = [_in_numbers(operation, moments) for operation in operations]
     else:
         preprocessing.fit(None)
-    return TrainingInputs(recipe, dataset, preprocessing, operations, reading)
+    return TrainingInputs(recipe, dataset, preprocessing, operations, plan=plan, reading=reading)
 
 
 def _check_loss(recipe, dataset):
@@ -183,7 +203,7 @@ def _check_loss(recipe, dataset):
 
 
 def _check_batches(recipe, images):
-    if not steps_per_epoch(images, recipe.train.batch_size, recipe.data.streams):
+    if not batch_plan(recipe).steps_per_epoch(images):
         raise UserError(
             f"{recipe.origin}: train.batch_size: found {recipe.train.batch_size}, allowed: up to "
             f"{images // recipe.data.streams * recipe.data.streams}, the training images there are"

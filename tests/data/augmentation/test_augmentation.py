@@ -54,7 +54,7 @@ def test_an_example_is_the_same_eagerly_in_a_graph_and_in_any_batch(name):
     draws, partners = uniform_draws(20, draws_needed(table)), np.roll(np.arange(20), 1).astype("int32")
 
     def apply(*batch):
-        return augment(*batch[:3], table, batch[3])
+        return augment(*batch[:3], operations=table, partners=batch[3])
 
     batch = (images, labels, draws, partners)
     seen, targets = map(np.asarray, apply(*map(tf.constant, batch)))
@@ -88,14 +88,14 @@ NO_CHANGE = {
 @pytest.mark.parametrize("name", NO_CHANGE)
 def test_zero_strength_changes_nothing(name):
     images, table = uniform_images(), [{"op": name, **NO_CHANGE[name]}]
-    seen, _ = augment(images, None, uniform_draws(6, draws_needed(table)), table)
+    seen, _ = augment(images, None, uniform_draws(6, draws_needed(table)), operations=table)
     np.testing.assert_allclose(seen, images, atol=1e-4)
 
 
 def test_operations_apply_in_order_each_with_its_own_numbers():
     images, draws = uniform_images(), uniform_draws(6, 3)
     tables = [{"op": "brightness", "factor": 0.2}, {"op": "translation", **OPTIONS["translation"]}]
-    seen, _ = augment(images, None, draws, tables)
+    seen, _ = augment(images, None, draws, operations=tables)
     first = brightness(images, draws[:, :1], 0.2)
     np.testing.assert_array_equal(seen, translation(first, draws[:, 1:], **OPTIONS["translation"]))
 
@@ -279,9 +279,8 @@ def test_a_greyscale_image_takes_all_that_needs_no_colours():
     tables = [table | {"fill": 9.0} if table.get("fill") == MEAN else table for table in tables]
     check_operations(tables, (9, 7, 1))
     labels, partners = np.eye(6, dtype="float32"), np.arange(6)[::-1]
-    seen, _ = augment(
-        uniform_images(channels=1), labels, uniform_draws(6, draws_needed(tables)), tables, partners
-    )
+    draws = uniform_draws(6, draws_needed(tables))
+    seen, _ = augment(uniform_images(channels=1), labels, draws, operations=tables, partners=partners)
     assert seen.shape == (6, 9, 7, 1)
 
 

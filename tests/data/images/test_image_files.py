@@ -16,6 +16,7 @@ from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.images.image_file import PIXEL_KINDS, ImageRefusedError, ImageRules, read_image
 from kerasnets.data.pipeline.batches import decoded_images, evaluation_batches, training_batches
+from kerasnets.data.pipeline.order import BatchPlan
 from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.recipe import load_recipe
 
@@ -44,13 +45,16 @@ def _readers(dataset, channels, policies):
     numbered = replace(dataset.train, weights=np.arange(len(images), dtype="float32"))
     steps = Preprocessing(SPATIAL, (None, None, channels))
     steps.fit(None)
-    training = training_batches(numbered, steps, WHOLE_CROP, 2, batch_size=len(images), seed=0, epochs=1)
+    plan = BatchPlan(len(images), seed=0, epochs=1)
+    training = training_batches(numbered, steps, WHOLE_CROP, plan=plan, classes=2)
     ((cropped, _, numbers),) = training.as_numpy_iterator()
     rules = ImageRules(channels, policies)
     return {
         "training": list(cropped[np.argsort(numbers)]),
         "evaluate": [
-            image for batch, _ in evaluation_batches(numbered, steps, 2, 32) for image in batch.numpy()
+            image
+            for batch, _ in evaluation_batches(numbered, steps, classes=2, batch_size=32)
+            for image in batch.numpy()
         ],
         "views": list(decoded_images(numbered, channels)),
         "predict": [read_image(images.read(index), rules) for index in range(len(images))],

@@ -38,7 +38,9 @@ def files(tmp_path):
 def _kept(files, preprocessing=RESIZED, limit=10**9):
     split = Split(EncodedImages.of_files(files), np.zeros(len(files), "int64"))
     lines = []
-    found = keep_decoded(split, preprocessing, "disk", 0, Reading(), limit, lines.append)
+    found = keep_decoded(
+        split, preprocessing, Reading(), cache="disk", limit=0, disk_limit=limit, report=lines.append
+    )
     return [int(image[0, 0, 0]) // 20 for image in found[np.arange(len(files))]], lines[0]
 
 
@@ -65,7 +67,7 @@ def test_arrays_are_kept_by_their_pixels():
     doubled = Preprocessing([{"op": "resize", "size": [SIDE, SIDE], "method": "area"}], (4, 4, 3))
     for order in ([0, 1, 2], [5, 2, 0]):
         split = Split(images[order], np.zeros(3, "int64"))
-        found = keep_decoded(split, doubled, "disk", 0, Reading())
+        found = keep_decoded(split, doubled, Reading(), cache="disk", limit=0)
         assert (found[np.arange(3)][:, 0, 0, 0] // 20).tolist() == order
     assert _stored() == 4
 
@@ -78,7 +80,7 @@ def test_the_longest_unused_go_first_and_no_more_is_kept_than_allowed(files):
     assert _stored() == 6
     again, line = _kept(files[6:9], limit=limit)
     assert (again, line.endswith(", 0 of them new")) == ([6, 7, 8], True)
-    with pytest.raises(UserError, match=r"data\.disk_gib: the decoded images take .* GiB, found .*; allowed"):
+    with pytest.raises(UserError, match=r"data\.disk_gib: found .*, the decoded images take .* GiB; allowed"):
         _kept(files, limit=11 * BYTES)
 
 
@@ -86,7 +88,7 @@ def test_clearing_removes_what_can_be_made_again_and_nothing_a_process_needs(fil
     (cache_folder() / "statistics").mkdir(parents=True)
     (cache_folder() / "mnist.npz").write_bytes(b"the user's")
     split = Split(EncodedImages.of_files(files), np.zeros(12, "int64"))
-    decoded = keep_decoded(split, RESIZED, "disk", 0, Reading())
+    decoded = keep_decoded(split, RESIZED, Reading(), cache="disk", limit=0)
     code = (
         "from kerasnets.data.cache_folder import cache_folder, holding\n"
         "with holding(cache_folder() / 'decoded', 'images'): print(flush=True), input()"

@@ -20,7 +20,7 @@ from kerasnets.data.pipeline.batches import (
 )
 from kerasnets.data.pipeline.decoded_cache import keep_decoded
 from kerasnets.data.pipeline.decoded_store import StoredImages
-from kerasnets.data.pipeline.order import steps_per_epoch, storage_order
+from kerasnets.data.pipeline.order import BatchPlan, storage_order
 from kerasnets.data.pipeline.read import Reading
 from kerasnets.data.preprocessing.statistics import Moments
 from kerasnets.data.preprocessing.steps import Preprocessing
@@ -80,11 +80,10 @@ def preprocessing():
 
 
 def _batches(split, preprocessing, operations, **changes):
-    arguments = {"classes": 2, "batch_size": 12, "seed": 5, "epochs": 3} | changes
-    return [
-        [part.numpy() for part in batch]
-        for batch in training_batches(split, preprocessing, operations, **arguments)
-    ]
+    options = {key: changes.pop(key) for key in ("decoded", "reading") if key in changes}
+    plan = BatchPlan(**{"batch_size": 12, "seed": 5, "epochs": 3} | changes)
+    batches = training_batches(split, preprocessing, operations, plan=plan, classes=2, **options)
+    return [[part.numpy() for part in batch] for batch in batches]
 
 
 def _assert_same(first, second):
@@ -125,10 +124,7 @@ def test_two_hosts_together_have_one_hosts_batches(photos, packed, preprocessing
     operations, _ = reference
     split = photos.train if stored == "folder" else packed
     one = _batches(photos.train, preprocessing, operations, streams=4)
-    halves = [
-        _batches(split, preprocessing, operations, streams=4, reading=Reading(host=host, hosts=2))
-        for host in (0, 1)
-    ]
+    halves = [_batches(split, preprocessing, operations, streams=4, host=host, hosts=2) for host in (0, 1)]
     for whole, *parts in zip(one, *halves, strict=True):
         for part, *own in zip(whole, *parts, strict=True):
             np.testing.assert_array_equal(part, np.concatenate(own))
@@ -148,7 +144,7 @@ def test_an_epoch_shows_each_image_at_most_once_and_another_seed_another_order(p
         batches = _batches(photos.train, plain, [], epochs=2, streams=streams, **changes)
         return [image.tobytes() for images, *_ in batches for image in images]
 
-    images, steps = seen(), steps_per_epoch(58, 12, streams)
+    images, steps = seen(), BatchPlan(12, 0, 1, streams=streams).steps_per_epoch(58)
     assert len(images) == 2 * steps * 12
     assert len(set(images[: steps * 12])) == steps * 12
     assert images[: steps * 12] != images[steps * 12 :]
@@ -166,7 +162,7 @@ def test_weights_go_with_their_images(photos, preprocessing):
 
 
 def test_evaluation_gives_every_image_once_in_order_upright(photos, preprocessing):
-    batches = list(evaluation_batches(photos.train, preprocessing, 2, batch_size=25))
+    batches = list(evaluation_batches(photos.train, preprocessing, classes=2, batch_size=25))
     assert [len(images) for images, _ in batches] == [25, 25, 8]
     for index, image in enumerate(np.concatenate([images for images, _ in batches])):
         pixels = decode(photos.train.images.read(index), 3)
@@ -192,7 +188,7 @@ def test_crops_lie_within_the_image_and_where_the_options_say(operation):
     crop, _ = split_crop([operation])
     rng = np.random.default_rng(0)
     shapes, draws = rng.integers(30, 700, (3000, 2)), rng.random((3000, 22 if "area" in operation else 3))
-    windows = crop_windows(crop, shapes, draws, [SIZE, SIZE])
+    windows = crop_windows(crop, shapes, draws, size=[SIZE, SIZE])
     assert (windows[:, :2] >= 0).all()
     assert (windows[:, 2:] >= 1).all()
     assert (windows[:, :2] + windows[:, 2:] <= shapes).all()
@@ -214,7 +210,7 @@ def test_crops_lie_within_the_image_and_where_the_options_say(operation):
 
 def test_a_crop_that_fits_nowhere_is_the_middle_as_large_as_the_ratios_allow():
     crop, _ = split_crop([RESIZED_CROP | {"area": [1.0, 1.0], "ratio": [0.5, 2.0]}])
-    windows = crop_windows(crop, np.array([[100, 1000], [1000, 100]]), np.full((2, 22), 0.5), [9, 9])
+    windows = crop_windows(crop, np.array([[100, 1000], [1000, 100]]), np.full((2, 22), 0.5), size=[9, 9])
     np.testing.assert_array_equal(windows, [[0, 400, 100, 200], [400, 0, 200, 100]])
 
 
@@ -236,8 +232,8 @@ def test_a_fused_crop_is_the_crop_of_the_decoded_and_turned_image(form, orientat
     draws = np.random.default_rng(orientation).random((12, 23)).astype("float32")
     crop, _ = split_crop([RESIZED_CROP, FLIP])
     orientations = np.full(12, orientation, "uint8")
-    stored = stored_windows(crop, [contents] * 12, orientations, draws, [64, 64])
-    right = crop_windows(crop, np.full((12, 2), [200, 333]), draws, [64, 64])
+    stored = stored_windows(crop, [contents] * 12, orientations, draws=draws, size=[64, 64])
+    right = crop_windows(crop, np.full((12, 2), [200, 333]), draws, size=[64, 64])
     images = tf.data.Dataset.from_tensor_slices(([contents] * 12, *stored))
     images = images.map(window_decoder([64, 64], 3, turns(crop, orientations)))
     for image, reduction, place, row in zip(images, stored[1], right, draws, strict=True):
@@ -268,7 +264,7 @@ def test_crops_of_arrays_are_those_of_the_same_images_in_files(tmp_path, operati
 @pytest.mark.parametrize("cache", ["memory", "disk", "auto", "none"])
 def test_keeping_images_decoded_changes_nothing(photos, preprocessing, tmp_path, monkeypatch, cache):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    decoded = keep_decoded(photos.train, preprocessing, cache, 10**6, Reading())
+    decoded = keep_decoded(photos.train, preprocessing, Reading(), cache=cache, limit=10**6)
     assert (decoded is None) == (cache == "none")
     assert isinstance(decoded, StoredImages) == (cache == "disk")
     plain = _batches(photos.train, preprocessing, [PAD_CROP, FLIP])
@@ -276,24 +272,30 @@ def test_keeping_images_decoded_changes_nothing(photos, preprocessing, tmp_path,
 
 
 def test_what_does_not_fit_is_not_kept_or_refused(photos, preprocessing, monkeypatch):
-    assert keep_decoded(photos.train, preprocessing, "auto", 58 * SIZE * SIZE * 3 - 1, Reading()) is None
+    def keep(cache, limit):
+        return keep_decoded(photos.train, preprocessing, Reading(), cache=cache, limit=limit)
+
+    assert keep("auto", 58 * SIZE * SIZE * 3 - 1) is None
     monkeypatch.setattr("kerasnets.data.pipeline.decoded_cache.available_memory", lambda: 1000)
-    assert keep_decoded(photos.train, preprocessing, "auto", 10**9, Reading()) is None
+    assert keep("auto", 10**9) is None
     with pytest.raises(UserError, match=r'data.cache: .* memory has 0.00; allowed: data.cache = "disk"'):
-        keep_decoded(photos.train, preprocessing, "memory", 0, Reading())
+        keep("memory", 0)
 
 
 def test_arrays_that_need_no_resizing_are_not_copied():
     digits = load_dataset("digits").train
     plain = Preprocessing([{"op": "scale", "to": [0.0, 1.0]}], (8, 8, 1))
-    assert keep_decoded(digits, plain, "none", 0, Reading()) is digits.images
+    assert keep_decoded(digits, plain, Reading(), cache="none", limit=0) is digits.images
 
 
 def test_a_file_that_goes_while_training_is_named(photos, preprocessing, tmp_path):
     path = tmp_path / "one.jpg"
     path.write_bytes(photos.train.images.read(0))
     split = Split(EncodedImages.of_files([path] * 4), np.zeros(4, int))
-    batches = iter(training_batches(split, preprocessing, [RESIZED_CROP], 1, 2, 0, 5, reading=Reading(1, 1)))
+    plan, reading = BatchPlan(2, seed=0, epochs=5), Reading(1, 1)
+    batches = iter(
+        training_batches(split, preprocessing, [RESIZED_CROP], plan=plan, classes=1, reading=reading)
+    )
     next(batches)
     path.unlink()
     with pytest.raises(tf.errors.OpError, match=r"one\.jpg"):

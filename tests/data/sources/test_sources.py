@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from kerasnets.data.pipeline.batches import raw_images
+from kerasnets.data.pipeline.batches import decoded_images
 from kerasnets.data.sources import keras_datasets
 from kerasnets.data.sources.load import load_dataset
 from kerasnets.errors import UserError
@@ -248,7 +248,7 @@ def test_folder_of_classes_is_split_by_class(image_folder):
             assert f"/digit{label}/" in split.images.path(index)
     paths = {split.images.path(i) for split in dataset.splits.values() for i in range(len(split))}
     assert len(paths) == 60
-    assert raw_images(dataset.train, 1, 3)[0].shape[1:] == (20, 3)
+    assert next(decoded_images(dataset.train, 3)).shape[1:] == (20, 3)
 
 
 def test_folder_with_its_own_splits_keeps_them(image_folder, tmp_path):

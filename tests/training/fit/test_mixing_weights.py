@@ -5,7 +5,7 @@ import pytest
 
 from kerasnets.data.dataset import Split
 from kerasnets.data.pipeline.batches import training_batches
-from kerasnets.data.pipeline.order import partners, training_order
+from kerasnets.data.pipeline.order import BatchPlan, partners, training_order
 from kerasnets.data.preprocessing.steps import Preprocessing
 
 COUNT, SIDE = 6, 8
@@ -19,11 +19,12 @@ def _batches(operation, labels, weights):
     preprocessing = Preprocessing([], (SIDE, SIDE, 1))
     preprocessing.fit(None)
     split, table = Split(images, labels, weights), [{"op": operation, "alpha": 1.0}]
-    batches = training_batches(split, preprocessing, table, 3, COUNT, seed=4, epochs=5)
-    order = training_order(COUNT, COUNT, seed=4, epochs=5)
+    plan = BatchPlan(COUNT, seed=4, epochs=5)
+    batches = training_batches(split, preprocessing, table, plan=plan, classes=3)
+    order = training_order(COUNT, plan)
     for (seen, mixed, by), (_, _, own) in zip(batches, order, strict=True):
         own = own.numpy()
-        other = own[partners(COUNT)]
+        other = own[partners(plan)]
         first, second = 40.0 * own, 40.0 * other
         yield mixed.numpy(), by.numpy(), own, other, (seen.numpy().mean((1, 2, 3)) - first) / (second - first)
 
