@@ -493,7 +493,9 @@ def size(volume: str, layers: Sequence[str]) -> "pd.DataFrame":
     return stack_sizes(volume, layers)
 
 
-def load_weights(model: "keras.Model", file: PathLike, *, new_head: bool = False) -> list[dict[str, Any]]:
+def load_weights(
+    model: "keras.Model", file: PathLike, *, new_head: bool = False
+) -> tuple[dict[str, Any], ...]:
     """Give a network the weights that a file holds.
 
     Reads state dicts of torchvision and timm (.pth, .safetensors, and .npz of the same names), .npz of our
@@ -519,7 +521,7 @@ def load_weights(model: "keras.Model", file: PathLike, *, new_head: bool = False
     runtime.turn_onednn_on()
     from kerasnets.weights import loading
 
-    return loading.load_weights(model, file, new_head)
+    return loading.load_weights(model, file, new_head=new_head)
 
 
 def cache(*, clear: bool = False) -> "list[CachePart]":

@@ -1,10 +1,14 @@
 """Layers that training leaves as they are."""
 
+from typing import Any
+
+import keras
+
 from kerasnets.errors import UserError, nearest
 
 
-def freeze(model, last):
-    """Leave every layer that the layer `last` depends on, and that layer itself, out of training.
+def freeze(model: keras.Model, last: str) -> None:
+    """Leave the layer `last`, and every layer that it depends on, out of training.
 
     Their batch normalizations keep their statistics (Keras's meaning of `trainable = False`).
 
@@ -32,5 +36,5 @@ def freeze(model, last):
         layers[name].trainable = False
 
 
-def _tensors(value):
+def _tensors(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]

@@ -91,7 +91,7 @@ def _start(network, inputs, from_start):
             copy_layers(network, start.from_run, start.from_layers)
         if recipe.model.weights and from_start:
             key = "model.weights"
-            published = load_weights(network, recipe.model.weights, recipe.model.new_head)
+            published = load_weights(network, recipe.model.weights, new_head=recipe.model.new_head)
             warn_of_other_input(recipe, inputs.preprocessing, published)
         if recipe.model.freeze:
             key = "model.freeze"

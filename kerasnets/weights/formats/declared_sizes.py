@@ -4,7 +4,7 @@ import io
 import json
 import math
 import zipfile
-from pathlib import Path
+from os import PathLike
 from typing import Any, BinaryIO
 
 import h5py
@@ -15,7 +15,7 @@ from kerasnets.files.user_files import check_file, check_memory
 from kerasnets.sizing.layers import shapes_only
 
 
-def check_keras_file(path: str | Path) -> None:
+def check_keras_file(path: str | PathLike[str]) -> None:
     """Refuse a .keras or HDF5 file that declares more than it holds, or than fits into memory.
 
     The network in a .keras file may not have more weights than the file holds numbers. A file of another kind
@@ -54,7 +54,7 @@ def _weights_declared(config: dict[str, Any]) -> int:
         return 0
 
 
-def _check_arrays(path: str | Path, opened: str | Path | BinaryIO) -> int:
+def _check_arrays(path: str | PathLike[str], opened: str | PathLike[str] | BinaryIO) -> int:
     """Return how many numbers an HDF5 file holds."""
     with h5py.File(opened, "r") as file:
         total = numbers = 0

@@ -3,6 +3,7 @@
 import logging
 import zipfile
 from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +33,7 @@ SAFETENSORS = {
 """The element types of the safetensors format that weights come in."""
 
 
-def read_state(path: str | Path) -> dict[str, np.ndarray]:
+def read_state(path: str | PathLike[str]) -> dict[str, np.ndarray]:
     """Return the tensors of a weight file as arrays by name.
 
     The content decides the kind, not the name: a PyTorch file of either format (.pth, .pt, .bin),
@@ -54,7 +55,7 @@ def read_state(path: str | Path) -> dict[str, np.ndarray]:
     }
 
 
-def _reader(path: str | Path) -> Callable[[str | Path], dict[str, np.ndarray]]:
+def _reader(path: str | PathLike[str]) -> Callable[[str | PathLike[str]], dict[str, np.ndarray]]:
     """Return the function that reads the file, by its first bytes."""
     check_memory(check_file(path), path)
     try:
@@ -74,7 +75,7 @@ def _reader(path: str | Path) -> Callable[[str | Path], dict[str, np.ndarray]]:
     )
 
 
-def _holds_arrays(path: str | Path) -> bool:
+def _holds_arrays(path: str | PathLike[str]) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             return all(name.endswith(".npy") for name in archive.namelist())
@@ -82,7 +83,7 @@ def _holds_arrays(path: str | Path) -> bool:
         return Path(path).suffix == ".npz"  # damaged; its reader says in what way
 
 
-def _read_safetensors(path: str | Path) -> dict[str, np.ndarray]:
+def _read_safetensors(path: str | PathLike[str]) -> dict[str, np.ndarray]:
     state = {}
     try:
         for name, tensor in safetensors.deserialize(Path(path).read_bytes()):

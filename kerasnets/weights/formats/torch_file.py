@@ -6,7 +6,7 @@ import os
 import struct
 import zipfile
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from os import PathLike
 from typing import Any, BinaryIO, Literal
 
 import numpy as np
@@ -44,7 +44,7 @@ Opened = tuple[Any, Callable[[Storage], np.ndarray]]
 """What a file's pickle makes, and a function that reads the elements of a storage."""
 
 
-def read_torch_file(path: str | Path) -> dict[str, np.ndarray]:
+def read_torch_file(path: str | PathLike[str]) -> dict[str, np.ndarray]:
     """Return the state dict that torch.save wrote, as arrays by name, in the file's order.
 
     Both formats are read: the archive of torch 1.6 and later, and the one before. In a checkpoint

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 from kerasnets.errors import UserError
@@ -42,7 +42,7 @@ class Found:
         return f"{self.place} ({len(self.tensors)} tensors)"
 
 
-def find_state_dict(path: str | Path, root: Any) -> tuple[dict[str, Tensor], str]:
+def find_state_dict(path: str | PathLike[str], root: Any) -> tuple[dict[str, Tensor], str]:
     """Return the one state dict that a checkpoint is or holds, and a phrase that says which one it is.
 
     An average of the weights is preferred to the weights themselves, as in timm's `load_checkpoint`.
@@ -98,7 +98,7 @@ def _refused(value: Any, depth: int = 0) -> dict[str, Tensor]:
     return value
 
 
-def unwrapped_names(path: str | Path, state: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
+def unwrapped_names(path: str | PathLike[str], state: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """Return a state dict without what wrappers put before its names, and a phrase that says what that was.
 
     Args:

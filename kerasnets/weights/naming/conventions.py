@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import keras
+
 from kerasnets.weights.naming.inception_names import (
     counts_zeros,
     inception_resnet_v2,
@@ -19,7 +21,7 @@ from kerasnets.weights.naming.layer_names import (
     stride_in_the_3x3,
     torch_resnet,
 )
-from kerasnets.weights.published_input import CAFFE, IMAGENET, INCEPTION
+from kerasnets.weights.published_input import CAFFE, IMAGENET, INCEPTION, ValueSteps
 
 TORCH_LEAVES = {
     "kernel": "weight",
@@ -36,31 +38,30 @@ class Convention:
     """How a published file names and lays out its tensors.
 
     Attributes:
-        source: who names them so.
-        modules: function from a model of ours to a table from layer names to theirs.
-        torch: whether kernels lie as (outputs, inputs, height, width), variables are called as PyTorch does,
-            and maps are flattened channels first; else everything lies as in Keras.
+        source: who publishes weights in this convention.
+        modules: function from a model of ours to a table from our layers' names to theirs.
+        torch: whether kernels are (outputs, inputs, height, width), variables have PyTorch's names, and maps
+            are flattened channels first; else layout and names are Keras's.
         separator: between the module's name and the variable's.
-        needs: function from the model to why it is not the network of these weights, or None.
-        values: the value steps that images were prepared by, as `kerasnets.weights.published_input` has them;
-            empty where only who trained the weights knows.
+        mismatch: function from the model to the reason why it is not the network of these weights, or None.
+        values: how images were prepared for the weights; empty where only who trained them knows.
         heads: pattern of the modules that only auxiliary heads have.
     """
 
     source: str
-    modules: Callable
+    modules: Callable[[keras.Model], dict[str, str]]
     torch: bool = True
     separator: str = "."
-    needs: Callable = lambda model: None
-    values: tuple = ()
+    mismatch: Callable[[keras.Model], str | None] = lambda model: None
+    values: ValueSteps = ()
     heads: str = r"(aux\d|AuxLogits|loss[12])\b"
 
-    def auxiliary(self, name):
+    def auxiliary(self, name: str) -> bool:
         """Return whether a tensor belongs to an auxiliary head."""
         return re.match(self.heads, name) is not None
 
-    def tensors(self, model):
-        """Return a table from the names of this convention to (layer, variable) of `model`."""
+    def tensors(self, model: keras.Model) -> dict[str, tuple[keras.Layer, keras.Variable]]:
+        """Return the (layer, variable) of `model` by the names of this convention."""
         modules = self.modules(model)
         leaves = TORCH_LEAVES if self.torch else {}
         return {
@@ -74,12 +75,12 @@ class Convention:
         }
 
 
-def conventions(name):
+def conventions(name: str) -> tuple[Convention, ...]:
     """Return the conventions in which weights of architecture `name` are published, our own last."""
     return (*_PUBLISHED.get(name, ()), Convention("kerasnets", _own, torch=False, separator="/"))
 
 
-def _own(model):
+def _own(model: keras.Model) -> dict[str, str]:
     return {layer.name: layer.name for layer in model.layers}
 
 
@@ -97,16 +98,16 @@ _VGG = (
 )
 _ALEXNET = sequential({"fc6": "classifier.1", "fc7": "classifier.4", "fc8": "classifier.6"})
 _RESNET = (
-    Convention("torchvision and timm", renamed(torch_resnet), needs=stride_in_the_3x3, values=IMAGENET),
+    Convention("torchvision and timm", renamed(torch_resnet), mismatch=stride_in_the_3x3, values=IMAGENET),
 )
 _CIFAR = (Convention("the PyTorch networks of section 4.2", renamed(cifar_resnet), values=IMAGENET),)
 
-_PUBLISHED = {
+_PUBLISHED: dict[str, tuple[Convention, ...]] = {
     "alexnet_owt": (Convention("torchvision", _ALEXNET, values=IMAGENET),),
     "googlenet": (Convention("BVLC", renamed(googlenet_bvlc), torch=False, separator="/", values=CAFFE),),
     "googlenet_bn": (Convention("torchvision", renamed(googlenet_bn), values=INCEPTION),),
     "inception_v3": (
-        Convention("torchvision and timm", renamed(inception_v3), needs=counts_zeros, values=INCEPTION),
+        Convention("torchvision and timm", renamed(inception_v3), mismatch=counts_zeros, values=INCEPTION),
     ),
     "inception_v4": (Convention("timm", renamed(inception_v4), values=INCEPTION),),
     "inception_resnet_v2": (Convention("timm", renamed(inception_resnet_v2), values=INCEPTION),),

@@ -2,6 +2,8 @@
 
 import re
 
+import keras
+
 from kerasnets.weights.naming.layer_names import conv_and_bn
 
 _V3_STEM = {
@@ -22,7 +24,7 @@ _V3_BRANCHES = {
 }
 
 
-def inception_v3(name, names):
+def inception_v3(name: str, names: set[str]) -> str | None:
     """torchvision's and timm's Inception v3."""
     if name in ("fc", "aux_fc"):
         return {"fc": "fc", "aux_fc": "AuxLogits.fc"}[name]
@@ -39,16 +41,16 @@ def inception_v3(name, names):
     return None
 
 
-def counts_zeros(model):
+def counts_zeros(model: keras.Model) -> str | None:
     """Return why an Inception v3 is not PyTorch's, or None."""
     if not any(layer.name == "mixed5b_branch4_1_pad" for layer in model.layers):
         return "PyTorch's average pools count the zeros around the map: build with count_zeros = true"
     return None
 
 
-def _timm_branch(module, conv, names):
-    """timm's branches: a list where there are several operations, else the one by itself."""
-    branch, step = re.search(r"_branch(\d)_(\d)$", conv).groups()
+def _timm_branch(module: str, conv: str, names: set[str]) -> str:
+    """timm's branches: numbered where there are several operations in a branch, else without a number."""
+    branch, step = conv.rpartition("_branch")[2].split("_")
     alone = step == "1" and f"{conv[:-1]}2" not in names
     return f"{module}.branch{int(branch) - 1}" + ("" if alone else f".{int(step) - 1}")
 
@@ -64,7 +66,7 @@ _V4_FORKS = {"2_1": "1_0", "2_2a": "1_1a", "2_2b": "1_1b", "3_1": "2_0", "3_2": 
 _V4_FORKS |= {"3_4a": "2_3a", "3_4b": "2_3b"}
 
 
-def inception_v4(name, names):
+def inception_v4(name: str, names: set[str]) -> str | None:
     """timm's Inception v4."""
     if name == "fc":
         return "last_linear"
@@ -102,7 +104,7 @@ _RESNET_V2_MODULES = {
 }
 
 
-def inception_resnet_v2(name, names):
+def inception_resnet_v2(name: str, names: set[str]) -> str | None:
     """timm's Inception-ResNet v2."""
     if name == "fc":
         return "classif"

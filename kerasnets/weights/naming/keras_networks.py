@@ -2,14 +2,17 @@
 
 import warnings
 import zipfile
+from functools import partial
+from os import PathLike
 
 import keras
+import numpy as np
 
 from kerasnets.errors import UserError
 from kerasnets.weights.formats.declared_sizes import check_keras_file
 from kerasnets.weights.naming.keras_pairing import array_of, paired_state
 from kerasnets.weights.naming.other_heads import copies
-from kerasnets.weights.published_input import KERAS_APPLICATIONS
+from kerasnets.weights.published_input import KERAS_APPLICATIONS, ValueSteps
 
 COUNTERPARTS = {
     "vgg16": "VGG16",
@@ -20,7 +23,7 @@ COUNTERPARTS = {
     "inception_v3": "InceptionV3",
     "inception_resnet_v2": "InceptionResNetV2",
 }
-"""Ours to keras.applications': the same graph, layer by layer."""
+"""Our architecture's name to the function of keras.applications that builds the same graph."""
 
 UNREADABLE = (
     UserWarning,
@@ -35,12 +38,12 @@ UNREADABLE = (
 """What Keras raises for files that are damaged or of another network."""
 
 
-def is_keras_file(path):
-    """Return whether the name is that of a file Keras writes."""
+def is_keras_file(path: str | PathLike[str]) -> bool:
+    """Return whether the name ends as those of files that Keras writes."""
     return str(path).endswith((".keras", ".h5", ".hdf5"))
 
 
-def keras_state(model, file):
+def keras_state(model: keras.Model, file: str | PathLike[str]) -> tuple[dict[str, np.ndarray], ValueSteps]:
     """Return arrays by our names, "layer/variable", and how images were prepared for them.
 
     Args:
@@ -49,10 +52,10 @@ def keras_state(model, file):
             keras.applications; or "imagenet", for that counterpart's download.
 
     Returns:
-        The arrays, and value steps; none for weights of our own, of which only their run knows.
+        The arrays, and value steps: none for weights of our own, of which only their run knows.
 
     Raises:
-        UserError: not such a file, no counterpart, or no download.
+        UserError: the file is not readable or not of these, there is no counterpart, or no download.
     """
     if str(file) == "imagenet":
         return paired_state(model, _downloaded(model), file), KERAS_APPLICATIONS[model.name]
@@ -65,21 +68,21 @@ def keras_state(model, file):
     return paired_state(model, source, file), KERAS_APPLICATIONS.get(model.name, ())
 
 
-def _loaded_whole(file):
+def _loaded_whole(file: str | PathLike[str]) -> keras.Model:
     try:
         return keras.models.load_model(file, compile=False)
     except UNREADABLE as error:
         raise UserError(f"{file}: not readable as a Keras model: {_reason(error)}") from error
 
 
-def _loaded_into_a_copy(model, file):
-    """Weights without a graph need a network to go into: ours, or keras.applications' with or without top."""
+def _loaded_into_a_copy(model: keras.Model, file: str | PathLike[str]) -> keras.Model:
+    """Return a network with the weights of a file without a graph: a copy of ours, or keras.applications'."""
     sources = copies(model, file)
     if model.name in COUNTERPARTS:
         make = getattr(keras.applications, COUNTERPARTS[model.name])
         classes = {model.output_shape[-1] if len(model.outputs) == 1 else model.output_shape[0][-1], 1000}
-        sources += [lambda number=number: make(weights=None, classes=number) for number in sorted(classes)]
-        sources += [lambda: make(weights=None, include_top=False)]
+        sources += [partial(make, weights=None, classes=number) for number in sorted(classes)]
+        sources += [partial(make, weights=None, include_top=False)]
     reasons = []
     for source in sources:
         try:
@@ -93,7 +96,7 @@ def _loaded_into_a_copy(model, file):
     raise UserError(f"{file}: not weights of {model.name}: {reasons[0]}")
 
 
-def _downloaded(model):
+def _downloaded(model: keras.Model) -> keras.Model:
     if model.name not in COUNTERPARTS:
         raise UserError(
             f"imagenet: found no {model.name} in keras.applications, "
@@ -105,5 +108,5 @@ def _downloaded(model):
         raise UserError(f"imagenet: cannot be downloaded: {_reason(error)}") from error
 
 
-def _reason(error):
+def _reason(error: BaseException) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]

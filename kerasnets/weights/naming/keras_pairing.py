@@ -1,5 +1,8 @@
 """The layers of keras.applications' networks paired with those of ours, which are the same graph."""
 
+from collections.abc import Iterator
+from os import PathLike
+
 import keras
 import numpy as np
 from keras import layers
@@ -7,7 +10,7 @@ from keras import layers
 from kerasnets.errors import UserError
 
 
-def paired_state(model, source, file):
+def paired_state(model: keras.Model, source: keras.Model, file: str | PathLike[str]) -> dict[str, np.ndarray]:
     """Pair the layers of two networks that are the same graph, in Keras's order of the graph.
 
     Args:
@@ -21,14 +24,12 @@ def paired_state(model, source, file):
     Raises:
         UserError: the graphs differ.
     """
-    if said := _another_network(model):
-        raise UserError(f"{file}: not the weights of {model.name} as built: {said}")
-    state, theirs = (
-        {},
-        {kind: _of(source, kind) for kind in (layers.Conv2D, layers.BatchNormalization, layers.Dense)},
-    )
-    ours = {kind: _of(model, kind) for kind in theirs}
-    for kind in theirs:
+    if reason := _mismatch(model):
+        raise UserError(f"{file}: not the weights of {model.name} as built: {reason}")
+    state: dict[str, np.ndarray] = {}
+    kinds = (layers.Conv2D, layers.BatchNormalization, layers.Dense)
+    theirs, ours = ({kind: _of(network, kind) for kind in kinds} for network in (source, model))
+    for kind in kinds:
         if kind is not layers.Dense and len(theirs[kind]) != len(ours[kind]):
             raise UserError(
                 f"{file}: not weights of {model.name}: found {len(theirs[kind])} layers of "
@@ -37,16 +38,16 @@ def paired_state(model, source, file):
         for mine, other in zip(ours[kind], theirs[kind], strict=False):
             state |= {f"{mine.name}/{each.name}": array_of(each) for each in other.weights}
     for convolution, norm in _normalized(model):
-        _fold(state, convolution, norm, _of(source, layers.BatchNormalization)[0].epsilon)
+        _fold(state, convolution, norm, epsilon=_of(source, layers.BatchNormalization)[0].epsilon)
     return state
 
 
-def _of(network, kind):
+def _of(network: keras.Model, kind: type[keras.Layer]) -> list[keras.Layer]:
     return [layer for layer in network.layers if isinstance(layer, kind)]
 
 
-def _normalized(model):
-    """Return the pairs of a convolution without bias and the normalization that follows it."""
+def _normalized(model: keras.Model) -> Iterator[tuple[layers.Conv2D, layers.BatchNormalization]]:
+    """Yield each convolution without bias with the normalization that follows it."""
     by_output = {id(layer.output): layer for layer in _of(model, layers.Conv2D)}
     for norm in _of(model, layers.BatchNormalization):
         convolution = by_output.get(id(norm.input))
@@ -54,11 +55,17 @@ def _normalized(model):
             yield convolution, norm
 
 
-def _fold(state, convolution, norm, epsilon):
-    """Make up for what keras.applications has otherwise, exactly.
+def _fold(
+    state: dict[str, np.ndarray],
+    convolution: layers.Conv2D,
+    norm: layers.BatchNormalization,
+    *,
+    epsilon: float,
+) -> None:
+    """Convert what keras.applications does otherwise, exactly.
 
-    A bias before the normalization is taken off the mean; another epsilon goes into the variance; where it
-    has no gamma, gamma is one.
+    A bias before the normalization is subtracted from the mean; the difference to its `epsilon` is added to
+    the variance; where it has no gamma, gamma is one.
     """
     bias = state.pop(f"{convolution.name}/bias", None)
     if bias is not None:
@@ -69,7 +76,7 @@ def _fold(state, convolution, norm, epsilon):
     state.setdefault(f"{norm.name}/gamma", np.ones_like(state[f"{norm.name}/beta"]))
 
 
-def _another_network(model):
+def _mismatch(model: keras.Model) -> str | None:
     """Return why keras.applications' weights of this name are not for the network as built, or None."""
     names = {layer.name: layer for layer in model.layers}
     if "mixed5b_branch4_1_pad" in names:
@@ -80,6 +87,6 @@ def _another_network(model):
     return None
 
 
-def array_of(variable):
+def array_of(variable: keras.Variable) -> np.ndarray:
     """Return a Keras variable's value as an array."""
     return keras.ops.convert_to_numpy(variable)

@@ -1,14 +1,23 @@
 """What others call the layers of our architectures: functions from our name to theirs."""
 
 import re
+from collections.abc import Callable, Mapping
 
+import keras
 from keras import layers
 
+Modules = Callable[[keras.Model], dict[str, str]]
+"""A function from a model of ours to a table from our layers' names to others'."""
 
-def renamed(rename):
-    """Return a `modules` function from one that renames a convolution or dense layer; _bn follows it."""
 
-    def modules(model):
+def renamed(rename: Callable[[str, set[str]], str | None]) -> Modules:
+    """Return a function that names all layers of a model.
+
+    Args:
+        rename: function (our layer's name, the names of all layers with weights) -> their name, or None.
+    """
+
+    def modules(model: keras.Model) -> dict[str, str]:
         names = {layer.name for layer in model.layers if layer.weights}
         renamed = {name: rename(name, names) for name in names}
         return {ours: theirs for ours, theirs in renamed.items() if theirs}
@@ -16,10 +25,14 @@ def renamed(rename):
     return modules
 
 
-def sequential(classifier):
-    """Features in one `nn.Sequential`, counted with their rectifiers and pools (torchvision, timm)."""
+def sequential(classifier: Mapping[str, str]) -> Modules:
+    """Name features that lie in one `nn.Sequential`, counted with rectifiers and pools (torchvision, timm).
 
-    def modules(model):
+    Args:
+        classifier: the names of the dense layers.
+    """
+
+    def modules(model: keras.Model) -> dict[str, str]:
         found, index = dict(classifier), 0
         for layer in model.layers:
             if isinstance(layer, layers.Conv2D | layers.BatchNormalization):
@@ -32,7 +45,7 @@ def sequential(classifier):
     return modules
 
 
-def _resnet(first_stage, fc, shortcut, name, names):
+def _resnet(name: str, *, first_stage: int, fc: str, shortcut: str) -> str | None:
     stem = {"stem_conv": "conv1", "stem_conv_bn": "bn1", "fc": fc}
     if name in stem:
         return stem[name]
@@ -45,7 +58,7 @@ def _resnet(first_stage, fc, shortcut, name, names):
     return None
 
 
-def stride_in_the_3x3(model):
+def stride_in_the_3x3(model: keras.Model) -> str | None:
     """Return why a bottleneck network is not PyTorch's, or None."""
     first = next((each for each in model.layers if each.name == "stage3_block1_conv3"), None)
     if first is not None and model.get_layer("stage3_block1_conv1").strides != (1, 1):
@@ -53,12 +66,12 @@ def stride_in_the_3x3(model):
     return None
 
 
-def conv_and_bn(name):
-    """Part our name into the convolution's and the place in PyTorch's pair of the two."""
+def conv_and_bn(name: str) -> tuple[str, str]:
+    """Split our name into the convolution's, and ".conv" or ".bn", its place in PyTorch's pair of the two."""
     return (name.removesuffix("_bn"), ".bn") if name.endswith("_bn") else (name, ".conv")
 
 
-def googlenet_bn(name, names):
+def googlenet_bn(name: str, names: set[str]) -> str | None:
     """torchvision's GoogLeNet."""
     plain = {"fc": "fc", "aux1_fc1": "aux1.fc1", "aux1_fc2": "aux1.fc2", "aux2_fc1": "aux2.fc1"}
     plain |= {"aux2_fc2": "aux2.fc2"}
@@ -75,7 +88,7 @@ def googlenet_bn(name, names):
     return None
 
 
-def googlenet_bvlc(name, names):
+def googlenet_bvlc(name: str, names: set[str]) -> str | None:
     """The Caffe model zoo's GoogLeNet."""
     plain = {"conv1": "conv1/7x7_s2", "conv2_reduce": "conv2/3x3_reduce", "conv2": "conv2/3x3"}
     plain |= {"fc": "loss3/classifier"}
@@ -90,11 +103,11 @@ def googlenet_bvlc(name, names):
     return None
 
 
-def torch_resnet(name, names):
+def torch_resnet(name: str, names: set[str]) -> str | None:
     """torchvision's and timm's ResNets."""
-    return _resnet(1, "fc", "downsample", name, names)
+    return _resnet(name, first_stage=1, fc="fc", shortcut="downsample")
 
 
-def cifar_resnet(name, names):
+def cifar_resnet(name: str, names: set[str]) -> str | None:
     """The widespread PyTorch implementation of the ResNets for CIFAR-10."""
-    return _resnet(0, "linear", "shortcut", name, names)
+    return _resnet(name, first_stage=0, fc="linear", shortcut="shortcut")
