@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kerasnets.benchmarking.result import BenchResult
     from kerasnets.data.audit.result import Audit
     from kerasnets.data.cache_folder import CachePart
+    from kerasnets.inference.evaluate import Evaluation
     from kerasnets.network_sizes import Summary
 
 EXPORT_KINDS = ("saved_model", "onnx")
@@ -76,7 +77,7 @@ def evaluate(
     short_sides: Sequence[int] | None = None,
     data: PathLike | None = None,
     allow_changed_data: bool = False,
-) -> dict[str, Any]:
+) -> "Evaluation":
     """Measure a finished run, or an ensemble of several, on one of its splits.
 
     An ensemble predicts the mean of its members' class probabilities (Krizhevsky 2012, section 6: seven
@@ -91,15 +92,12 @@ def evaluate(
             views; by default each recipe's, or the paper's.
         data: path of the images, if they have moved since the run was made.
         allow_changed_data: measure although images were added, removed, replaced or relabelled since the
-            run was made. What has changed is in the table as `changed_data`.
+            run was made. What has changed is in `changed_data`.
 
     Returns:
-        Table with `loss`, what training minimizes, L2 regularization included (not of averaged views or
-        runs), `cross_entropy`, -log of the right class's probability, `accuracy`, `top5` of more than five
-        classes, `images`, `views`, `short_sides`, and `classes`: a DataFrame of images and accuracy by class.
-        Of numeric targets, in place of accuracies and classes, `mean_absolute_error`, `mean_squared_error`
-        and `targets`: a DataFrame of both errors by target.
-        Of a run, `run`, its directory; of an ensemble, `members`: a list of each run's own table.
+        A `kerasnets.inference.evaluate.Evaluation`: `accuracy`, `loss` and the other measures, `classes`, a
+        DataFrame by class, or `targets` by numeric target; of an ensemble also `members`. It prints as the
+        command does.
 
     Raises:
         UserError: a directory holds no finished run, a run has no such split, its images are missing or have
@@ -107,13 +105,15 @@ def evaluate(
 
     Example:
         >>> measured = kerasnets.evaluate("runs/lenet5-digits")
-        >>> measured["accuracy"] > 0.9
+        >>> measured.accuracy > 0.9
         True
     """
     runtime.prepare()
-    from kerasnets.inference.evaluate import DataPlace, evaluate_runs
+    from kerasnets.inference.evaluate import evaluate_runs
+    from kerasnets.inference.run_splits import DataOptions
 
-    return evaluate_runs(runs, split, views, short_sides, DataPlace(data, allow_changed_data))
+    options = DataOptions(data, allow_changed_data)
+    return evaluate_runs(runs, split, views=views, short_sides=short_sides, data=options)
 
 
 def predict(
@@ -218,9 +218,9 @@ def export(
         )
     runtime.prepare()
     from kerasnets.exporting.saved_model import export_runs
-    from kerasnets.inference.evaluate import DataPlace
+    from kerasnets.inference.run_splits import DataOptions
 
-    return export_runs(runs, to, kind, DataPlace(data, allow_changed_data))
+    return export_runs(runs, to, kind, DataOptions(data, allow_changed_data))
 
 
 def write_report(run: PathLike) -> Path:

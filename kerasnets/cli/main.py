@@ -11,7 +11,7 @@ import typer
 
 from kerasnets import api
 from kerasnets.catalog import parse
-from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause, one_line, printable
+from kerasnets.errors import FailureError, StoppedError, UserError, graph_cause, one_line
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import load_recipe, recipe_names
 from kerasnets.runs.directory import RunDirectory
@@ -77,7 +77,7 @@ def train(
         directory = api.train(load_recipe(recipe, [*overrides, *given]), run, resume=resume, data=data)
     result = RunDirectory(directory).result
     for split, measures in result.splits.items() if result else ():
-        _say_measured(split, **measures.to_dict())
+        print(f"{split} {measures}")
     print(f"run: {directory}")
 
 
@@ -115,12 +115,7 @@ def evaluate(
     measured = api.evaluate(
         runs, split, views=views, short_sides=short_sides, data=data, allow_changed_data=allow_changed_data
     )
-    parts = measured.pop("targets") if "targets" in measured else measured.pop("classes")
-    print(_text(parts))
-    members = measured.pop("members", [])
-    for member in members:
-        _say_measured(f"{member['run']}: {split}", **member)
-    _say_measured(f"{len(members)} runs averaged: {split}" if members else split, **measured)
+    print(measured)
 
 
 @app.command()
@@ -133,8 +128,10 @@ def predict(
 
     Exit code 2 where a file could not be read: each is named, the others are predicted.
     """
+    from kerasnets.files.tables import frame_text  # pandas is loaded when it is needed
+
     table = api.predict(run, images, top=top)
-    print(_text(table))
+    print(frame_text(table))
     if table.attrs["refused"]:
         sys.exit(2)
 
@@ -323,30 +320,6 @@ def _print_sizes(table, as_csv, as_json, **more):
         print(tables.table_json(table, **more))
     else:
         print(f"{tables.table_text(table)}\n\n{tables.volume_text(table)}")
-
-
-SAID = {
-    "accuracy": "accuracy",
-    "top5": "top-5",
-    "mean_absolute_error": "mean absolute error",
-    "mean_squared_error": "mean squared error",
-    "loss": "loss",
-    "cross_entropy": "cross-entropy",
-}
-
-
-def _say_measured(split, images, views="center", short_sides=(), **measured):
-    numbers = ", ".join(f"{said} {measured[name]:.4f}" for name, said in SAID.items() if name in measured)
-    sides = f" at short side {', '.join(map(str, short_sides))}" if short_sides else ""
-    seen = f", {views}{sides}" if views != "center" or sides else ""
-    changed = f"; the data has changed: {measured['changed_data']}" if "changed_data" in measured else ""
-    print(f"{split} {numbers}, {images:,} images{seen}{changed}")
-
-
-def _text(table):
-    """Return a table as text; names in it, of files and classes, in printable characters."""
-    names = {column: printable for column in table if table[column].dtype.kind not in "fiu"}
-    return table.to_string(index=False, float_format="{:.4f}".format, formatters=names)
 
 
 def _counter(what):

@@ -16,8 +16,8 @@ from kerasnets.exporting import serving_check
 from kerasnets.exporting.cases import make_cases, takes_files
 from kerasnets.exporting.onnx import write_onnx
 from kerasnets.files.whole_files import check_writable, remove_leftovers, sync, temporary_path
-from kerasnets.inference.evaluate import checked_split
-from kerasnets.runs.ensemble import mean_of, open_runs, predictions, shared_channels
+from kerasnets.inference.run_splits import DataOptions, split_to_check
+from kerasnets.runs.ensemble import mean_of, mean_predictions, open_runs, shared_channels
 from kerasnets.runs.records.samples import stored_images
 from kerasnets.runs.same_data import MissingDataError
 
@@ -28,7 +28,7 @@ REFERENCE = "CPU:0"
 """Where the right answers are computed, in float32: GPUs round otherwise, and most of them to TF32."""
 
 
-def export_runs(runs, to, kind, place):
+def export_runs(runs, to, kind, data):
     """Export a finished run, or an ensemble of several; see `kerasnets.export`."""
     with tf.device(REFERENCE):
         members = open_runs(runs, "export")
@@ -39,7 +39,7 @@ def export_runs(runs, to, kind, place):
         _check_folder(folder, kind)
         shared_channels(members)
         with_files = kind == "saved_model" and takes_files(members)
-        cases = make_cases(members, _real_images(members, place), with_files)
+        cases = make_cases(members, _real_images(members, data), with_files)
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
     if kind == "onnx":
@@ -60,13 +60,13 @@ def _check_folder(folder, kind):
         raise UserError(f"{folder}: found {min(pattern)!r} in the path, allowed: any characters but [ and \\")
 
 
-def _real_images(members, place):
+def _real_images(members, data: DataOptions):
     """Return images that the runs were not fitted to, as they are stored: of their data, or those kept."""
     try:
-        return list(stored_images(checked_split(members, place), IMAGES, IMAGE_BYTES))
+        return list(stored_images(split_to_check(members, data), IMAGES, IMAGE_BYTES))
     except MissingDataError as error:
         kept = next(filter(None, (trained.directory.samples() for trained in members)), None)
-        if place.path or not kept:
+        if data.path or not kept:
             raise
         print(f"{error}; checking on the {len(kept)} images that the run keeps")
         return kept
@@ -100,7 +100,7 @@ def write_saved_model(members, path):
     channels = shared_channels(members)
 
     def serve(images):
-        return _outputs(members[0], predictions(members, images))
+        return _outputs(members[0], mean_predictions(members, images))
 
     def serve_bytes(contents):
         return _outputs(members[0], _predictions_of_files(members, contents))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kerasnets.errors import UserError, reason
+from kerasnets.errors import UserError, printable, reason
 
 
 def read_table(path, columns, text=()):
@@ -43,6 +43,12 @@ def unexecuted(table):
     """
     texts = [name for name in table if table[name].dtype.kind not in "fiub"]
     return table.assign(**{name: [_unexecuted(cell) for cell in table[name]] for name in texts})
+
+
+def frame_text(table: pd.DataFrame) -> str:
+    """Return a DataFrame as text for people: four decimals, and what cannot be printed in names escaped."""
+    names = {column: printable for column in table if table[column].dtype.kind not in "fiu"}
+    return table.to_string(index=False, float_format="{:.4f}".format, formatters=names)
 
 
 def _unexecuted(cell):

@@ -1,182 +1,188 @@
-"""What finished runs are worth, alone or as an ensemble."""
+"""How good finished runs are, alone or as an ensemble."""
 
-import itertools
-import logging
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
-from kerasnets.catalog.sources import WITH_PATH
-from kerasnets.data.images.encoded import EncodedImages
+from kerasnets.data.dataset import Split
 from kerasnets.data.pipeline.batches import decoded_images, evaluation_batches
 from kerasnets.data.pipeline.read import Reading
 from kerasnets.errors import UserError
+from kerasnets.files.tables import frame_text
 from kerasnets.inference.metrics import class_scores, cross_entropy, value_scores
-from kerasnets.inference.views import averaged_probabilities
+from kerasnets.inference.run_splits import WHERE_THE_RECIPE_SAYS, DataOptions, load_shared_splits
+from kerasnets.inference.views import averaged_predictions
 from kerasnets.losses import example_loss
 from kerasnets.optimizers import decayed_variables
-from kerasnets.recipe import changed, with_data
-from kerasnets.runs.dataset import recipe_dataset
+from kerasnets.recipe import changed
 from kerasnets.runs.ensemble import open_runs
-from kerasnets.runs.records.samples import measured_split
-from kerasnets.runs.same_data import MissingDataError, check_data_is_there, data_changes, of_classes
+from kerasnets.runs.records.result import measures_text
+from kerasnets.runs.trained_run import TrainedRun
 from kerasnets.runs.view_sizes import view_short_sides
 from kerasnets.weights.freezing import freeze
 
-log = logging.getLogger("kerasnets")
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """How good a finished run is on one of its splits, or an ensemble of several. It prints as a table.
+
+    Attributes:
+        run: the run directory; None of an ensemble.
+        split: "train", "validation" or "test".
+        images: how many were measured.
+        views: what the network saw of each image, see `kerasnets.inference.views`.
+        short_sides: pixels that the images' short sides were resized to; empty for the recipe's own
+            preprocessing. Of an ensemble, those of all members.
+        loss: what training minimizes, L2 regularization included; None of averaged views or runs.
+        accuracy: share of images whose most probable class is the right one, 0 to 1.
+        top5: share of images whose right class is among the five most probable; None of up to five classes.
+        mean_absolute_error, mean_squared_error: of numeric targets; None of classes.
+        cross_entropy: mean of -log of the right class's probability.
+        classes: DataFrame of `class`, `images` and `accuracy`; None of numeric targets.
+        targets: DataFrame of `target` and both errors; None of classes.
+        changed_data: how the data has changed since the run was made, in one line; None where it has not.
+        members: of an ensemble, the evaluation of each run alone.
+    """
+
+    run: str | None
+    split: str
+    images: int
+    views: str
+    short_sides: tuple[int, ...]
+    loss: float | None = None
+    accuracy: float | None = None
+    top5: float | None = None
+    mean_absolute_error: float | None = None
+    mean_squared_error: float | None = None
+    cross_entropy: float | None = None
+    classes: pd.DataFrame | None = field(default=None, compare=False)
+    targets: pd.DataFrame | None = field(default=None, compare=False)
+    changed_data: str | None = None
+    members: tuple["Evaluation", ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON can hold it: tables as lists of rows, members as they return it."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        tables = {
+            name: None if table is None else table.to_dict("records")
+            for name, table in (("classes", self.classes), ("targets", self.targets))
+        }
+        members = [member.to_dict() for member in self.members]
+        return values | tables | {"short_sides": list(self.short_sides), "members": members}
+
+    def __str__(self) -> str:
+        parts = self.classes if self.classes is not None else self.targets
+        lines = [] if parts is None else [frame_text(parts)]
+        lines += [f"{member.run}: {member.line()}" for member in self.members]
+        whole = f"{len(self.members)} runs averaged: " if self.members else ""
+        return "\n".join([*lines, whole + self.line()])
+
+    def line(self) -> str:
+        """Return the measures in one line: "test accuracy 0.9731, loss 0.0921, 350 images"."""
+        sides = f" at short side {', '.join(map(str, self.short_sides))}" if self.short_sides else ""
+        seen = f", {self.views}{sides}" if self.views != "center" or sides else ""
+        changed_data = f"; the data has changed: {self.changed_data}" if self.changed_data else ""
+        return f"{self.split} {measures_text(vars(self))}{seen}{changed_data}"
 
 
 @dataclass(frozen=True)
-class DataPlace:
-    """Where runs' data is looked for, and whether it may have changed.
+class _Predicted:
+    """What a run predicts of a split.
 
     Attributes:
-        path: in place of the recipes' `data.path`; None for that.
-        may_change: measure on data that is not the run's any more, and say so.
+        predictions: float64 (N, classes): probabilities, or values of numeric targets.
+        views: what the network saw of each image.
+        short_sides: pixels; empty for the recipe's own preprocessing.
+        loss: what training minimizes; None of averaged views.
     """
 
-    path: str | os.PathLike | None = None
-    may_change: bool = False
+    predictions: np.ndarray
+    views: str
+    short_sides: tuple[int, ...]
+    loss: float | None = None
 
 
-def load_run_splits(trained, place=DataPlace()):
-    """Return the `Split`s a run was trained and measured on, by name, and how they have changed since.
-
-    Args:
-        trained: a `TrainedRun`.
-        place: the `DataPlace`.
-
-    Returns:
-        Mapping of name to `Split`, labelled as the run's classes are, and a line, empty where all is as it
-        was.
-
-    Raises:
-        MissingDataError: the data is not there.
-        UserError: the data has changed and may not.
-    """
-    recipe, directory = with_data(trained.recipe, place.path), trained.directory
-    check_data_is_there(directory, recipe)
-    try:
-        dataset = recipe_dataset(recipe)
-    except UserError as error:
-        if recipe.data.source in WITH_PATH:
-            raise
-        raise MissingDataError(str(error)) from error  # neither here nor to be downloaded
-    said = data_changes(directory, dataset)
-    if said and not place.may_change:
-        raise UserError(
-            f"{directory}: its data has changed: {said}; allowed: the images it was made of, or "
-            "--allow-changed-data, to measure these"
-        )
-    if dataset.numeric and dataset.classes != trained.classes:
-        raise UserError(f"{directory}: its data has changed: {said}; allowed: {', '.join(trained.classes)}")
-    return of_classes(dataset, trained.classes).splits, said
-
-
-def shared_splits(members, name="test", place=DataPlace()):
-    """Return runs' splits, after a look at whether all hold out the same images.
-
-    Args:
-        members: list of `TrainedRun`.
-        name: the split that must be the same; it may be absent from all.
-        place: the `DataPlace` of all.
-
-    Returns:
-        The first run's, a mapping of name to `Split`; each run's own `Split` of that name, whose image files
-        it reads in its own way, or None; and for each how its data has changed, as of `load_run_splits`.
-
-    Raises:
-        UserError: a run whose split of that name has other images or labels; the data has changed.
-    """
-    first, *others = members
-    splits, *said = load_run_splits(first, place)
-    own = [splits.get(name)]
-    for other in others:
-        theirs, changed_data = load_run_splits(other, place)
-        said.append(changed_data)
-        if not _same(theirs.get(name), splits.get(name)):
-            raise UserError(
-                f"{other.directory}: found other images in its {name} split, allowed: those of "
-                f"{first.directory} (the same data; data.validation is held out by train.seed)"
-            )
-        files = own[0] and isinstance(own[0].images, EncodedImages)
-        own.append(theirs[name] if files else own[0])  # arrays are the same, and large
-    return splits, own, said
-
-
-def _same(split, other):
-    if split is None or other is None:
-        return split is other
-    pairs = ((split.labels, other.labels), (split.identities.digests, other.identities.digests))
-    return all(itertools.starmap(np.array_equal, pairs))
-
-
-def checked_split(members, place=DataPlace()):
-    """Return the `Split` whose images the runs were not fitted to; what has changed is logged."""
-    splits, _, changes = shared_splits(members, place=place)
-    for trained, said in zip(members, changes, strict=True):
-        if said:
-            log.warning("%s: checked on changed data: %s", trained.directory, said)
-    return measured_split(splits)
-
-
-def evaluate_runs(runs, split, views=None, short_sides=None, place=DataPlace()):
+def evaluate_runs(
+    runs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    split: str = "test",
+    *,
+    views: str | None = None,
+    short_sides: Sequence[int] | None = None,
+    data: DataOptions = WHERE_THE_RECIPE_SAYS,
+) -> Evaluation:
     """Measure a finished run, or an ensemble of several; see `kerasnets.evaluate`."""
     members = open_runs(runs, "evaluate")
-    splits, own, changes = shared_splits(members, split, place)
-    if split not in splits:
-        raise UserError(f"{members[0].directory}: split {split!r}, allowed: {', '.join(splits)}")
-    tables, together = [], 0.0
-    for trained, images, said in zip(members, own, changes, strict=True):
-        answers, measured = _predicted(trained, images, views, short_sides)
-        scores = _scores(trained, answers, splits[split].labels)
-        noted = {"changed_data": said} if said else {}
-        tables.append({"run": str(trained.directory)} | measured | scores | noted)
-        together = together + answers / len(members)
+    shared = load_shared_splits(members, split, data)
+    if split not in shared.splits:
+        raise UserError(f"{members[0].directory}: split {split!r}, allowed: {', '.join(shared.splits)}")
+    labels, alone = shared.splits[split].labels, []
+    mean = np.zeros((), "float64")
+    for trained, own, changes in zip(members, shared.own, shared.changes, strict=True):
+        predicted = _predict(trained, own, views, short_sides)
+        alone.append(
+            Evaluation(
+                run=str(trained.directory),
+                split=split,
+                views=predicted.views,
+                short_sides=predicted.short_sides,
+                loss=predicted.loss,
+                changed_data=changes or None,
+                **_scores(trained, predicted.predictions, labels),
+            )
+        )
+        mean = mean + predicted.predictions / len(members)
     if len(members) == 1:
-        return tables[0]
-    return {
-        "views": ", ".join(dict.fromkeys(table["views"] for table in tables)),
-        "short_sides": sorted({side for table in tables for side in table["short_sides"]}),
-        **_scores(members[0], together, splits[split].labels),
-        **({"changed_data": "; ".join(dict.fromkeys(filter(None, changes)))} if any(changes) else {}),
-        "members": tables,
-    }
+        return alone[0]
+    return Evaluation(
+        run=None,
+        split=split,
+        views=", ".join(dict.fromkeys(member.views for member in alone)),
+        short_sides=tuple(sorted({side for member in alone for side in member.short_sides})),
+        changed_data="; ".join(dict.fromkeys(filter(None, shared.changes))) or None,
+        members=tuple(alone),
+        **_scores(members[0], mean, labels),
+    )
 
 
-def _predicted(trained, split, views, short_sides):
-    """Return a run's predictions for a split's images, float64 (N, classes), and how it saw them."""
-    views, short_sides = _chosen_views(trained, views, short_sides)
-    seen = {"views": views, "short_sides": short_sides}
-    if not short_sides:
+def _predict(
+    trained: TrainedRun, split: Split, views: str | None, short_sides: Sequence[int] | None
+) -> _Predicted:
+    """Predict the images of a split as they are; or their views, where those or the recipe ask for views."""
+    chosen_views, chosen_sides = _chosen_views(trained, views, short_sides)
+    if not chosen_sides:
         outputs, losses = _outputs_and_losses(trained, split)
         loss = float(losses.mean()) + _penalty(trained)
         # in float32 the least probable classes of a sure network would all have 0
-        return trained.activation(outputs, "float64").numpy(), seen | {"loss": loss}
+        predictions = trained.activation(outputs, "float64").numpy()
+        return _Predicted(predictions, chosen_views, (), loss)
     channels, workers = trained.preprocessing.output_shape[-1], trained.recipe.data.workers
-    averaged = averaged_probabilities(
+    averaged = averaged_predictions(
         trained.network,
         trained.preprocessing,
         lambda: decoded_images(split, channels, workers=workers),
-        views,
-        short_sides,
-        trained.activation,
-        trained.recipe.train.evaluation_batch,
+        views=chosen_views,
+        short_sides=chosen_sides,
+        activation=trained.activation,
+        at_once=trained.recipe.train.evaluation_batch,
     )
-    return averaged.astype("float64"), seen
+    return _Predicted(averaged.astype("float64"), chosen_views, tuple(chosen_sides))
 
 
-def _scores(trained, answers, labels):
+def _scores(trained: TrainedRun, predictions: np.ndarray, labels: np.ndarray) -> Mapping[str, Any]:
+    """Return measures, images and the table of parts, by the names that `Evaluation` has for them."""
     if trained.numeric:
-        return value_scores(answers, labels, trained.classes)
-    entropy = {"cross_entropy": cross_entropy(answers, labels)}
-    return entropy | class_scores(answers, labels, trained.classes)
+        return value_scores(predictions, labels, trained.classes)
+    entropy = cross_entropy(predictions, labels)
+    return class_scores(predictions, labels, trained.classes) | {"cross_entropy": entropy}
 
 
-def _penalty(trained):
+def _penalty(trained: TrainedRun) -> float:
     """Return what L2 regularization adds to a run's loss: l2/2 times the sum of the squared weights."""
     decay, network = trained.recipe.regularization, trained.network
     if not decay.l2:
@@ -188,7 +194,9 @@ def _penalty(trained):
     return decay.l2 / 2 * float(sum(squares))
 
 
-def _chosen_views(trained, views, short_sides):
+def _chosen_views(
+    trained: TrainedRun, views: str | None, short_sides: Sequence[int] | None
+) -> tuple[str, list[int]]:
     """Return the kind of view and the short sides: of the recipe, unless others are asked for."""
     recipe = trained.recipe
     if views or short_sides:
@@ -201,22 +209,21 @@ def _chosen_views(trained, views, short_sides):
         raise UserError(f"{recipe.origin}: {error}") from None
 
 
-def _outputs_and_losses(trained, split):
+def _outputs_and_losses(trained: TrainedRun, split: Split) -> tuple[tf.Tensor, np.ndarray]:
     """Return the network's outputs (N, classes) for a split's images, and the losses (N,)."""
     loss = example_loss(**trained.recipe.loss.options())
-    reading = Reading(trained.recipe.data.workers)
     outputs, losses = [], []
     # a graph, which lets go of each layer's output once it has been read
     signature = [tf.TensorSpec((None, *trained.preprocessing.output_shape))]
     forward = tf.function(lambda images: trained.network(images, training=False), input_signature=signature)
-    batch_size = trained.recipe.train.evaluation_batch
-    for images, labels in evaluation_batches(
+    batches = evaluation_batches(
         split,
         trained.preprocessing,
         classes=len(trained.classes),
-        batch_size=batch_size,
-        reading=reading,
-    ):
+        batch_size=trained.recipe.train.evaluation_batch,
+        reading=Reading(trained.recipe.data.workers),
+    )
+    for images, labels in batches:
         outputs.append(forward(images))
         losses.append(loss(labels, outputs[-1]))
     return tf.concat(outputs, 0), tf.concat(losses, 0).numpy()

@@ -12,6 +12,9 @@ from kerasnets.errors import UserError
 from kerasnets.layers.label_tree import LabelTree
 from kerasnets.models.lenet_1998 import RadialBasis
 
+Window = tuple[int, int]
+"""Height and width of a map, in places."""
+
 POOLS = {
     layers.GlobalAveragePooling2D: layers.AveragePooling2D,
     layers.GlobalMaxPooling2D: layers.MaxPooling2D,
@@ -20,7 +23,7 @@ HEAD = (layers.Dense, layers.Dropout, layers.Activation, layers.ReLU, layers.Fla
 """What may follow once the last map has become a vector."""
 
 
-def fully_convolutional(network):
+def fully_convolutional(network: keras.Model) -> keras.Model:
     """Return a network as a convolution over images of any size, with a copy of its weights.
 
     A dense layer behind Flatten becomes a convolution whose kernel has the size of the flattened map, later
@@ -28,10 +31,10 @@ def fully_convolutional(network):
     stride 1. Paddings stay those of the training size. Layers keep their names.
 
     Args:
-        network: functional `keras.Model` from images (N, height, width, C) to scores (N, classes).
+        network: functional model from images (N, height, width, C) to scores (N, classes).
 
     Returns:
-        Functional `keras.Model` from images (N, h, w, C), at least as large as the training images, to
+        Functional model from images (N, h, w, C), at least as large as the training images, to
         score maps (N, rows, columns, classes): one by one at the training size, where it is the network's
         scores. Where no layer pads, entry (i, j) is the network applied to the window that starts at
         (i, j) times the product of the strides.
@@ -52,14 +55,15 @@ def fully_convolutional(network):
     return converted
 
 
-def _windows(network):
-    """Return, by name of each layer of the head, the (height, width) of the map it acts on in training."""
+def _windows(network: keras.Model) -> dict[str, Window]:
+    """Return, by name of each layer of the head, the size of the map it acts on in training."""
     if len(network.inputs) != 1 or len(network.outputs) != 1:
         raise UserError(
             f"{network.name}: found {len(network.inputs)} inputs and {len(network.outputs)} outputs, "
             "allowed: one of each"
         )
-    windows, vectors = {}, {}  # `vectors`: by identity of a vector's tensor, the map it was flattened from
+    windows: dict[str, Window] = {}
+    vectors: dict[int, Window] = {}  # by identity of a vector's tensor, the map it was flattened from
     for layer in network.layers:
         if isinstance(layer, layers.InputLayer):
             continue
@@ -69,7 +73,7 @@ def _windows(network):
             window = tuple(inputs[0].shape[1:3])
         elif window is None and len(output.shape) == 4 and not isinstance(layer, keras.Model):
             continue
-        elif not _acts_alike_everywhere(layer, window):
+        elif window is None or not _acts_alike_everywhere(layer, window):
             raise UserError(
                 f"{network.name}: layer {layer.name} ({type(layer).__name__}) has no fully convolutional "
                 "form, allowed: a head of Flatten or global pooling, then Dense, Dropout and activations"
@@ -81,14 +85,14 @@ def _windows(network):
     return windows
 
 
-def _acts_alike_everywhere(layer, window):
+def _acts_alike_everywhere(layer: keras.layers.Layer, window: Window) -> bool:
     """Whether a layer of the head can act on each place of a map by itself."""
     # before a flattened map's dense layer, what mixes its values, as softmax does, would mix places
     allowed = HEAD if window == (1, 1) else (layers.Dense, layers.Dropout)
-    return window is not None and isinstance(layer, allowed)
+    return isinstance(layer, allowed)
 
 
-def _converted(layer, window):
+def _converted(layer: keras.layers.Layer, window: Window | None) -> keras.layers.Layer:
     """Return a new layer: the counterpart of a layer of the head, or the same kind of layer elsewhere."""
     if window is None:
         return layer.__class__.from_config(layer.get_config())
@@ -99,7 +103,11 @@ def _converted(layer, window):
         return layers.Identity(**named)
     if isinstance(layer, layers.Dense):
         return layers.Conv2D(
-            layer.units, window, activation=layer.activation, use_bias=layer.use_bias,
-            kernel_initializer="zeros", **named,
-        )  # fmt: skip
+            layer.units,
+            window,
+            activation=layer.activation,
+            use_bias=layer.use_bias,
+            kernel_initializer="zeros",
+            **named,
+        )
     return layer.__class__.from_config(layer.get_config())

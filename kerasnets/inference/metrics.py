@@ -1,10 +1,13 @@
 """How good predictions are, against the labels."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 
-def cross_entropy(probabilities, labels):
+def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Return the mean of -log p over the examples, p the probability of the right class.
 
     Args:
@@ -15,8 +18,8 @@ def cross_entropy(probabilities, labels):
     return -float(np.log(np.maximum(right, np.finfo("float32").tiny)).mean())
 
 
-def class_scores(probabilities, labels, classes):
-    """Return how often the most probable class is the right one (and, of many classes, the first five).
+def class_scores(probabilities: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> dict[str, Any]:
+    """Return how often the right class is the most probable one, or among the five most probable.
 
     Args:
         probabilities: (N, classes).
@@ -24,8 +27,8 @@ def class_scores(probabilities, labels, classes):
         classes: class names.
 
     Returns:
-        Table with `accuracy`, `top5` of more than five classes, `images`, and `classes`: a DataFrame of
-        images and accuracy by class.
+        `accuracy`, 0 to 1; `top5`, None of up to five classes; `images`; and `classes`: a DataFrame of
+        images and accuracy by class, without classes that no image has.
     """
     ranked = np.argsort(-probabilities, axis=1, kind="stable")[:, :5] == labels[:, None]
     right = ranked[:, 0]
@@ -33,14 +36,14 @@ def class_scores(probabilities, labels, classes):
     by_class = by_class.groupby("class", sort=False).accuracy.agg(images="size", accuracy="mean")
     return {
         "accuracy": float(right.mean()),
-        **({"top5": float(ranked.any(1).mean())} if len(classes) > 5 else {}),
+        "top5": float(ranked.any(1).mean()) if len(classes) > 5 else None,
         "images": len(right),
         "classes": by_class.loc[[name for name in classes if name in by_class.index]].reset_index(),
     }
 
 
-def value_scores(values, labels, targets):
-    """Return how far numbers are from those wanted.
+def value_scores(values: np.ndarray, labels: np.ndarray, targets: Sequence[str]) -> dict[str, Any]:
+    """Return how far predicted numbers are from the right ones.
 
     Args:
         values: (N, targets).
@@ -48,8 +51,8 @@ def value_scores(values, labels, targets):
         targets: their names.
 
     Returns:
-        Table with `mean_absolute_error`, `mean_squared_error`, `images`, and `targets`: a DataFrame of both
-        errors by target.
+        `mean_absolute_error`, `mean_squared_error`, `images`, and `targets`: a DataFrame of both errors by
+        target.
     """
     errors = values - labels.astype("float64")
     by_target = {

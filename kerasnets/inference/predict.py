@@ -1,64 +1,71 @@
-"""What finished runs say of image files."""
+"""What finished runs predict of image files."""
 
 import logging
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from kerasnets.data.images.formats import is_image_name
-from kerasnets.data.images.image_file import ImageRefusedError, read_image
+from kerasnets.data.images.image_file import ImageRefusedError, ImageRules, read_image
 from kerasnets.data.listings.directory_entries import listed, problem_of
 from kerasnets.errors import UserError, printable
 from kerasnets.runs.ensemble import mean_of, open_runs, shared_channels
+from kerasnets.runs.trained_run import TrainedRun
 
 log = logging.getLogger("kerasnets")
 
 
-def predict_files(runs, images, top):
+def predict_files(
+    runs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    images: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    top: int,
+) -> pd.DataFrame:
     """Predict classes or numbers of image files; see `kerasnets.predict`."""
     members = open_runs(runs, "predict")
     rules = [_rules(trained, shared_channels(members)) for trained in members]
-    first, rows, refused = members[0], [], {}
+    rows: list[tuple[object, ...]] = []
+    refused: dict[str, str] = {}
     for path in _files(images):
         try:
-            pixels = _read_each(path, rules)
+            pixels = _read_by_each(path, rules)
         except ImageRefusedError as error:
             refused[path] = str(error)
             log.warning("%s: %s", printable(path), printable(refused[path]))
             continue
-        answers = np.asarray(_averaged(members, rules, pixels))[0]
-        if first.numeric:
-            values = map(float, answers)
-            rows += [(path, name, value) for name, value in zip(first.classes, values, strict=True)]
-        else:
-            best = np.argsort(-answers, kind="stable")[:top]
-            rows += [
-                (path, rank, first.classes[label], float(answers[label]))
-                for rank, label in enumerate(best, 1)
-            ]
+        rows += ((path, *row) for row in _rows(members[0], _mean_prediction(members, pixels), top))
     if not rows:
         path, reason = next(iter(refused.items()))
         raise UserError(f"{printable(path)}: {printable(reason)}; no image is left to predict")
-    names = ["target", "value"] if first.numeric else ["rank", "label", "probability"]
-    table = pd.DataFrame(rows, columns=["image", *names])
+    columns = ["target", "value"] if members[0].numeric else ["rank", "label", "probability"]
+    table = pd.DataFrame(rows, columns=["image", *columns])
     table.attrs["refused"] = refused
     return table
 
 
-def _rules(trained, channels):
+def _rows(trained: TrainedRun, prediction: np.ndarray, top: int) -> list[tuple[object, ...]]:
+    """Return the rows of one image: each target with its value, or the `top` most probable classes."""
+    if trained.numeric:
+        return list(zip(trained.classes, map(float, prediction), strict=True))
+    best = np.argsort(-prediction, kind="stable")[:top]
+    return [(rank, trained.classes[label], float(prediction[label])) for rank, label in enumerate(best, 1)]
+
+
+def _rules(trained: TrainedRun, channels: int) -> ImageRules:
     """Return how a run reads image files."""
     if channels not in (1, 3):
         raise UserError(f"{trained.directory}: takes images of {channels} channels, image files have 1 or 3")
     return trained.image_rules
 
 
-def _files(images):
+def _files(images: str | os.PathLike[str] | Iterable[str | os.PathLike[str]]) -> list[str]:
     """Return the files that paths name, in order: of a folder all images in it and in the folders below."""
     paths = [images] if isinstance(images, str | os.PathLike) else list(images)
-    files = []
-    for path in map(os.fspath, paths):
+    files: list[str] = []
+    for given in paths:
+        path = os.fspath(given)
         found = _images_in(path) if os.path.isdir(path) else [path]
         if not found:
             raise UserError(f"{printable(path)}: found no image in this folder, allowed: one or more")
@@ -68,20 +75,21 @@ def _files(images):
     return files
 
 
-def _images_in(folder):
+def _images_in(folder: str) -> list[str]:
     """Return the images below a folder, by their names' bytes; hidden ones and linked folders are not."""
-    files, folders = [], []
+    files: list[str] = []
+    in_folders: list[str] = []
     for name in listed(folder)[0]:
         path = os.path.join(folder, name)
         if os.path.isdir(path):
-            folders += [] if os.path.islink(path) else _images_in(path)
+            in_folders += [] if os.path.islink(path) else _images_in(path)
         elif is_image_name(name):
             files.append(path)
-    return files + folders
+    return files + in_folders
 
 
-def _read_each(path, rules):
-    """Return the pixels that a file has by each of `rules`: a dict, as an ensemble's runs may share them.
+def _read_by_each(path: str, rules: Sequence[ImageRules]) -> list[np.ndarray]:
+    """Return the pixels of a file by each of the runs' rules; it is decoded once for rules that are the same.
 
     Raises:
         ImageRefusedError: rules that refuse it; a path that is no readable file.
@@ -92,17 +100,14 @@ def _read_each(path, rules):
     try:
         contents = Path(path).read_bytes()
     except OSError as error:
-        raise ImageRefusedError("unreadable", error.strerror) from None
-    pixels = {}
-    for one in rules:
-        key = repr(one)
-        pixels[key] = pixels[key] if key in pixels else read_image(contents, one)
-    return pixels
+        raise ImageRefusedError("unreadable", error.strerror or str(error)) from None
+    different = {repr(each): each for each in rules}
+    pixels = {key: read_image(contents, each) for key, each in different.items()}
+    return [pixels[repr(each)] for each in rules]
 
 
-def _averaged(members, rules, pixels):
-    """Return the mean of the runs' answers for one image (1, classes)."""
-    pairs = zip(members, rules, strict=True)
-    return mean_of(
-        [trained.predict(trained.preprocessing(pixels[repr(one)][None])) for trained, one in pairs]
-    )
+def _mean_prediction(members: Sequence[TrainedRun], pixels: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the mean prediction (classes,) of one image, whose pixels each run has read by its own rules."""
+    pairs = zip(members, pixels, strict=True)
+    predictions = [trained.predict(trained.preprocessing(each[None])) for trained, each in pairs]
+    return np.asarray(mean_of(predictions))[0]

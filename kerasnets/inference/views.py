@@ -17,11 +17,15 @@ does not say.
 """
 
 import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import reduce
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from kerasnets.data.images.resizing import resize, resize_short_side
+from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.inference.fully_convolutional import fully_convolutional
 
 CORNERS_AND_CENTRE = ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))
@@ -31,7 +35,9 @@ AT_ONCE = 64
 """Views of the network's input size in one forward pass; larger views are fewer."""
 
 
-def image_views(image, views, short_side, size, method="bilinear"):
+def image_views(
+    image: tf.Tensor, views: str, short_side: int, *, size: tuple[int, int], method: str = "bilinear"
+) -> tf.Tensor:
     """Return the views of an image at one short side.
 
     Args:
@@ -39,7 +45,7 @@ def image_views(image, views, short_side, size, method="bilinear"):
         views: a key of `SHORT_SIDES`.
         short_side: pixels, at least `size`.
         size: (height, width) of the network's input.
-        method: of resizing, as of `kerasnets.data.images.resizing.resize`.
+        method: how to resize, see `kerasnets.data.images.resizing.resize`.
 
     Returns:
         uint8 (V, *size, C), or (2, h', w', C) of the whole image for "dense". Crops are in the order of
@@ -60,30 +66,38 @@ def image_views(image, views, short_side, size, method="bilinear"):
     return tf.concat([parts, parts[:, :, ::-1]], 0)
 
 
-def _five_crops(image, size):
+def _five_crops(image: tf.Tensor, size: tuple[int, int]) -> list[tf.Tensor]:
     return [_cut(image, size, row, column) for row, column in CORNERS_AND_CENTRE]
 
 
-def _cut(image, size, row, column):
+def _cut(image: tf.Tensor, size: tuple[int, int], row: int, column: int) -> tf.Tensor:
+    """Return a crop (*size, C) whose place is given as in `CORNERS_AND_CENTRE`."""
     (height, width), shape = size, tf.shape(image)
     top, left = row * (shape[0] - height) // 2, column * (shape[1] - width) // 2
     return image[top : top + height, left : left + width]
 
 
-def averaged_probabilities(
-    network, preprocessing, decoded, views, short_sides, activation=tf.nn.softmax, at_once=AT_ONCE
-):
-    """Return the class probabilities of images, averaged over their views.
+def averaged_predictions(
+    network: keras.Model,
+    preprocessing: Preprocessing,
+    decoded: Callable[[], Iterable[np.ndarray]],
+    *,
+    views: str,
+    short_sides: Sequence[int],
+    activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.softmax,
+    at_once: int = AT_ONCE,
+) -> np.ndarray:
+    """Return the class probabilities or values of images, averaged over their views.
 
     Args:
-        network: functional `keras.Model` from preprocessed images to logits.
-        preprocessing: its fitted `Preprocessing`; of its spatial steps only the resizing method counts.
-        decoded: function without arguments that returns an iterable of uint8 images (h, w, C) of any sizes;
-            called once for each short side.
+        network: functional model from preprocessed images to logits, or to values.
+        preprocessing: its fitted preprocessing; of its spatial steps only the resizing method counts.
+        decoded: function that returns uint8 images (h, w, C) of any sizes, one after the other; called once
+            for each short side.
         views: a key of `SHORT_SIDES`.
         short_sides: pixels, as `view_short_sides` gives them.
         activation: from the network's outputs to what is averaged; `tf.identity` for numeric targets.
-        at_once: views of the network's input size in one forward pass, if not `AT_ONCE` are less.
+        at_once: most views of the network's input size in one forward pass; at most `AT_ONCE`.
 
     Returns:
         float32 array (N, classes).
@@ -91,28 +105,29 @@ def averaged_probabilities(
     Raises:
         UserError: dense views of a network that has no fully convolutional form.
     """
-    seen_by = fully_convolutional(network) if views == "dense" else network
-    *size, channels = preprocessing.output_shape
+    applied = fully_convolutional(network) if views == "dense" else network
+    height, width, channels = preprocessing.output_shape
+    size = (height, width)
     pixels = min(at_once, AT_ONCE) * math.prod(size)
-    predict = _predictor(seen_by, preprocessing, activation, pixels)
+    predict = _predictor(applied, preprocessing, activation, pixels=pixels)
     methods = (step["method"] for step in preprocessing.spatial_steps if "method" in step)
     method = next(methods, "bilinear")
 
-    def probabilities(short_side):
+    def predictions(short_side: int) -> np.ndarray:
         @tf.function(input_signature=[tf.TensorSpec([None, None, channels], tf.uint8)])
-        def made(image):
+        def views_of(image: tf.Tensor) -> tf.Tensor:
             with tf.device("CPU"):
-                return image_views(image, views, short_side, size, method)
+                return image_views(image, views, short_side, size=size, method=method)
 
-        groups = _grouped(map(made, decoded()), pixels)
+        groups = _grouped(map(views_of, decoded()), pixels)
         return np.concatenate([predict(group) for group in groups])
 
-    return sum(map(probabilities, short_sides)) / len(short_sides)
+    return reduce(np.add, map(predictions, short_sides)) / len(short_sides)
 
 
-def _grouped(views, pixels):
-    """Yield lists of consecutive (V, h, w, C) of the same shape, with up to so many `pixels` in all."""
-    group = []
+def _grouped(views: Iterable[tf.Tensor], pixels: int) -> Iterator[list[tf.Tensor]]:
+    """Yield lists of consecutive views (V, h, w, C) of the same shape, of at most `pixels` pixels in all."""
+    group: list[tf.Tensor] = []
     for each in views:
         room = pixels - len(group) * math.prod(each.shape[:3])
         if group and (each.shape != group[0].shape or room < math.prod(each.shape[:3])):
@@ -123,23 +138,29 @@ def _grouped(views, pixels):
         yield group
 
 
-def _predictor(network, preprocessing, activation, pixels):
-    """Return a function from n images' views, each (V, h, w, C), to their probabilities (n, classes).
+def _predictor(
+    network: keras.Model,
+    preprocessing: Preprocessing,
+    activation: Callable[[tf.Tensor], tf.Tensor],
+    *,
+    pixels: int,
+) -> Callable[[list[tf.Tensor]], np.ndarray]:
+    """Return a function from n images' views, each (V, h, w, C), to their predictions (n, classes).
 
-    One forward pass takes views of so many `pixels` in all, or a single one.
+    One forward pass takes views of at most `pixels` pixels in all, or a single larger one.
     """
 
     @tf.function(input_signature=[tf.TensorSpec(network.input_shape, tf.uint8)])
-    def activated(views):
+    def activated(views: tf.Tensor) -> tf.Tensor:
         inputs = preprocessing.values(tf.cast(views, tf.float32))
         scores = tf.cast(network(inputs, training=False), tf.float32)
         return activation(tf.reduce_mean(scores, (1, 2)) if len(scores.shape) == 4 else scores)
 
-    def predict(group):
+    def predict(group: list[tf.Tensor]) -> np.ndarray:
         stacked = tf.concat(group, 0)
         part = max(1, pixels // math.prod(stacked.shape[1:3]))
         parts = [activated(stacked[first : first + part]) for first in range(0, len(stacked), part)]
-        probabilities = np.concatenate(parts)
-        return probabilities.reshape(len(group), -1, probabilities.shape[-1]).mean(1)
+        predictions = np.concatenate(parts)
+        return predictions.reshape(len(group), -1, predictions.shape[-1]).mean(1)
 
     return predict

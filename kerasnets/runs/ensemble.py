@@ -1,25 +1,27 @@
 """Several finished runs as one: their predictions averaged."""
 
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import tensorflow as tf
+
 from kerasnets.errors import UserError
 from kerasnets.runs.folding import folded
-from kerasnets.runs.trained_run import open_run
+from kerasnets.runs.trained_run import TrainedRun, open_run
 
 
-def open_runs(runs, purpose):
+def open_runs(
+    runs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], needed_by: str
+) -> list[TrainedRun]:
     """Open the members of an ensemble, to predict with; a single run is an ensemble of one.
 
     Their networks have each normalization folded into the convolution before it, see `runs.folding`.
 
     Args:
-        runs: path of a run directory, or an iterable of them.
-        purpose: what needs them, for messages.
-
-    Returns:
-        List of `TrainedRun`.
+        runs: path of a run directory, or several.
+        needed_by: the command that needs them, for messages.
 
     Raises:
         UserError: as of `open_run`; no run at all, one twice, or one of other classes than the first.
@@ -29,8 +31,8 @@ def open_runs(runs, purpose):
     repeated = [path for path, place in zip(paths, places, strict=True) if places.count(place) > 1]
     if not paths or repeated:
         found = f"{repeated[0]} twice" if repeated else "no run"
-        raise UserError(f"{purpose}: found {found}, allowed: one run or more, each once")
-    opened = (open_run(path, purpose) for path in paths)
+        raise UserError(f"{needed_by}: found {found}, allowed: one run or more, each once")
+    opened = (open_run(path, needed_by) for path in paths)
     first, *others = (replace(trained, network=folded(trained.network)) for trained in opened)
     for other in others:
         if (other.numeric, other.classes) != (first.numeric, first.classes):
@@ -38,23 +40,20 @@ def open_runs(runs, purpose):
     return [first, *others]
 
 
-def _difference(other, first):
+def _difference(other: TrainedRun, first: TrainedRun) -> str:
     kind, wanted = ("targets" if trained.numeric else "classes" for trained in (other, first))
     if (kind, len(other.classes)) != (wanted, len(first.classes)):
         return f"{len(other.classes)} {kind}, allowed: {len(first.classes)} {wanted}"
     pairs = zip(other.classes, first.classes, strict=True)
-    found, wanted = next(pair for pair in pairs if pair[0] != pair[1])
-    return f"{found!r} among its {kind}, allowed: {wanted!r} in its place"
+    found, expected = next(pair for pair in pairs if pair[0] != pair[1])
+    return f"{found!r} among its {kind}, allowed: {expected!r} in its place"
 
 
-def shared_channels(members):
+def shared_channels(members: Sequence[TrainedRun]) -> int:
     """Return how many channels the raw images have that all runs take.
 
-    Args:
-        members: list of `TrainedRun`.
-
     Raises:
-        UserError: a run that takes others than the first.
+        UserError: a run takes images of other channels than the first.
     """
     first, *others = members
     channels = first.preprocessing.image_shape[-1]
@@ -68,16 +67,16 @@ def shared_channels(members):
     return channels
 
 
-def predictions(members, images):
-    """Return class probabilities or values (N, classes) of raw images (N, any height, any width, C).
+def mean_predictions(members: Sequence[TrainedRun], images: tf.Tensor) -> tf.Tensor:
+    """Return class probabilities or values, float32 (N, classes), of raw images.
 
     Args:
-        members: list of `TrainedRun`; each prepares the images in its own way.
-        images: uint8 or float, 0..255.
+        members: the runs; each prepares the images in its own way.
+        images: uint8 or float (N, any height, any width, C), 0 to 255.
     """
     return mean_of([trained.predict(trained.preprocessing(images)) for trained in members])
 
 
-def mean_of(predicted):
-    """Return the mean of the members' tensors."""
-    return sum(predicted) / len(predicted)
+def mean_of(predictions: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Return the mean of the members' predictions."""
+    return sum(predictions) / len(predictions)

@@ -1,9 +1,11 @@
 """Finished runs, opened: rebuilt from their recipes, with the weights they ended with."""
 
+import os
 from dataclasses import dataclass
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kerasnets.data.images.image_file import ImageRules
 from kerasnets.data.preprocessing.steps import Preprocessing
@@ -18,8 +20,8 @@ class TrainedRun:
     """A trained network with what belongs to it.
 
     Attributes:
-        directory: the `RunDirectory`.
-        recipe: its resolved `Recipe`.
+        directory: where the run lies.
+        recipe: the resolved recipe it was trained by.
         network: functional `keras.Model` from preprocessed images to logits, or to values.
         preprocessing: what turns raw images into the network's input.
         classes: class names; of numeric targets, the targets' names.
@@ -30,41 +32,41 @@ class TrainedRun:
     recipe: Recipe
     network: keras.Model
     preprocessing: Preprocessing
-    classes: tuple
+    classes: tuple[str, ...]
     numeric: bool = False
 
     @property
-    def answers(self):
+    def output_name(self) -> str:
         """What is predicted: "probabilities", or "values" of numeric targets."""
         return "values" if self.numeric else "probabilities"
 
     @property
-    def image_rules(self):
+    def image_rules(self) -> ImageRules:
         """What the run decides about image files: its recipe's, and the channels of its images."""
         return ImageRules(self.preprocessing.image_shape[-1], **audit_settings(self.recipe))
 
-    def activation(self, outputs, dtype="float32"):
-        """Return what is predicted by the network's outputs (N, classes)."""
+    def activation(self, outputs: tf.Tensor, dtype: str = "float32") -> tf.Tensor:
+        """Return class probabilities or values of the network's outputs (N, classes), computed in `dtype`."""
         outputs = keras.ops.cast(outputs, dtype)
         return outputs if self.numeric else keras.ops.softmax(outputs, axis=-1)
 
-    def predict(self, inputs):
+    def predict(self, inputs: tf.Tensor) -> tf.Tensor:
         """Return class probabilities or values, float32 (N, classes), of preprocessed images."""
         return self.activation(self.network(inputs, training=False))
 
 
-def open_run(run, purpose):
+def open_run(run: str | os.PathLike[str], needed_by: str) -> TrainedRun:
     """Open a finished run.
 
     Args:
         run: path of its directory.
-        purpose: what needs it, for messages.
+        needed_by: the command or recipe key that needs it, for messages.
 
     Raises:
         UserError: no finished run lies there, or its files are damaged.
     """
     directory = RunDirectory(run)
-    directory.check_finished(purpose)
+    directory.check_finished(needed_by)
     recipe = directory.recipe()
     if recipe.loss.name == "hierarchical_softmax":
         recipe = changed(recipe, {"loss.tree": str(directory.label_tree_file)})
@@ -72,7 +74,8 @@ def open_run(run, purpose):
     with directory.naming_damage(directory.preprocessing_file):
         preprocessing = Preprocessing.load(directory.preprocessing_file)
         height, width, channels = preprocessing.image_shape
-        preprocessing(np.zeros((1, height or 32, width or 32, channels), "uint8"))  # its steps can be taken
+        # its steps can be taken
+        preprocessing(np.zeros((1, height or 32, width or 32, channels), "uint8"))
     with directory.naming_damage(directory.recipe_file):
         network = build_network(recipe, preprocessing.output_shape, dataset.classes)
     with directory.naming_damage(directory.model_file):

@@ -1,21 +1,24 @@
 """The sizes at which test-time views are taken."""
 
+from collections.abc import Sequence
+
+from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.errors import UserError
 
 PAPER_INPUT = 224
-
+"""The network's input in the papers, in pixels."""
 
 SHORT_SIDES = {"center": (), "ten_crop": (256,), "crops_144": (256, 288, 320, 352), "dense": (256,)}
 """The papers' short sides by kind of view, for `PAPER_INPUT`."""
 
 
-def view_short_sides(views, short_sides, preprocessing):
-    """Return the short sides that images are resized to; none means the preprocessing's own centre view.
+def view_short_sides(views: str, short_sides: Sequence[int], preprocessing: Preprocessing) -> list[int]:
+    """Return the short sides that images are resized to; none for the preprocessing's own centre view.
 
     Args:
         views: a key of `SHORT_SIDES`.
-        short_sides: pixels; an empty list for the papers', in proportion to the network's input.
-        preprocessing: the run's `Preprocessing`.
+        short_sides: pixels; none for the papers', in proportion to the network's input.
+        preprocessing: the run's.
 
     Raises:
         UserError: a short side below the network's input, or dense views where the preprocessing has

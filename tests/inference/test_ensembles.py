@@ -8,7 +8,7 @@ from scipy.special import log_softmax, softmax
 import kerasnets
 from kerasnets.data.sources.load import load_dataset
 from kerasnets.errors import UserError
-from kerasnets.inference.views import averaged_probabilities
+from kerasnets.inference.views import averaged_predictions
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.trained_run import open_run
 
@@ -62,68 +62,66 @@ def test_an_ensemble_is_the_mean_of_the_probabilities(runs, test_split):
     images, truth = test_split.images, test_split.labels
     measured = kerasnets.evaluate(runs, views="center")
     mean = np.mean([softmax(_logits(run, images), axis=1) for run in runs], axis=0)
-    assert measured["accuracy"] == (mean.argmax(1) == truth).mean() > 0.8
-    assert measured["top5"] == (np.argsort(-mean)[:, :5] == truth[:, None]).any(1).mean()
+    assert measured.accuracy == (mean.argmax(1) == truth).mean() > 0.8
+    assert measured.top5 == (np.argsort(-mean)[:, :5] == truth[:, None]).any(1).mean()
     right = mean[np.arange(len(truth)), truth]
-    assert measured["cross_entropy"] == pytest.approx(-np.log(right).mean(), rel=1e-5)
+    assert measured.cross_entropy == pytest.approx(-np.log(right).mean(), rel=1e-5)
     by_class = [(mean.argmax(1) == truth)[truth == label].mean() for label in range(10)]
-    assert measured["classes"].accuracy.tolist() == pytest.approx(by_class)
-    assert "loss" not in measured
-    assert measured["images"] == len(truth)
+    assert measured.classes.accuracy.tolist() == pytest.approx(by_class)
+    assert measured.loss is None
+    assert measured.images == len(truth)
 
 
 def test_the_members_are_measured_as_they_are_alone(runs):
     measured = kerasnets.evaluate(runs)
-    assert [member["run"] for member in measured["members"]] == [str(run) for run in runs]
-    for run, member in zip(runs, measured["members"], strict=True):
+    assert [member.run for member in measured.members] == [str(run) for run in runs]
+    for run, member in zip(runs, measured.members, strict=True):
         (alone, again) = kerasnets.evaluate(run), kerasnets.evaluate([run])
-        assert member.pop("classes").equals(alone.pop("classes"))
-        assert again.pop("classes").shape == (10, 3)
+        assert member.classes.equals(alone.classes)
+        assert again.classes.shape == (10, 3)
         assert member == alone == again
-    assert measured["views"] == "center, ten_crop"
-    assert measured["short_sides"] == [36]
+    assert measured.views == "center, ten_crop"
+    assert measured.short_sides == (36,)
 
 
 def test_views_are_averaged_within_each_member_first(runs, test_split):
     images, truth = test_split.images, test_split.labels
     measured = kerasnets.evaluate(runs[:2], views="ten_crop", short_sides=[44])
-    assert [member["short_sides"] for member in measured["members"]] == [[44], [44]]
+    assert [member.short_sides for member in measured.members] == [(44,), (44,)]
     each = []
     for run in runs[:2]:
         member = open_run(run, "test")
         each.append(
-            averaged_probabilities(
-                member.network, member.preprocessing, lambda: images, "ten_crop", [44]
+            averaged_predictions(
+                member.network, member.preprocessing, lambda: images, views="ten_crop", short_sides=[44]
             ).astype("float64")
         )
     mean = np.mean(each, axis=0)
-    assert measured["accuracy"] == (mean.argmax(1) == truth).mean()
+    assert measured.accuracy == (mean.argmax(1) == truth).mean()
     right = mean[np.arange(len(truth)), truth]
-    assert measured["cross_entropy"] == pytest.approx(-np.log(right).mean(), rel=1e-5)
+    assert measured.cross_entropy == pytest.approx(-np.log(right).mean(), rel=1e-5)
 
 
 def test_the_loss_of_one_run_is_its_recipes(runs, test_split):
     logits = _logits(runs[1], test_split.images)
     loss = -log_softmax(logits, axis=1)[np.arange(len(logits)), test_split.labels].mean()
-    assert kerasnets.evaluate(runs[1])["loss"] == pytest.approx(loss, rel=1e-4)
+    assert kerasnets.evaluate(runs[1]).loss == pytest.approx(loss, rel=1e-4)
     logits, labels = _logits(runs[2], test_split.images), test_split.labels
     right = logits[np.arange(len(labels)), labels]
     wrong = np.where(np.arange(10) == labels[:, None], -np.inf, logits).max(1)
     wrong = np.maximum(wrong, 0)  # Keras takes the highest of (1 - label) · score
     hinge = np.maximum(0, 1 + wrong - right).mean()
-    assert kerasnets.evaluate(runs[2], views="center", short_sides=[])["loss"] == pytest.approx(
-        hinge, rel=1e-4
-    )
+    assert kerasnets.evaluate(runs[2], views="center", short_sides=[]).loss == pytest.approx(hinge, rel=1e-4)
 
 
 def test_the_command_prints_each_member_and_the_ensemble(runs, command):
     code, output, errors = command("evaluate", *runs, "--views", "center")
     assert code == 0, errors
     measured = kerasnets.evaluate(runs, views="center")
-    for run, member in zip(runs, measured["members"], strict=True):
-        assert f"{run}: test accuracy {member['accuracy']:.4f}, top-5 {member['top5']:.4f}, loss" in output
-    said = f"3 runs averaged: test accuracy {measured['accuracy']:.4f}, top-5 {measured['top5']:.4f}"
-    assert f"{said}, cross-entropy {measured['cross_entropy']:.4f}, 350 images\n" in output
+    for run, member in zip(runs, measured.members, strict=True):
+        assert f"{run}: test accuracy {member.accuracy:.4f}, top-5 {member.top5:.4f}, loss" in output
+    said = f"3 runs averaged: test accuracy {measured.accuracy:.4f}, top-5 {measured.top5:.4f}"
+    assert f"{said}, cross-entropy {measured.cross_entropy:.4f}, 350 images\n" in output
 
 
 def test_one_saved_model_holds_every_member_with_its_preprocessing(runs, test_split, tmp_path, command):
@@ -205,7 +203,7 @@ def test_runs_that_are_no_ensemble_are_named(runs, trained, tmp_path, refused):
 
 def test_validation_images_held_out_by_other_seeds_are_not_one_split(trained, refused):
     first, second = (trained("data.validation=0.1", f"train.seed={seed}") for seed in (1, 2))
-    assert kerasnets.evaluate([first, second])["images"] == 350
+    assert kerasnets.evaluate([first, second]).images == 350
     said = refused("evaluate", first, second, "--split", "validation")
     assert f"{second}: found other images in its validation split" in said
     assert "held out by train.seed" in said
@@ -217,6 +215,6 @@ def test_images_of_other_channels_are_refused_in_export(trained, image_folder, t
         "data.test=0.2",
     )  # fmt: skip
     grey, colour = (trained(*overrides, f"data.channels={channels}") for channels in (1, 3))
-    assert kerasnets.evaluate([grey, colour])["images"] == 11
+    assert kerasnets.evaluate([grey, colour]).images == 11
     said = refused("export", grey, colour, "--to", tmp_path / "exports")
     assert f"{colour}: found images of 3 channels, allowed: 1, as {grey} takes" in said

@@ -49,11 +49,11 @@ def exported(default_run, tmp_path_factory):
 def test_evaluate_repeats_the_result(default_run, command):
     measured = kerasnets.evaluate(default_run)
     result = RunDirectory(default_run).result
-    assert measured["accuracy"] == pytest.approx(result.test.accuracy, abs=1e-6)
-    assert measured["loss"] == pytest.approx(result.test.loss, rel=1e-4)
-    assert measured["classes"].images.sum() == 350
-    weighted = np.average(measured["classes"].accuracy, weights=measured["classes"].images)
-    assert weighted == pytest.approx(measured["accuracy"])
+    assert measured.accuracy == pytest.approx(result.test.accuracy, abs=1e-6)
+    assert measured.loss == pytest.approx(result.test.loss, rel=1e-4)
+    assert measured.classes.images.sum() == 350
+    weighted = np.average(measured.classes.accuracy, weights=measured.classes.images)
+    assert weighted == pytest.approx(measured.accuracy)
     code, output, _ = command("evaluate", default_run, "--split", "validation")
     last = read_history(default_run / "history.csv").iloc[-1]
     assert code == 0
@@ -76,16 +76,16 @@ def test_loss_is_what_is_minimized_everywhere_and_cross_entropy_beside_it(quick_
     ]
     assert len(kernels) == 4
     loss = smoothed + 0.01 * sum(np.square(kernel, dtype="float64").sum() for kernel in kernels)
-    for found in (kerasnets.evaluate(run), RunDirectory(run).result.test.to_dict()):
-        assert found["loss"] == pytest.approx(loss, rel=1e-5)
-        assert found["cross_entropy"] == pytest.approx(entropy, rel=1e-5)
+    for found in (kerasnets.evaluate(run), RunDirectory(run).result.test):
+        assert found.loss == pytest.approx(loss, rel=1e-5)
+        assert found.cross_entropy == pytest.approx(entropy, rel=1e-5)
     validation = kerasnets.evaluate(run, split="validation")
     last = read_history(run / "history.csv").iloc[-1]
-    assert last.val_loss == pytest.approx(validation["loss"], rel=1e-5)
-    assert last.val_cross_entropy == pytest.approx(validation["cross_entropy"], rel=1e-5)
+    assert last.val_loss == pytest.approx(validation.loss, rel=1e-5)
+    assert last.val_cross_entropy == pytest.approx(validation.cross_entropy, rel=1e-5)
     both = kerasnets.evaluate(run, views="ten_crop")
-    assert "loss" not in both
-    assert both["cross_entropy"] > 0
+    assert both.loss is None
+    assert both.cross_entropy > 0
 
 
 def test_evaluate_refuses_what_is_not_there(default_run, tmp_path, refused):

@@ -220,15 +220,15 @@ def test_evaluation_measures_each_target(l2_run, centres, command):
     test = _held_out(centres)
     errors = _values(l2_run, test.images) - test.labels
     measured = kerasnets.evaluate(l2_run)
-    assert measured["targets"].target.tolist() == ["row", "column"]
-    assert measured["targets"].mean_absolute_error.tolist() == pytest.approx(np.abs(errors).mean(0), rel=1e-4)
-    assert measured["targets"].mean_squared_error.tolist() == pytest.approx((errors**2).mean(0), rel=1e-4)
-    assert measured["loss"] == pytest.approx(measured["mean_squared_error"], rel=1e-5)
-    assert measured["images"] == 350
+    assert measured.targets.target.tolist() == ["row", "column"]
+    assert measured.targets.mean_absolute_error.tolist() == pytest.approx(np.abs(errors).mean(0), rel=1e-4)
+    assert measured.targets.mean_squared_error.tolist() == pytest.approx((errors**2).mean(0), rel=1e-4)
+    assert measured.loss == pytest.approx(measured.mean_squared_error, rel=1e-5)
+    assert measured.images == 350
     code, output, errors = command("evaluate", l2_run)
     assert code == 0, errors
-    assert f"test mean absolute error {measured['mean_absolute_error']:.4f}, mean squared error" in output
-    for name, error in measured["targets"][["target", "mean_absolute_error"]].to_numpy().tolist():
+    assert f"test mean absolute error {measured.mean_absolute_error:.4f}, mean squared error" in output
+    for name, error in measured.targets[["target", "mean_absolute_error"]].to_numpy().tolist():
         assert any(line.split()[:2] == [name, f"{error:.4f}"] for line in output.splitlines())
 
 
@@ -236,15 +236,15 @@ def test_an_ensemble_averages_values_within_views_too(l1_run, l2_run, centres):
     test, runs = _held_out(centres), [l1_run, l2_run]
     measured = kerasnets.evaluate(runs)
     mean = (_values(l1_run, test.images) + _values(l2_run, test.images)) / 2
-    assert measured["mean_absolute_error"] == pytest.approx(np.abs(mean - test.labels).mean(), rel=1e-4)
-    assert [member["run"] for member in measured["members"]] == list(map(str, runs))
-    assert "loss" not in measured
+    assert measured.mean_absolute_error == pytest.approx(np.abs(mean - test.labels).mean(), rel=1e-4)
+    assert [member.run for member in measured.members] == list(map(str, runs))
+    assert measured.loss is None
     # one central crop of the size itself is the recipe's own view
     seen = kerasnets.evaluate(runs, views="center", short_sides=[32])
-    assert seen["mean_squared_error"] == pytest.approx(measured["mean_squared_error"], rel=1e-2)
+    assert seen.mean_squared_error == pytest.approx(measured.mean_squared_error, rel=1e-2)
     crops = kerasnets.evaluate(l2_run, views="ten_crop", short_sides=[36])
     # the mean over images and their mirror images lies in the middle
-    assert crops["targets"].mean_absolute_error[1] == pytest.approx(np.abs(test.labels[:, 1]).mean(), rel=0.2)
+    assert crops.targets.mean_absolute_error[1] == pytest.approx(np.abs(test.labels[:, 1]).mean(), rel=0.2)
 
 
 def test_an_export_gives_values(l1_run, l2_run, centres, tmp_path):
@@ -292,7 +292,7 @@ def test_a_csv_file_of_numbers_is_trained_on(image_folder, tmp_path, command):
     assert code == 0, errors
     assert "; 1 target\n" in output
     assert "test mean absolute error" in output
-    assert kerasnets.evaluate(tmp_path / "run")["targets"].target.tolist() == ["digit"]
+    assert kerasnets.evaluate(tmp_path / "run").targets.target.tolist() == ["digit"]
     code, _, errors = command("preview", "lenet5-digits", "--to", tmp_path / "seen.png", *arguments)
     assert code == 0, errors
 
@@ -327,9 +327,9 @@ def test_regression_on_one_hot_labels_classifies(class_run):
     test = load_dataset("digits").test
     outputs = _values(class_run, test.images)
     measured = kerasnets.evaluate(class_run)
-    assert measured["accuracy"] == (outputs.argmax(1) == test.labels).mean() > 0.8
+    assert measured.accuracy == (outputs.argmax(1) == test.labels).mean() > 0.8
     loss = ((outputs - np.eye(10)[test.labels]) ** 2).mean()
-    assert measured["loss"] == pytest.approx(loss, rel=1e-4)
+    assert measured.loss == pytest.approx(loss, rel=1e-4)
     assert RunDirectory(class_run).result.test.loss == pytest.approx(loss, rel=1e-4)
 
 

@@ -15,7 +15,7 @@ from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.data.sources.load import load_dataset
 from kerasnets.errors import UserError
 from kerasnets.inference.evaluate import evaluate_runs
-from kerasnets.inference.views import averaged_probabilities, image_views
+from kerasnets.inference.views import averaged_predictions, image_views
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.trained_run import open_run
 from kerasnets.runs.view_sizes import view_short_sides
@@ -71,7 +71,7 @@ def _with_mirrored(crops):
 
 def test_center_is_the_central_crop_alone():
     image = _image(21, 30)
-    np.testing.assert_array_equal(image_views(image, "center", 21, (15, 16)), image[None, 3:18, 7:23])
+    np.testing.assert_array_equal(image_views(image, "center", 21, size=(15, 16)), image[None, 3:18, 7:23])
 
 
 @pytest.mark.parametrize("shape", [(20, 31), (31, 20), (20, 20)])
@@ -80,7 +80,7 @@ def test_ten_crop_is_of_the_central_square_in_order(shape):
     top, left = (shape[0] - 20) // 2, (shape[1] - 20) // 2
     square = image[top : top + 20, left : left + 20]
     np.testing.assert_array_equal(
-        image_views(image, "ten_crop", 20, (16, 13)), _with_mirrored(_five(square, 16, 13))
+        image_views(image, "ten_crop", 20, size=(16, 13)), _with_mirrored(_five(square, 16, 13))
     )
 
 
@@ -93,19 +93,19 @@ def test_crops_144_are_six_of_each_of_three_squares(portrait):
     crops = [
         crop for square in squares for crop in (*_five(square, 16, 16), resize(square, (16, 16)).numpy())
     ]
-    found = image_views(image, "crops_144", 20, (16, 16))
+    found = image_views(image, "crops_144", 20, size=(16, 16))
     assert len(found) * 4 == 144
     np.testing.assert_array_equal(found, _with_mirrored(crops))
 
 
 def test_dense_is_the_whole_image_and_it_mirrored():
     image = _image(18, 33)
-    np.testing.assert_array_equal(image_views(image, "dense", 18, (16, 16)), _with_mirrored([image]))
+    np.testing.assert_array_equal(image_views(image, "dense", 18, size=(16, 16)), _with_mirrored([image]))
 
 
 @pytest.mark.parametrize("views", ["ten_crop", "crops_144", "dense"])
 def test_mirroring_the_views_twice_gives_them_again(views):
-    found = image_views(_image(40, 60), views, 20, (16, 16)).numpy()
+    found = image_views(_image(40, 60), views, 20, size=(16, 16)).numpy()
     first, second = np.split(found, 2)
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(second[:, :, ::-1], first)
@@ -156,17 +156,17 @@ def _softmax(logits):
 
 @pytest.mark.parametrize("views", ["center", "ten_crop", "crops_144"])
 def test_probabilities_of_crops_and_short_sides_are_averaged(lenet, views):
-    found = averaged_probabilities(lenet, SCALED, lambda: PHOTOS, views, [37, 33])
+    found = averaged_predictions(lenet, SCALED, lambda: PHOTOS, views=views, short_sides=[37, 33])
     assert found.shape == (8, 5)
     for image, probabilities in zip(PHOTOS[:4], found, strict=False):
-        crops = np.concatenate([image_views(image, views, side, (32, 32)) for side in (37, 33)])
+        crops = np.concatenate([image_views(image, views, side, size=(32, 32)) for side in (37, 33)])
         right = _softmax(lenet(crops * (9 / 255) - 4)).mean(0)
         np.testing.assert_allclose(probabilities, right, rtol=1e-5)
         assert right.std() > 0.01
 
 
 def test_dense_averages_scores_over_space_and_probabilities_over_mirror_and_scale(lenet):
-    found = averaged_probabilities(lenet, SCALED, lambda: PHOTOS, "dense", [37, 48])
+    found = averaged_predictions(lenet, SCALED, lambda: PHOTOS, views="dense", short_sides=[37, 48])
     for image, probabilities in zip(PHOTOS[:4], found, strict=False):
         posteriors = []
         for side in (37, 48):
@@ -182,7 +182,7 @@ def test_a_mirrored_image_gives_the_same_ten_crop_average(lenet):
     images = [_image(36, width, 1, width) for width in (36, 40, 60)]  # nothing odd is cut off
     mirrored = [image[:, ::-1] for image in images]
     first, second = (
-        averaged_probabilities(lenet, SCALED, lambda shown=shown: shown, "ten_crop", [36])
+        averaged_predictions(lenet, SCALED, lambda shown=shown: shown, views="ten_crop", short_sides=[36])
         for shown in (images, mirrored)
     )
     np.testing.assert_allclose(first, second, rtol=1e-5)
@@ -190,8 +190,8 @@ def test_a_mirrored_image_gives_the_same_ten_crop_average(lenet):
 
 @pytest.mark.parametrize("views", ["ten_crop", "dense"])
 def test_an_image_gets_the_same_average_alone(lenet, views):
-    together = averaged_probabilities(lenet, SCALED, lambda: PHOTOS, views, [37])
-    alone = averaged_probabilities(lenet, SCALED, lambda: PHOTOS[7:8], views, [37])
+    together = averaged_predictions(lenet, SCALED, lambda: PHOTOS, views=views, short_sides=[37])
+    alone = averaged_predictions(lenet, SCALED, lambda: PHOTOS[7:8], views=views, short_sides=[37])
     np.testing.assert_allclose(together[7:8], alone, rtol=1e-5)
 
 
@@ -205,37 +205,37 @@ def ten_crop_run(tmp_path_factory):
 
 def test_a_run_is_measured_by_the_views_of_its_recipe(ten_crop_run):
     measured = evaluate_runs(ten_crop_run, "test")
-    assert (measured["views"], measured["short_sides"]) == ("ten_crop", [36])
+    assert (measured.views, measured.short_sides) == ("ten_crop", (36,))
     trained, test = open_run(ten_crop_run, "test"), load_dataset("digits").test
-    probabilities = averaged_probabilities(
-        trained.network, trained.preprocessing, lambda: test.images, "ten_crop", [36]
+    probabilities = averaged_predictions(
+        trained.network, trained.preprocessing, lambda: test.images, views="ten_crop", short_sides=[36]
     )
-    assert measured["accuracy"] == (probabilities.argmax(1) == test.labels).mean() > 0.5
+    assert measured.accuracy == (probabilities.argmax(1) == test.labels).mean() > 0.5
     right = probabilities[np.arange(len(test)), test.labels]
-    assert measured["cross_entropy"] == pytest.approx(-np.log(right).mean(), rel=1e-6)
-    assert "loss" not in measured
-    assert measured["top5"] == (np.argsort(-probabilities)[:, :5] == test.labels[:, None]).any(1).mean()
+    assert measured.cross_entropy == pytest.approx(-np.log(right).mean(), rel=1e-6)
+    assert measured.loss is None
+    assert measured.top5 == (np.argsort(-probabilities)[:, :5] == test.labels[:, None]).any(1).mean()
     by_class = [(probabilities.argmax(1) == test.labels)[test.labels == label].mean() for label in range(10)]
-    assert measured["classes"]["class"].tolist() == list("0123456789")
-    assert measured["classes"].accuracy.tolist() == pytest.approx(by_class)
-    assert measured["classes"].images.sum() == measured["images"] == len(test)
+    assert measured.classes["class"].tolist() == list("0123456789")
+    assert measured.classes.accuracy.tolist() == pytest.approx(by_class)
+    assert measured.classes.images.sum() == measured.images == len(test)
 
 
 def test_the_center_view_is_what_training_measured(ten_crop_run):
     measured = evaluate_runs(ten_crop_run, "test", views="center")
     result = json.loads((ten_crop_run / "result.json").read_text())["test"]
-    assert measured["accuracy"] == pytest.approx(result["accuracy"])
-    assert measured["loss"] == pytest.approx(result["loss"], rel=1e-5)
-    assert measured["top5"] > measured["accuracy"]
-    assert measured["short_sides"] == []
-    assert measured["cross_entropy"] == pytest.approx(result["cross_entropy"], rel=1e-5)
+    assert measured.accuracy == pytest.approx(result["accuracy"])
+    assert measured.loss == pytest.approx(result["loss"], rel=1e-5)
+    assert measured.top5 > measured.accuracy
+    assert measured.short_sides == ()
+    assert measured.cross_entropy == pytest.approx(result["cross_entropy"], rel=1e-5)
 
 
 def test_asked_views_bring_their_own_short_sides(ten_crop_run):
     dense = evaluate_runs(ten_crop_run, "validation", views="dense")
-    assert dense["short_sides"] == [37]
-    assert dense["accuracy"] > 0.5
-    assert evaluate_runs(ten_crop_run, "validation", short_sides=[32, 40])["short_sides"] == [32, 40]
+    assert dense.short_sides == (37,)
+    assert dense.accuracy > 0.5
+    assert evaluate_runs(ten_crop_run, "validation", short_sides=[32, 40]).short_sides == (32, 40)
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,9 @@ def googlenet():
         truth = np.array([labels[path.name.partition("_")[0]] for path in photos])
         images = [decode(tf.constant(path.read_bytes()), 3).numpy()[..., ::-1] for path in photos]  # BGR
         preprocessing = Preprocessing([step], (224, 224, 3))
-        return truth, averaged_probabilities(network, preprocessing, lambda: images, views, [256])
+        return truth, averaged_predictions(
+            network, preprocessing, lambda: images, views=views, short_sides=[256]
+        )
 
     return measure
 

@@ -46,7 +46,7 @@ def read(folder):
             image = tf.io.decode_png(tf.io.read_file(path))
             serve(tf.cast(image, tf.float32)[None])
             for views in ("ten_crop", "crops_144", "dense"):
-                assert np.isfinite(image_views(image, views, 64, (56, 56))).all()
+                assert np.isfinite(image_views(image, views, 64, size=(56, 56))).all()
 
 
 def main(warm, folder):

@@ -69,7 +69,7 @@ def _contents(folder):
 
 def _accuracy(run, **options):
     measured = kerasnets.evaluate(run, **options)
-    return measured["accuracy"], measured["loss"]
+    return measured.accuracy, measured.loss
 
 
 @pytest.mark.parametrize("source", ["folder", "csv", "npz", "tfrecord"])
@@ -177,9 +177,9 @@ def test_changed_data_is_refused_with_counts_and_names_and_nothing_is_rewritten(
         assert f"its data has changed: {wanted}; allowed: the images it was made of, or --allow" in said
     assert _contents(finished) == kept
     measured = kerasnets.evaluate(finished, data=photos, allow_changed_data=True)
-    assert measured["changed_data"] == wanted
+    assert measured.changed_data == wanted
     tests = {"added": 13, "removed": 11, "moved": 13}.get(change, 12)
-    assert measured["images"] == tests, "images of a class that the run does not know are left out"
+    assert measured.images == tests, "images of a class that the run does not know are left out"
     code, output, errors = command("evaluate", finished, "--data", photos, "--allow-changed-data")
     assert code == 0, errors
     assert f"{tests} images; the data has changed: {wanted}\n" in output
@@ -208,8 +208,8 @@ def test_another_order_of_the_same_images_is_measured_but_not_gone_on_with(train
     table = pd.read_csv(root / "images.csv")
     table[::-1].to_csv(tmp_path / "images.csv", index=False)
     measured = kerasnets.evaluate(run, data=tmp_path / "images.csv")
-    assert measured["accuracy"] == kerasnets.evaluate(root / "runs/csv")["accuracy"]
-    assert "changed_data" not in measured
+    assert measured.accuracy == kerasnets.evaluate(root / "runs/csv").accuracy
+    assert measured.changed_data is None
     (run / "result.json").unlink()
     said = refused("train", run / "recipe.toml", "--run", run, "--resume", "--data", tmp_path / "images.csv")
     assert "its data has changed: the images are in another order" in said

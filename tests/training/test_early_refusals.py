@@ -48,7 +48,7 @@ def test_classes_that_the_audit_leaves_out_have_no_logits(image_folder, tmp_path
     overrides = ["data.audit.one_image_class=skip", "loss.class_weights=[1, 2]", "train.epochs=1"]
     recipe = load_recipe("lenet5-digits", [*PHOTOS, RESIZED, f"data.path={image_folder}", *overrides])
     run = kerasnets.train(recipe, tmp_path / "run")
-    assert kerasnets.evaluate(run)["classes"]["class"].tolist() == ["digit0", "digit1"]
+    assert kerasnets.evaluate(run).classes["class"].tolist() == ["digit0", "digit1"]
 
 
 @pytest.mark.parametrize("monitor", ["mean_absolute_error", "val_mean_absolute_error"])

@@ -171,7 +171,7 @@ def test_a_run_of_turned_images_is_judged_and_exported_so(published, tmp_path, c
     mirrored = [
         trained.predict(each[..., ::-1].astype("float32") - [104, 117, 123]) for each in _mirrored(run)
     ]
-    assert crops["accuracy"] == np.mean(np.mean(mirrored, 0).argmax(1) == np.arange(16, 24) % 3)
+    assert crops.accuracy == np.mean(np.mean(mirrored, 0).argmax(1) == np.arange(16, 24) % 3)
 
 
 @pytest.mark.parametrize(

@@ -305,4 +305,4 @@ def test_auxiliary_heads_are_trained_and_left_behind(tmp_path, quick_recipe):
     kept = keras.models.load_model(run.model_file)
     assert kept.output_shape == (None, 2)
     assert not [layer for layer in kept.layers if layer.name.startswith("aux")]
-    assert kerasnets.evaluate(run.path)["images"] == 4
+    assert kerasnets.evaluate(run.path).images == 4

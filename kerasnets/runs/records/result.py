@@ -1,5 +1,6 @@
 """result.json of a run: what it took and how good it is. The last file written: it makes a run finished."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -10,10 +11,31 @@ from kerasnets.files.records import read_record, write_record
 FORMAT = 2
 """Version of the file. 1 stated none and may lack `skipped_steps`."""
 
+MEASURES = {
+    "accuracy": "accuracy",
+    "top5": "top-5",
+    "mean_absolute_error": "mean absolute error",
+    "mean_squared_error": "mean squared error",
+    "loss": "loss",
+    "cross_entropy": "cross-entropy",
+}
+"""What is measured of a network, by its name in records and tables: its name for people."""
+
 SPLITS = ("validation", "test")
 """The splits that a training measures at its end, where the data has them."""
 
 NUMBER = (int, float)
+
+
+def measures_text(measured: Mapping[str, Any]) -> str:
+    """Return measures in words: "accuracy 0.9731, loss 0.0921, 350 images".
+
+    Args:
+        measured: numbers by their keys of `MEASURES`, and `images`; what is None is left out.
+    """
+    numbers = ((word, measured.get(name)) for name, word in MEASURES.items())
+    words = [f"{word} {number:.4f}" for word, number in numbers if number is not None]
+    return ", ".join([*words, f"{measured['images']:,} images"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +55,9 @@ class Measures:
     mean_absolute_error: float | None = None
     cross_entropy: float | None = None
     images: int
+
+    def __str__(self) -> str:
+        return measures_text(vars(self))
 
     def to_dict(self) -> dict[str, float]:
         """Return the numbers there are, by name."""
@@ -63,6 +88,12 @@ class Result:
     images_per_second: float
     validation: Measures | None = None
     test: Measures | None = None
+
+    def __str__(self) -> str:
+        took = f"{self.parameters:,} parameters, {self.epochs:,} epochs, {self.steps:,} steps"
+        skipped = f" ({self.skipped_steps:,} skipped)" if self.skipped_steps else ""
+        lines = [f"{name} {measures}" for name, measures in self.splits.items()]
+        return "\n".join([f"{self.name}: {took}{skipped}, {self.images_per_second:,.0f} images/s", *lines])
 
     @property
     def splits(self) -> dict[str, Measures]:

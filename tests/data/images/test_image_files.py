@@ -209,14 +209,14 @@ def _named_right(run, folder):
 
 def test_predict_is_as_right_as_evaluate_on_the_same_files(hidden):
     folder, (fixed, kept) = hidden
-    assert kerasnets.evaluate(fixed)["accuracy"] == _named_right(fixed, folder) == 1
-    assert kerasnets.evaluate(kept)["accuracy"] == _named_right(kept, folder) < 0.9
+    assert kerasnets.evaluate(fixed).accuracy == _named_right(fixed, folder) == 1
+    assert kerasnets.evaluate(kept).accuracy == _named_right(kept, folder) < 0.9
 
 
 def test_each_run_of_an_ensemble_reads_files_by_its_own_policies(hidden):
     folder, runs = hidden
-    alone = [kerasnets.evaluate(run)["loss"] for run in runs]
-    assert [member["loss"] for member in kerasnets.evaluate(runs)["members"]] == alone
+    alone = [kerasnets.evaluate(run).loss for run in runs]
+    assert [member.loss for member in kerasnets.evaluate(runs).members] == alone
     together, *each = (kerasnets.predict(which, folder, top=1) for which in (runs, *runs))
     chances = [np.where(table.label == "left", table.probability, 1 - table.probability) for table in each]
     left = np.where(together.label == "left", together.probability, 1 - together.probability)

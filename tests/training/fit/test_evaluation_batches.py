@@ -53,4 +53,4 @@ def test_evaluate_and_its_views_too(run):
         SEEN.clear()
         measured = kerasnets.evaluate(run, "validation", views=views, short_sides=short_sides)
         assert max(SEEN) == 6
-        assert sum(SEEN) == measured["images"] * each
+        assert sum(SEEN) == measured.images * each

@@ -74,4 +74,4 @@ def test_a_residual_network_is_handed_on_with_statistics_that_fit(tmp_path):
     result = run.result
     assert result.test.accuracy > 0.9
     assert result.validation.accuracy == run.history()["val_accuracy"].max()
-    assert kerasnets.evaluate(run.path)["accuracy"] == pytest.approx(result.test.accuracy)
+    assert kerasnets.evaluate(run.path).accuracy == pytest.approx(result.test.accuracy)
