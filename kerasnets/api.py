@@ -9,6 +9,7 @@ from kerasnets import runtime
 from kerasnets.benchmarking.case import make_case
 from kerasnets.errors import UserError, nearest
 from kerasnets.recipe import Recipe, changed, load_recipe, with_data
+from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.start import start_training
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def train(
     data: PathLike | None = None,
     overrides: Mapping[str, Any] | None = None,
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
-) -> Path:
+) -> RunDirectory:
     """Train a recipe.
 
     Args:
@@ -52,7 +53,7 @@ def train(
             `self.model.stop_training` ends the run early.
 
     Returns:
-        The run directory.
+        The run. It is a path too, and has its records: `result`, `history()`, `diagnostics()`.
 
     Raises:
         UserError: the recipe, its data or the directory cannot be used.
@@ -64,9 +65,12 @@ def train(
         loading TensorFlow
         ...
         epoch 1/1 ...
+        >>> run.result.epochs
+        1
     """
     recipe = with_data(_recipe(recipe, overrides), data)
-    return start_training(recipe, run or Path("runs", recipe.name), resume=resume, callbacks=callbacks)
+    path = start_training(recipe, run or Path("runs", recipe.name), resume=resume, callbacks=callbacks)
+    return RunDirectory(path)
 
 
 def evaluate(

@@ -1,7 +1,8 @@
-"""What a person sees while a run goes on: whole lines, and on a terminal one that changes.
+"""What a person sees: whole lines, and on a terminal colour and one line that changes.
 
 Lines, warnings of the logger "kerasnets" and the changing line never run into each other. Phases are shown
-only while somebody keeps what is said (`kept_by`): a library that reads images prints nothing.
+only within `kept_by`: a library that reads images prints nothing. Colour comes from rich, which heeds
+`NO_COLOR`; where the output is no terminal, rich is not loaded and the text is plain.
 """
 
 import errno
@@ -12,21 +13,76 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
 
 from kerasnets.errors import one_line, printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+TITLE, WARNING, ERROR = "bold", "yellow", "bold red"
+"""Styles, in rich's words."""
+
+BAR_WIDTH = 24
+"""Columns of a progress bar."""
 
 _lock = threading.RLock()
 _keepers: list[Callable[[str], None]] = []
 _width = 0
-"""Of the changing line, as it stands."""
+"""Columns of the changing line as it stands."""
 
 
-def say(text: str, kept: bool = True) -> None:
+def is_terminal(stream: TextIO) -> bool:
+    """Return whether a person reads what is written to the stream."""
+    return stream.isatty()
+
+
+def styled(text: str, style: str, stream: TextIO | None = None) -> str:
+    """Return text in colour where the stream is a terminal that has it, else as it is.
+
+    Args:
+        text: printable text.
+        style: a style of rich, for instance "bold red".
+        stream: where it will be printed; by default standard output.
+    """
+    stream = stream or sys.stdout
+    if not is_terminal(stream):
+        return text
+    from rich.text import Text
+
+    return _rendered(Text(text, style), stream)
+
+
+def bar(share: float, stream: TextIO | None = None) -> str:
+    """Return a progress bar of `BAR_WIDTH` columns; empty where the stream is no terminal.
+
+    Args:
+        share: how much is done, 0 to 1.
+        stream: where it will be printed; by default standard output.
+    """
+    stream = stream or sys.stdout
+    if not is_terminal(stream):
+        return ""
+    from rich.progress_bar import ProgressBar
+
+    return _rendered(ProgressBar(total=1.0, completed=share, width=BAR_WIDTH), stream)
+
+
+def _rendered(renderable: "RenderableType", stream: TextIO) -> str:
+    from rich.console import Console
+
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    with console.capture() as captured:
+        console.print(renderable, end="")
+    return captured.get()
+
+
+def say(text: str, *, kept: bool = True) -> None:
     """Print a whole line, or several.
 
     Args:
         text: without a newline at its end.
-        kept: whether those who keep what is said get it.
+        kept: whether `kept_by` gets it too.
     """
     with _lock:
         clear()
@@ -36,20 +92,27 @@ def say(text: str, kept: bool = True) -> None:
             _keep(text)
 
 
-def show(text: str) -> None:
-    """Put `text` into the line that changes; nothing where the output is no terminal."""
+def show(text: str, share: float | None = None) -> None:
+    """Put `text` into the line that changes; nothing where the output is no terminal.
+
+    Args:
+        text: the line; what does not fit the terminal is cut off, because a wrapped line cannot be erased.
+        share: how much is done, 0 to 1, for a progress bar behind the text if there is room.
+    """
     global _width
-    if not sys.stdout.isatty():
+    if not is_terminal(sys.stdout):
         return
     with _lock:
         clear()
-        text = printable(text)[: shutil.get_terminal_size().columns - 1]  # what wraps cannot be taken back
-        _write(text)
-        _width = len(text)
+        room = shutil.get_terminal_size().columns - 1
+        text = printable(text)[:room]
+        drawn = "" if share is None or len(text) + 1 + BAR_WIDTH > room else f" {bar(share)}"
+        _write(text + drawn)
+        _width = len(text) + (1 + BAR_WIDTH if drawn else 0)
 
 
 def clear() -> None:
-    """Take the line that changes back."""
+    """Erase the line that changes."""
     global _width
     with _lock:
         if _width:
@@ -58,10 +121,10 @@ def clear() -> None:
 
 
 def phase(text: str) -> None:
-    """Say what is done from now on, for instance "reading the images"."""
+    """Show what begins now, for instance "reading the images"."""
     if not _keepers:
         return
-    if sys.stdout.isatty():
+    if is_terminal(sys.stdout):
         show(f"{text} …")
         _keep(text)
     else:
@@ -70,15 +133,20 @@ def phase(text: str) -> None:
 
 def counter(text: str) -> Callable[[int, int], None]:
     """Return a function (done, total) that shows how far a phase is."""
-    return lambda done, total: show(f"{text} … {done:,} of {total:,}") if _keepers else None
+
+    def count(done: int, total: int) -> None:
+        if _keepers:
+            show(f"{text} … {done:,} of {total:,}", done / max(1, total))
+
+    return count
 
 
 @contextmanager
 def kept_by(keep: Callable[[str], None]) -> Iterator[None]:
-    """Show phases while the block runs, and hand every line and every warning to `keep` as well.
+    """Show phases while the block runs, and pass every line and every warning to `keep` as well.
 
     Args:
-        keep: a function of the text.
+        keep: called with the text.
     """
     _keepers.append(keep)
     try:
@@ -94,7 +162,7 @@ def _write(text: str) -> None:
     except OSError as error:
         if error.errno != errno.EIO:
             raise
-        # the terminal was closed: the run goes on to save, or under nohup to its end
+        # the terminal was closed: the run continues until it has saved, or under nohup to its end
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
@@ -106,7 +174,7 @@ def _keep(text: str) -> None:
 
 
 class _OnItsOwnLine(logging.Filter):
-    """Take the changing line back before a record is printed, and have it kept; no record is left out."""
+    """Before a record is printed, erase the changing line, and have the record kept; drop no record."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return True."""

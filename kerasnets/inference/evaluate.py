@@ -77,11 +77,18 @@ class Evaluation:
         return values | tables | {"short_sides": list(self.short_sides), "members": members}
 
     def __str__(self) -> str:
-        parts = self.classes if self.classes is not None else self.targets
-        lines = [] if parts is None else [frame_text(parts)]
-        lines += [f"{member.run}: {member.line()}" for member in self.members]
+        return "\n".join([frame_text(self.table), *self.lines()])
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """The measures by class, or by numeric target."""
+        table = self.classes if self.classes is not None else self.targets
+        return pd.DataFrame() if table is None else table
+
+    def lines(self) -> list[str]:
+        """Return the measures of each member in a line, and those of the whole."""
         whole = f"{len(self.members)} runs averaged: " if self.members else ""
-        return "\n".join([*lines, whole + self.line()])
+        return [*(f"{member.run}: {member.line()}" for member in self.members), whole + self.line()]
 
     def line(self) -> str:
         """Return the measures in one line: "test accuracy 0.9731, loss 0.0921, 350 images"."""

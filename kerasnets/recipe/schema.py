@@ -1,7 +1,7 @@
 """The schema of a recipe: its tables, each from its file, and what they say about each other."""
 
 import tomli_w
-from pydantic import PrivateAttr, field_validator, model_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from kerasnets.recipe.augment.operations import Augment
 from kerasnets.recipe.base import Section
@@ -19,9 +19,16 @@ from kerasnets.recipe.tables.tune import Tune
 
 
 class Recipe(Section):
-    """One experiment, resolved: every key has its value."""
+    """One experiment, resolved: every key has its value.
+
+    `description`, `measured` and `published` tell people about the recipe's file. They are no part of the
+    experiment: tables, copies and comparisons leave them out.
+    """
 
     name: str
+    description: str = Field("", exclude=True)
+    measured: str = Field("", exclude=True)
+    published: str = Field("", exclude=True)
     model: Model
     data: Data
     preprocess: list[PreprocessStep] = []

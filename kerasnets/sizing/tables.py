@@ -1,6 +1,10 @@
 """Tables of sizes as text, CSV and JSON. Loads nothing."""
 
 import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SUMMED = ("activations", "weights", "biases", "unshared", "parameters", "macs", "flops")
 
@@ -12,16 +16,20 @@ def totals(table):
     return {column: int(table[column].sum()) for column in SUMMED if column in table}
 
 
-def table_text(table):
-    """Return a table of sizes for people: a line a layer, TOTAL below."""
+def formatted(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table of sizes with all its cells as text: a line a layer, TOTAL below."""
     shown = _with_shapes(table).astype(object)
     shown.loc[len(shown)] = {"layer": "TOTAL"} | totals(table)
-    formatted = shown.map(lambda value: f"{value:,}" if isinstance(value, int) else value).fillna("")
-    # names to the left, numbers to the right
+    return shown.map(lambda value: f"{value:,}" if isinstance(value, int) else value).fillna("")
+
+
+def table_text(table: "pd.DataFrame") -> str:
+    """Return a table of sizes as plain text, names to the left and numbers to the right."""
+    texts = formatted(table)
     for column in ("layer", "kind"):
-        if column in formatted:
-            formatted[column] = formatted[column].str.ljust(formatted[column].str.len().max())
-    return formatted.to_string(index=False)
+        if column in texts:
+            texts[column] = texts[column].str.ljust(texts[column].str.len().max())
+    return texts.to_string(index=False)
 
 
 def table_csv(table):

@@ -1,14 +1,18 @@
 """Recipes: resolved, merged with their bases, overridden, and written as TOML and read again."""
 
+import re
 import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from kerasnets.errors import UserError
 from kerasnets.recipe import changed, load_recipe, recipe_names
 from kerasnets.recipe.tables.optimizer import Adam
+
+README = Path(__file__).parents[2] / "README.md"
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -19,10 +23,29 @@ def test_resolved_recipe_round_trips_through_toml(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", recipe_names())
-def test_header_says_source_and_command(name):
-    header = (files("kerasnets.recipes") / f"{name}.toml").read_text().split("\n\n")[0]
+def test_a_shipped_recipe_begins_with_what_it_is_its_source_and_its_command(name):
+    about, header, *_ = (files("kerasnets.recipes") / f"{name}.toml").read_text().split("\n\n")
+    recipe = load_recipe(name)
+    assert about.startswith("description = ")
+    assert recipe.description.endswith(".")
+    assert recipe.measured or recipe.published
     assert all(line.startswith("#") for line in header.splitlines())
     assert f"kerasnets train {name}" in header
+
+
+def test_measured_results_are_those_of_the_readme():
+    rows = re.findall(r"\| `([\w-]+)` \|.*?\| (0\.\d+) \|", README.read_text())
+    measured = {name: load_recipe(name).measured for name, _ in rows}
+    assert {name for name in recipe_names() if load_recipe(name).measured} == set(measured)
+    for name, accuracy in rows:
+        assert measured[name].startswith(f"test accuracy {accuracy}, ")
+
+
+def test_a_recipe_does_not_inherit_what_its_base_says_about_itself(tmp_path):
+    (tmp_path / "mine.toml").write_text('base = "lenet5-mnist"\n')
+    recipe = load_recipe(tmp_path / "mine.toml")
+    assert (recipe.description, recipe.measured, recipe.published) == ("", "", "")
+    assert recipe == changed(load_recipe("lenet5-mnist"), {"name": "mine"})
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])

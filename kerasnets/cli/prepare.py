@@ -1,0 +1,114 @@
+"""Commands before a training: what there is, and what is in the images."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import kerasnets
+from kerasnets.catalog import parse
+from kerasnets.cli import output
+from kerasnets.cli.exits import interruptible
+from kerasnets.cli.options import ImagesArgument, Overrides, RecipeArgument
+from kerasnets.errors import UserError, nearest
+from kerasnets.models import BUILDERS
+from kerasnets.recipe.recipe_files import shipped_recipes
+
+KINDS = ["architectures", "recipes"]
+"""What there is to list."""
+
+
+def list_names(
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[recipes|architectures]",
+            help="What to list.",
+            show_default="both",
+            autocompletion=lambda: KINDS,
+        ),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="List only recipes for this data, for example cifar10.", show_default="all"
+        ),
+    ] = None,
+) -> None:
+    """List the architectures, and the recipes with their network, data and result."""
+    if what not in (None, *KINDS):
+        raise UserError(f"list: found {what!r}, allowed: {', '.join(KINDS)}{nearest(what, KINDS)}")
+    listing: dict[str, dict[str, tuple[str, ...]]] = {}
+    if what == "architectures" or (what is None and data is None):
+        listing["architectures"] = dict.fromkeys(BUILDERS, ())
+    if what != "architectures":
+        recipes = shipped_recipes(data)
+        listing["recipes"] = {each.name: (each.description, each.result) for each in recipes}
+    output.print_listing(listing)
+
+
+def audit(
+    what: ImagesArgument,
+    to: Annotated[Path, typer.Option(help="Folder for the table and the page.")] = Path("audit"),
+) -> None:
+    """Inspect every image, and report what is wrong or odd.
+
+    The exit code is 2 if training would refuse these images.
+    """
+    with interruptible("what was inspected is remembered"):
+        found = kerasnets.audit(what, to, progress=output.progress_counter("audited"))
+    print(found.text())
+    output.print_path("table", to / "audit.csv")
+    output.print_path("page", to / "audit.html")
+    found.check()
+
+
+def preview(
+    recipe: RecipeArgument,
+    to: Annotated[
+        Path | None, typer.Option(help="PNG file to write.", show_default="NAME-preview.png")
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, max=20, help="Number of images.")] = 6,
+    columns: Annotated[int, typer.Option(min=1, max=20, help="Number of epochs to show each in.")] = 6,
+    overrides: Overrides = None,
+) -> None:
+    """Draw training images as they are and as the network will see them."""
+    loaded = kerasnets.load_recipe(recipe, overrides or ())
+    output.print_path("preview", kerasnets.preview(loaded, to, rows=rows, columns=columns))
+
+
+def pack(
+    what: ImagesArgument,
+    to: Annotated[Path, typer.Argument(help="Folder to pack into.", show_default=False)],
+    shard: Annotated[
+        str, typer.Option(metavar="SIZE", help="Bytes of images in a shard, at most.")
+    ] = "128MiB",
+) -> None:
+    """Write images as sharded TFRecords, for large data sets and several hosts.
+
+    An interrupted packing continues where it was stopped.
+    """
+    with interruptible("the shards done are kept: the same command continues"):
+        manifest, found = kerasnets.pack(
+            what,
+            to,
+            shard_bytes=parse.parse_bytes(shard),
+            progress=output.progress_counter("packed"),
+        )
+    print(found.text())
+    for split, shards in manifest["splits"].items():
+        images, size = (sum(one[key] for one in shards) for key in ("count", "bytes"))
+        print(f"{split}: {images:,} images, {size / 2**20:,.1f} MiB, {len(shards)} shard(s)")
+    output.print_path("packed", to)
+
+
+def cache(
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Remove it. Trainings that are running continue.")
+    ] = False,
+) -> None:
+    """Show what is kept between runs, where, and how large it is."""
+    for part in kerasnets.cache(clear=clear):
+        state = " kept: in use by a running process" if part.in_use else " removed" if clear else ""
+        count = f"{part.files:,} file{'s' * (part.files != 1)}"
+        print(f"{part.path}: {part.meaning}: {count}, {part.bytes / 2**20:,.1f} MiB{state}")

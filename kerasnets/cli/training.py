@@ -1,0 +1,68 @@
+"""Commands that train."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import kerasnets
+from kerasnets.cli import output
+from kerasnets.cli.exits import interruptible
+from kerasnets.cli.options import Data, Overrides, RecipeArgument
+
+
+def train(
+    recipe: RecipeArgument,
+    run: Annotated[
+        Path | None, typer.Option(help="Run directory to write.", show_default="runs/NAME")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the unfinished run in the run directory.")
+    ] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help='Start from the weights in this file, or from "imagenet".',
+            show_default=False,
+        ),
+    ] = None,
+    new_head: Annotated[
+        bool, typer.Option("--new-head", help="Leave out the classifier of these weights.")
+    ] = False,
+    data: Data = None,
+    overrides: Overrides = None,
+) -> None:
+    """Train a recipe."""
+    given = [*(overrides or ()), *([f"model.weights={weights}"] if weights else [])]
+    given += ["model.new_head=true"] if new_head else []
+    with interruptible():
+        trained = kerasnets.train(kerasnets.load_recipe(recipe, given), run, resume=resume, data=data)
+    result = trained.result
+    for split, measures in result.splits.items() if result else ():
+        print(f"{split} {measures}")
+    output.print_path("run", trained)
+
+
+def tune(
+    recipe: RecipeArgument,
+    trials: Annotated[int, typer.Option(min=1, help="Number of runs to train.")] = 8,
+    to: Annotated[
+        Path | None, typer.Option(help="Folder for the search.", show_default="runs/NAME-tune")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue the search that was stopped in that folder.")
+    ] = False,
+    data: Data = None,
+    overrides: Overrides = None,
+) -> None:
+    """Search for a recipe's best learning rate, or other numbers, with Keras Tuner."""
+    loaded = kerasnets.load_recipe(recipe, overrides or ())
+    with interruptible():
+        table = kerasnets.tune(loaded, trials, to, resume=resume, data=data)
+    folder = to or Path("runs", f"{loaded.name}-tune")
+    print()
+    output.print_table(table, plain=table.to_string(index=False), numbers="{:.4g}")
+    print()
+    output.print_path("best", folder / "best.toml")
+    print(f"train it: kerasnets train {folder / 'best.toml'}")
