@@ -138,8 +138,9 @@ def test_every_room_is_packaged():
 
 def test_light_commands_load_nothing_heavy():
     code = (
-        "import sys; from kerasnets.cli import main as cli; cli.list_names();"
-        "cli.load_recipe('lenet5-digits');"
+        "import sys; from kerasnets.cli import main, prepare; prepare.list_names();"
+        "assert 'pydantic' not in sys.modules and 'rich' not in sys.modules;"
+        "from kerasnets import load_recipe; load_recipe('lenet5-digits');"
         "heavy = {'tensorflow', 'keras', 'pandas', 'sklearn', 'matplotlib', 'numpy'} & set(sys.modules);"
         "assert not heavy, heavy"
     )

@@ -89,7 +89,8 @@ def _drawn(texts: Mapping[str, Sequence[str]], right: set[str], *, fold: bool = 
         table.add_column(Text(column), justify=justify, no_wrap=not fold or not place)
     for row in zip(*texts.values(), strict=True):
         table.add_row(*map(Text, row))
-    fits = fold or console.measure(table).maximum <= console.width
+    unbounded = console.options.update(max_width=sys.maxsize)
+    fits = fold or console.measure(table, options=unbounded).maximum <= console.width
     if fits:
         console.print(table)
     return fits

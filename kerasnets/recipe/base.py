@@ -27,10 +27,10 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-def named(default):
-    """Return what gives a table without a `name` this one, so that single keys of it can be set."""
+def named(default: str) -> BeforeValidator:
+    """Return a validator that gives a table without a `name` this one, so that single keys can be set."""
 
-    def with_name(table):
+    def with_name(table: Any) -> Any:
         return {"name": default} | table if isinstance(table, dict) else table
 
     return BeforeValidator(with_name)

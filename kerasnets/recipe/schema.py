@@ -1,5 +1,7 @@
 """The schema of a recipe: its tables, each from its file, and what they say about each other."""
 
+from typing import Any, Self
+
 import tomli_w
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
@@ -45,26 +47,26 @@ class Recipe(Section):
 
     _origin: str = PrivateAttr(default="recipe")
 
-    def __eq__(self, other):
+    def __eq__(self, other: object) -> bool:
         # two recipes are the same experiment wherever they were read from
         return isinstance(other, Recipe) and self.tables() == other.tables()
 
     __hash__ = None  # type: ignore[assignment]  # `object`'s stub has a method here
 
     @property
-    def origin(self):
+    def origin(self) -> str:
         """The file this recipe was read from, for messages."""
         return self._origin
 
     @field_validator("name")
     @classmethod
-    def _name_is_a_folders(cls, name):
+    def _name_is_a_folders(cls, name: str) -> str:
         if not name.strip() or "/" in name or name.startswith("."):
             raise ValueError(f"found {name!r}, allowed: a folder's name, without / or a leading dot")
         return name
 
     @model_validator(mode="after")
-    def _spatial_steps_come_first(self):
+    def _spatial_steps_come_first(self) -> Self:
         kinds = [isinstance(step, SPATIAL) for step in self.preprocess]
         if kinds != sorted(kinds, reverse=True):
             raise ValueError("preprocess: resize, pad and center_crop come before scale and statistics")
@@ -74,7 +76,7 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
-    def _batches_can_be_dealt(self):
+    def _batches_can_be_dealt(self) -> Self:
         if self.train.batch_size % self.data.streams:
             raise ValueError(
                 f"data.streams: found {self.data.streams}, allowed: a divisor of train.batch_size, "
@@ -83,7 +85,7 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
-    def _one_start_and_one_decay(self):
+    def _one_start_and_one_decay(self) -> Self:
         if self.initialization.from_run is not None and self.model.weights is not None:
             raise ValueError("initialization.from_run and model.weights are two starts: set one of them")
         if self.optimizer.name == "adamw" and not self.regularization.decoupled:
@@ -92,10 +94,10 @@ class Recipe(Section):
             )
         return self
 
-    def to_toml(self):
+    def to_toml(self) -> str:
         """Return the resolved recipe as TOML text that `load_recipe` reads back to an equal recipe."""
         return tomli_w.dumps(self.tables())
 
-    def tables(self):
+    def tables(self) -> dict[str, Any]:
         """Return the resolved recipe as plain tables; keys without a value are left out."""
         return self.model_dump(exclude_none=True)

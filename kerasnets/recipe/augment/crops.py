@@ -1,6 +1,6 @@
 """The tables of [[augment]] that cut the network's input out of the stored image; one may come first."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -18,7 +18,7 @@ class RandomResizedCrop(Section):
     ratio: Annotated[list[Ratio], Field(min_length=2, max_length=2)] = [3 / 4, 4 / 3]
 
     @model_validator(mode="after")
-    def _ordered(self):
+    def _ordered(self) -> Self:
         for key in ("area", "ratio"):
             low, high = getattr(self, key)
             if low > high:
@@ -34,7 +34,7 @@ class MultiScaleCrop(Section):
     square: bool = False
 
     @model_validator(mode="after")
-    def _ordered(self):
+    def _ordered(self) -> Self:
         if self.short_side[0] > self.short_side[1]:
             raise ValueError(f"short_side is [smallest, largest], found {self.short_side}")
         return self

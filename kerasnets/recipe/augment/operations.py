@@ -1,6 +1,6 @@
 """The tables of [[augment]]: random changes to training images, in their order."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -113,7 +113,7 @@ class RandomErasing(Section):
     fill: Literal["random"] | Fill = "random"
 
     @model_validator(mode="after")
-    def _ordered(self):
+    def _ordered(self) -> Self:
         if self.area[0] > self.area[1]:
             raise ValueError("area is [lowest, highest]")
         return self
@@ -160,7 +160,7 @@ AugmentOp = Annotated[
 ]  # fmt: skip
 
 
-def _mixing_comes_last(tables):
+def _mixing_comes_last(tables: list[Section]) -> list[Section]:
     for table in tables[:-1]:
         if isinstance(table, Mixup | Cutmix):
             raise ValueError(
@@ -169,7 +169,7 @@ def _mixing_comes_last(tables):
     return tables
 
 
-def _crop_comes_first(tables):
+def _crop_comes_first(tables: list[Section]) -> list[Section]:
     for table in tables[1:]:
         if isinstance(table, RandomResizedCrop | MultiScaleCrop):
             raise ValueError(f"{table.op} comes first: it cuts from the stored image")

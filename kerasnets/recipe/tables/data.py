@@ -74,7 +74,7 @@ class Resize(Section):
     method: Literal["bilinear", "bicubic", "area", "nearest"] = "bilinear"
 
     @model_validator(mode="after")
-    def _one_target(self):
+    def _one_target(self) -> Self:
         if (self.size is None) == (self.short_side is None):
             raise ValueError("resize takes one of size = [height, width] and short_side = pixels")
         if self.short_side and self.fit != "stretch":
@@ -120,7 +120,7 @@ class SubtractMean(Section):
     mean: Annotated[list[float], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
-    def _numbers_are_for_channels(self):
+    def _numbers_are_for_channels(self) -> Self:
         if self.mean is not None and self.per == "pixel":
             raise ValueError('mean goes with per = "channel": it has a number for each channel')
         return self
@@ -137,7 +137,7 @@ class Standardize(Section):
     std: Annotated[list[Above0], Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
-    def _both_or_none(self):
+    def _both_or_none(self) -> Self:
         if (self.mean is None) != (self.std is None):
             raise ValueError("mean and std go together, a number each for each channel")
         return self

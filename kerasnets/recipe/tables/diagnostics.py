@@ -1,6 +1,6 @@
 """The table [diagnostics]: what is watched while training."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
@@ -17,7 +17,7 @@ class Diagnostics(Section):
     collapse: Between0And1 = 1e-3
 
     @model_validator(mode="after")
-    def _band_is_ordered(self):
+    def _band_is_ordered(self) -> Self:
         if self.ratio_band[0] >= self.ratio_band[1]:
             raise ValueError("ratio_band is [low, high] with low below high")
         return self

@@ -1,6 +1,6 @@
 """The table [evaluation]: which views of a test image the network is asked about."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -20,7 +20,7 @@ class Evaluation(Section):
     short_sides: list[ShortSide] = []
 
     @model_validator(mode="after")
-    def _crops_144_are_144(self):
+    def _crops_144_are_144(self) -> Self:
         if self.views == "crops_144" and len(self.short_sides) not in (0, 4):
             raise ValueError('views = "crops_144" goes with four short_sides, or none for the paper\'s')
         return self

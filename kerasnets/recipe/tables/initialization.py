@@ -1,6 +1,6 @@
 """The table [initialization]: how weights are drawn, or which earlier run they are taken from."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -35,13 +35,13 @@ class Initialization(Section):
     from_layers: list[str] = []
 
     @model_validator(mode="after")
-    def _keys_go_together(self):
+    def _keys_go_together(self) -> Self:
         if (self.stddev is None) == (self.kernel == "random_normal"):
             raise ValueError('stddev goes with kernel = "random_normal", and only with it')
         if self.from_layers and self.from_run is None:
             raise ValueError("from_layers goes with from_run, the run they are copied from")
         return self
 
-    def drawn(self):
+    def drawn(self) -> dict[str, Any]:
         """Return the keys that say how weights are drawn, as `kerasnets.initializers` takes them."""
         return self.model_dump(exclude={"from_run", "from_layers"})

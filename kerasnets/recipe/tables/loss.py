@@ -1,6 +1,6 @@
 """The table [loss]: what is minimized, besides the penalty of [regularization]."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ class _Loss(Section):
     name: str
     auxiliary_weight: NonNegative = 0.3
 
-    def options(self):
+    def options(self) -> dict[str, Any]:
         """Return name and keys of the loss itself, as `kerasnets.losses.example_loss` takes them."""
         return self.model_dump(exclude=OF_TRAINING)
 

@@ -1,6 +1,6 @@
 """The table [model]: which architecture, and what it starts from."""
 
-from typing import Any
+from typing import Any, Self
 
 from pydantic import model_validator
 
@@ -21,7 +21,7 @@ class Model(Section):
     freeze: str | None = None
 
     @model_validator(mode="after")
-    def _head_goes_with_weights(self):
+    def _head_goes_with_weights(self) -> Self:
         if self.new_head and self.weights is None:
             raise ValueError("new_head = true goes with weights, whose head it leaves out")
         return self

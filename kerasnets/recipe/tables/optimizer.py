@@ -1,6 +1,6 @@
 """The table [optimizer]: Keras's optimizers, with their own keys and defaults."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -25,7 +25,7 @@ class _Optimizer(Section):
     ema_momentum: Fraction = 0.99
 
     @model_validator(mode="after")
-    def _clipped_one_way(self):
+    def _clipped_one_way(self) -> Self:
         found = [key for key in CLIPPING if getattr(self, key) is not None]
         if len(found) > 1:
             raise ValueError(f"{' and '.join(found)} are two ways to clip: set one of {', '.join(CLIPPING)}")

@@ -1,5 +1,7 @@
 """The table [regularization]: weight decay, and of which kind."""
 
+from typing import Self
+
 from pydantic import model_validator
 
 from kerasnets.recipe.base import NonNegative, Section
@@ -14,7 +16,7 @@ class Regularization(Section):
     normalization: bool = False
 
     @model_validator(mode="after")
-    def _one_kind(self):
+    def _one_kind(self) -> Self:
         if self.l2 and self.decoupled:
             raise ValueError("l2 and decoupled are two kinds of weight decay: set one of them")
         return self

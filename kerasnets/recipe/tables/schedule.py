@@ -1,7 +1,7 @@
 """The table [schedule]: how the learning rate goes over a run; `kerasnets.schedules` computes it."""
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -26,7 +26,7 @@ class _Schedule(Section):
     warmup_factor: Between0And1 | None = None
 
     @model_validator(mode="after")
-    def _one_warmup(self):
+    def _one_warmup(self) -> Self:
         if (self.warmup_error is None) != (self.warmup_factor is None):
             raise ValueError("warmup_error and warmup_factor go together")
         if self.warmup_error is not None and self.warmup_epochs:
@@ -56,7 +56,7 @@ class Piecewise(_Schedule):
     factors: Annotated[list[NonNegative], Field(min_length=2)]
 
     @model_validator(mode="after")
-    def _a_factor_for_each_piece(self):
+    def _a_factor_for_each_piece(self) -> Self:
         if any(later <= earlier for earlier, later in pairwise(self.steps)):
             raise ValueError(f"steps is found {self.steps}, allowed: rising numbers")
         if len(self.factors) != len(self.steps) + 1:

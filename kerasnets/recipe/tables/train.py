@@ -1,6 +1,6 @@
 """The table [train]: how long, in which batches, on what, and what is kept."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -40,12 +40,12 @@ class Train(Section):
     keep: Literal["last", "best"] = "last"
 
     @property
-    def evaluation_batch(self):
-        """Images that the devices run forward at once: never more than they train on at once."""
+    def evaluation_batch(self) -> int:
+        """How many images the devices run forward at once: never more than they train on at once."""
         return min(MOST_EVALUATED, self.batch_size // self.accumulation)
 
     @model_validator(mode="after")
-    def _batches_can_be_shared(self):
+    def _batches_can_be_shared(self) -> Self:
         if self.strategy == "single" and self.devices > 1:
             raise ValueError(f'devices = {self.devices} needs strategy = "mirrored" or "auto"')
         if self.xla and self.synchronized_batch_norm:

@@ -1,6 +1,6 @@
 """The table [tune]: what is searched, and how."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import model_validator
 
@@ -15,7 +15,7 @@ class Range(Section):
     sampling: Literal["linear", "log"] = "linear"
 
     @model_validator(mode="after")
-    def _ordered(self):
+    def _ordered(self) -> Self:
         if self.min >= self.max:
             raise ValueError("min must be below max")
         if self.sampling == "log" and self.min <= 0:
