@@ -39,7 +39,8 @@ def generated(case: Case) -> TrainingInputs:
     if recipe.loss.name == "hierarchical_softmax":  # its tree has the names of the data's classes
         recipe = changed(recipe, {"loss.name": "categorical_crossentropy"})
     none = Split(np.zeros((0, *case.input_shape), "uint8"), np.zeros(0, "int64"))
-    dataset = Dataset(tuple(map(str, range(case.classes))), case.input_shape, none)
+    height, width, channels = case.input_shape
+    dataset = Dataset(tuple(map(str, range(case.classes))), (height, width, channels), none)
     plain = Preprocessing([], case.input_shape)
     return TrainingInputs(recipe, dataset, plain, [], plan=batch_plan(recipe), reading=Reading())
 

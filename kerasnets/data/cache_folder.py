@@ -4,6 +4,7 @@ import fcntl
 import logging
 import os
 import shutil
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ PARTS = {
     "shards": "where images lie in shards without an index",
     "audit.sqlite": "results of inspecting images",
 }
-"""What this program writes in the cache folder; the data sets there are the user's."""
+"""What this program writes in the cache folder, with its meaning; the data sets there are the user's."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,11 @@ class CachePart:
 
     Attributes:
         name: one of `PARTS`.
-        path: its folder or file, which may not exist.
-        meaning: what it is.
-        files: how many files.
+        path: its folder or file, which need not exist.
+        meaning: what it is, in a few words.
+        files: number of files.
         bytes: their size together.
-        in_use: whether a process holds it, so that it was not cleared.
+        in_use: whether a process uses it, so that it was not cleared.
     """
 
     name: str
@@ -40,35 +41,35 @@ class CachePart:
     in_use: bool = False
 
 
-def cache_folder():
+def cache_folder() -> Path:
     """Return the folder: kerasnets in $XDG_CACHE_HOME, or else in ~/.cache. It may not exist yet."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kerasnets"
 
 
-def cache_parts():
+def cache_parts() -> list[CachePart]:
     """Return the `CachePart`s."""
     return [_part(name) for name in PARTS]
 
 
-def clear_cache():
+def clear_cache() -> list[CachePart]:
     """Remove what is kept between runs, but not what a running process needs as it is.
 
-    Of images that are decoded, audited or counted, running processes have what they need open.
+    Running processes keep open what they read.
 
     Returns:
-        The `CachePart`s as they were; with `in_use` those that stay.
+        The `CachePart`s as they were; those that stay have `in_use`.
     """
     return [_cleared(_part(name)) for name in PARTS]
 
 
-def _part(name):
+def _part(name: str) -> CachePart:
     path = cache_folder() / name
     files = [one for one in (path.rglob("*") if path.is_dir() else [path]) if one.is_file()]
     files = [one for one in files if one.name != "lock"]
     return CachePart(name, path, PARTS[name], len(files), sum(one.stat().st_size for one in files))
 
 
-def _cleared(part):
+def _cleared(part: CachePart) -> CachePart:
     if not part.path.is_dir():
         part.path.unlink(missing_ok=True)
         return part
@@ -86,12 +87,12 @@ def _cleared(part):
 
 
 @contextmanager
-def holding(folder, what):
+def holding(folder: Path, what: str) -> Iterator[None]:
     """Be the one process that writes a part of the cache while the block runs; wait for another that does.
 
     Args:
-        folder: the part's.
-        what: that is there, for the message to who waits.
+        folder: that part's folder.
+        what: what lies there, for the message where this process has to wait.
     """
     with open(folder / "lock", "a") as lock:
         try:

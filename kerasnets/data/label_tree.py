@@ -3,12 +3,17 @@
 import csv
 import io
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
-from kerasnets.errors import UserError, nearest, printable
+from kerasnets.errors import UserError, few, nearest, printable
 from kerasnets.files.user_tables import read_rows
 
 log = logging.getLogger("kerasnets")
+
+Rows = dict[str, tuple[str, int]]
+"""A file's nodes, each with its parent, empty at the top, and its row."""
 
 
 @dataclass(frozen=True)
@@ -16,27 +21,27 @@ class Tree:
     """A tree over the classes, as the layer `LabelTree` takes it.
 
     Attributes:
-        names: of the nodes.
+        names: the nodes' names.
         parents: for each node the index of its parent, or -1 at the top.
         leaves: for each class the index of its node.
     """
 
-    names: tuple
-    parents: tuple
-    leaves: tuple
+    names: tuple[str, ...]
+    parents: tuple[int, ...]
+    leaves: tuple[int, ...]
 
     @property
-    def nodes(self):
-        """How many logits the network has to give."""
+    def nodes(self) -> int:
+        """Number of logits that the network needs."""
         return len(self.parents)
 
 
-def read_label_tree(path, classes):
-    """Read the tree that lies over the classes of some data.
+def read_label_tree(path: str | Path, classes: Sequence[object]) -> Tree:
+    """Read a tree over the classes of some data.
 
-    A CSV file with the columns node and parent, a row a node, the parent empty at the top. The
-    leaves are the classes. A single node at the top is not among the nodes of the result: it has the
-    probability one.
+    It is a CSV file with the columns node and parent, a row for each node, the parent empty at the top. The
+    leaves are the classes. A single node at the top is not among the nodes of the result: its probability is
+    one.
 
     Args:
         path: the file.
@@ -55,8 +60,8 @@ def read_label_tree(path, classes):
     return Tree(tuple(names), parents, tuple(index[str(name)] for name in classes))
 
 
-def label_tree_text(path):
-    """Return a label tree's file as it was read: in commas, with node and parent first and no other rows.
+def label_tree_text(path: str | Path) -> str:
+    """Return the rows of a label tree's file as CSV text, with commas and the columns node and parent.
 
     Raises:
         UserError: not readable as a table of node and parent.
@@ -67,33 +72,33 @@ def label_tree_text(path):
     return text.getvalue()
 
 
-def _read(path):
-    """Return the file as {node: (parent, row)}."""
+def _read(path: str | Path) -> Rows:
+    """Return the rows of a file, refusing what is no table of node and parent."""
     table = read_rows(path, lambda header: set(_plain(header)) == {"node", "parent"})
     for note in table.notes:
         log.warning("%s", note)
     header = _plain(table.header)
     if sorted(header) != ["node", "parent"]:
-        found = ", ".join(map(repr, table.header))
+        found = few(map(repr, table.header))
         raise UserError(printable(f"{path}: row 1: found columns {found}, allowed: node, parent"))
-    rows = {}
+    rows: Rows = {}
     for row, cells in table.rows.items():
-        cells = dict(zip(header, cells, strict=True))
-        node = cells["node"]
+        named = dict(zip(header, cells, strict=True))
+        node = named["node"]
         if not node:
             raise UserError(f"{path}: row {row}: found no node and parent, allowed: two cells, a name first")
         if node in rows:
-            said = f"found node {node!r}, which row {rows[node][1]} names already"
-            raise UserError(f"{path}: row {row}: {said}, allowed: every node once")
-        rows[node] = cells["parent"], row
+            found = f"found node {node!r}, which row {rows[node][1]} names already"
+            raise UserError(f"{path}: row {row}: {found}, allowed: every node once")
+        rows[node] = named["parent"], row
     return rows
 
 
-def _plain(header):
+def _plain(header: list[str]) -> list[str]:
     return [name.strip().lower() for name in header]
 
 
-def _check_parents(path, rows):
+def _check_parents(path: str | Path, rows: Rows) -> None:
     for node, (parent, row) in rows.items():
         if parent and parent not in rows:
             raise UserError(
@@ -105,11 +110,11 @@ def _check_parents(path, rows):
             way.append(parent)
             parent = rows[parent][0]
         if parent == node:
-            said = " > ".join(map(repr, [*way, node]))
-            raise UserError(f"{path}: row {row}: found a circle of parents, {said}, allowed: a tree")
+            circle = " > ".join(map(repr, [*way, node]))
+            raise UserError(f"{path}: row {row}: found a circle of parents, {circle}, allowed: a tree")
 
 
-def _check_leaves(path, rows, classes):
+def _check_leaves(path: str | Path, rows: Rows, classes: list[str]) -> None:
     child = {parent: node for node, (parent, _) in rows.items()}
     for name in classes:
         if name not in rows:

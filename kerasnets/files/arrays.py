@@ -1,9 +1,11 @@
 """NumPy archives, read whole or refused in one line; never unpickled."""
 
 import math
+import os
 import struct
 import zipfile
 import zlib
+from typing import IO, BinaryIO
 
 import numpy as np
 
@@ -17,12 +19,12 @@ DAMAGED = (
 )
 
 
-def read_arrays(path):
+def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Return the arrays of an .npz file by name.
 
     Raises:
         UserError: no such file, not an archive of plain arrays, a damaged one, or one that declares more than
-            it holds or than fits into memory: that is seen before anything of its size is allocated.
+            it holds or than fits into memory, which is found before memory of that size is allocated.
     """
     check_file(path)
     try:
@@ -40,7 +42,7 @@ def read_arrays(path):
         raise UserError(f"{path}: not readable as a NumPy archive: {reason}") from error
 
 
-def _check_declared(path, file):
+def _check_declared(path: str | os.PathLike, file: BinaryIO) -> None:
     """Refuse an archive by what its headers declare."""
     start = file.read(6)
     if start == b"\x93NUMPY":
@@ -56,7 +58,7 @@ def _check_declared(path, file):
                     _check_array(path, member, opened)
 
 
-def _check_array(path, member, opened):
+def _check_array(path: str | os.PathLike, member: zipfile.ZipInfo, opened: IO[bytes]) -> None:
     name = member.filename.removesuffix(".npy")
     read_header = {
         (1, 0): np.lib.format.read_array_header_1_0,

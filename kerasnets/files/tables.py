@@ -1,13 +1,14 @@
 """CSV tables: of numbers, read exactly or refused in one line; for people, without formulas."""
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from kerasnets.errors import UserError, printable, reason
+from kerasnets.errors import UserError, few, printable, reason
 
 
-def read_table(path, columns, text=()):
+def read_table(path: str | Path, columns: Sequence[str], text: Collection[str] = ()) -> pd.DataFrame:
     """Return a CSV file that `DataFrame.to_csv` wrote; its numbers are exactly those written.
 
     Args:
@@ -27,14 +28,14 @@ def read_table(path, columns, text=()):
         raise UserError(f"{path}: cut off in row {len(table) + 1}")
     missing = [name for name in columns if name not in table]
     if missing:
-        raise UserError(f"{path}: found no column {missing[0]!r}, allowed: {', '.join(columns)}")
+        raise UserError(f"{path}: found no column {missing[0]!r}, allowed: {few(columns)}")
     for name in table:
         if name not in text and len(table) and table[name].dtype.kind not in "if":
-            raise UserError(f"{path}: {name}: found something else than numbers")
+            raise UserError(f"{path}: {name}: found text, allowed: numbers")
     return table
 
 
-def unexecuted(table):
+def unexecuted(table: pd.DataFrame) -> pd.DataFrame:
     """Return a DataFrame whose text no spreadsheet takes for a formula: an apostrophe stands before it.
 
     Args:
@@ -51,5 +52,5 @@ def frame_text(table: pd.DataFrame) -> str:
     return table.to_string(index=False, float_format="{:.4f}".format, formatters=names)
 
 
-def _unexecuted(cell):
+def _unexecuted(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(tuple("=+-@\t\r")) else cell

@@ -14,21 +14,21 @@ MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
-"""Byte-order marks, and the encodings that take them off."""
+"""Byte-order marks, and the encodings that remove them."""
 
 
-def check_file(path, what="file"):
+def check_file(path: str | os.PathLike, what: str = "file") -> int:
     """Refuse what is no regular file, before it is opened: a FIFO would wait for ever, a device never end.
 
     Args:
         path: the file.
-        what: what it is called where there is none.
+        what: what messages call it.
 
     Returns:
         Its size in bytes.
 
     Raises:
-        UserError: not there, not to be looked at, or no regular file.
+        UserError: not there, not accessible, or no regular file.
     """
     try:
         found = os.stat(path)
@@ -41,36 +41,36 @@ def check_file(path, what="file"):
     return found.st_size
 
 
-def kind_of(mode):
-    """Return what a file mode that is no regular file's says, with its article."""
+def kind_of(mode: int) -> str:
+    """Return in words what a file mode, not a regular file's, is of: "a folder"."""
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")
 
 
-def check_memory(size, what):
+def check_memory(size: int, what: object) -> None:
     """Refuse what would take more memory than this process can get.
 
     Args:
         size: bytes that are declared.
-        what: what takes them, with the file, for the message.
+        what: what takes them, beginning with the file, for the message.
 
     Raises:
-        UserError: there is not so much.
+        UserError: less memory is available.
     """
     room = available_memory()
     if size > room:
         raise UserError(f"{what}: found {_gib(size)}, allowed: {_gib(room)}, the memory that is available")
 
 
-def _gib(size):
+def _gib(size: int) -> str:
     return f"{size / 2**30:,.1f} GiB"
 
 
-def read_bytes(path, what="file"):
+def read_bytes(path: str | os.PathLike, what: str = "file") -> bytes:
     """Return a file's bytes.
 
     Raises:
-        UserError: as of `check_file`; not readable; larger than the memory that is available.
+        UserError: not a regular file, not readable, or larger than the memory that is available.
     """
     check_memory(check_file(path, what), path)
     try:
@@ -80,15 +80,15 @@ def read_bytes(path, what="file"):
         raise UserError(f"{path}: not readable: {error.strerror}") from error
 
 
-def decoded(raw, otherwise=None):
+def decoded(raw: bytes, otherwise: str = "strict") -> str:
     """Return the text of bytes in UTF-8, or in UTF-16 or UTF-32 with or without a byte-order mark.
 
     Args:
         raw: bytes.
-        otherwise: how UTF-8 takes bytes that are none, see `codecs`; by default they are an error.
+        otherwise: the error handler of `codecs` for bytes that are not UTF-8.
 
     Raises:
-        UnicodeDecodeError: they are none of these.
+        UnicodeDecodeError: they are in none of these.
     """
     for mark, encoding in MARKS.items():
         if raw.startswith(mark):
@@ -98,14 +98,14 @@ def decoded(raw, otherwise=None):
         for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[::2])):
             if 2 * zeros.count(0) > len(zeros):  # most text that has rows and commas
                 return raw.decode(encoding)
-    return raw.decode("utf-8", otherwise or "strict")
+    return raw.decode("utf-8", otherwise)
 
 
-def read_text(path, what="file"):
+def read_text(path: str | os.PathLike, what: str = "file") -> str:
     """Return a file's text; see `decoded`.
 
     Raises:
-        UserError: as of `read_bytes`; a line that is no text.
+        UserError: as `read_bytes`; or a line that is no text.
     """
     raw = read_bytes(path, what)
     try:

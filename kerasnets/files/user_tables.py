@@ -2,6 +2,8 @@
 
 import csv
 import io
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from kerasnets.errors import UserError, printable
@@ -13,42 +15,46 @@ MISSING = {
     "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
     "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 }  # fmt: skip
-"""What pandas and spreadsheets write, and read, where there is no value."""
+"""What pandas and spreadsheets write, and take, for a cell without a value."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table as it is written.
+    """A table as it was written.
 
     Attributes:
-        header: names of the columns, as they are written.
+        header: names of the columns.
         rows: mapping of row number to its cells, as many as the header has. The header is row 1; rows without
             any text are left out.
-        missing: set of (row number, column's place) of the cells that say `MISSING` and are not in quotes.
-        notes: lines that say how the file was read, where that is not plain.
+        missing: (row number, column from 0) of the cells that hold one of `MISSING`, not in quotes.
+        notes: lines on how the file was read, where that is not obvious.
     """
 
-    header: list
-    rows: dict
-    missing: set
-    notes: tuple
+    header: list[str]
+    rows: dict[int, list[str]]
+    missing: set[tuple[int, int]]
+    notes: tuple[str, ...]
 
 
-def read_rows(path, fits, is_right=None):
+def read_rows(
+    path: str | os.PathLike,
+    fits: Callable[[list[str]], bool],
+    is_right: Callable[[list[str], list[str]], bool] | None = None,
+) -> Table:
     """Read a table.
 
-    The separator is that by which the first row becomes a header that `fits`: a comma, a semicolon or a tab.
-    Text is UTF-8, or UTF-16 or UTF-32. What is neither is taken for Windows-1252, which is said; unless the
-    rows are right as they are: paths of files need be no text.
+    The separator is the comma, semicolon or tab by which the first row becomes a header that `fits`. Text is
+    UTF-8, UTF-16 or UTF-32. Anything else is taken for Windows-1252, which becomes a note; unless the rows
+    are right as they are: paths of files need not be text.
 
     Args:
         path: the file.
-        fits: function of the names in the first row: whether they are those of the table.
-        is_right: function of (header, cells) that says whether bytes that are no UTF-8 (surrogates in the
-            cells) are right as they are.
+        fits: whether the names in the first row are those of the table.
+        is_right: whether the cells of a row, given the header and them, are right with bytes that are not
+            UTF-8, which are surrogates in the cells.
 
     Returns:
-        The `Table`; where no separator fits, as commas make it.
+        The `Table`; split at commas where no separator fits.
 
     Raises:
         UserError: no such file, or not readable as a table.
@@ -74,12 +80,12 @@ def read_rows(path, fits, is_right=None):
     return Table(table.header, table.rows, table.missing, (printable(note),))
 
 
-def no_text(cell):
-    """Return whether a cell holds bytes that are no text: surrogates, as file names have them."""
+def no_text(cell: str) -> bool:
+    """Return whether a cell holds bytes that are no text: surrogates, as in names of files."""
     return any("\udc80" <= character <= "\udcff" for character in cell)
 
 
-def _parsed(path, text, fits):
+def _parsed(path: str | os.PathLike, text: str, fits: Callable[[list[str]], bool]) -> Table:
     """Return the `Table` of a text, by the first separator that fits."""
     if not text.strip():
         raise UserError(f"{path}: found an empty file, allowed: a table with a header")
@@ -93,10 +99,12 @@ def _parsed(path, text, fits):
     return _split(path, text, ",")
 
 
-def _split(path, text, separator):
-    taken, rows, missing = [], {}, set()
+def _split(path: str | os.PathLike, text: str, separator: str) -> Table:
+    taken: list[str] = []  # the lines of the row that is read
+    rows: dict[int, list[str]] = {}
+    missing: set[tuple[int, int]] = set()
 
-    def lines():
+    def lines() -> Iterator[str]:
         for line in io.StringIO(text, newline=""):
             taken.append(line)
             yield line
@@ -107,7 +115,7 @@ def _split(path, text, separator):
         taken.clear()
         for number, cells in enumerate(reader, 2):
             if any(cells):
-                rows[number] = _as_wide(path, number, cells, len(header))
+                rows[number] = _as_wide(path, number, cells, width=len(header))
                 missing |= {
                     (number, place)
                     for place, cell in enumerate(cells)
@@ -119,8 +127,8 @@ def _split(path, text, separator):
     return Table(header, rows, missing, ())
 
 
-def _as_wide(path, number, cells, width):
-    """Return a row's cells, as many as the header has: empty ones at the end may lack or be too many."""
+def _as_wide(path: str | os.PathLike, number: int, cells: list[str], *, width: int) -> list[str]:
+    """Return a row's cells, as many as the header has; empty ones at its end may be too few or too many."""
     if any(cells[width:]):
         raise UserError(f"{path}: row {number}: found {len(cells)} cells, allowed: {width}, as row 1 has")
     return [*cells[:width], *[""] * (width - len(cells))]

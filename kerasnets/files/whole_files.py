@@ -6,23 +6,23 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from kerasnets.errors import UserError
 
 TEMPORARY = re.compile(r"\.(?P<stem>.+)\.(?P<number>\d+)(?:-(?P<start>\d+))?\.tmp(?P<suffix>.*)")
-"""Names of what is being written: `.STEM.OWNER.tmp.SUFFIX`, see `temporary_path`."""
+"""Names of files and folders while they are written: `.STEM.OWNER.tmp.SUFFIX`, see `temporary_path`."""
 
 
 @contextmanager
-def whole_file(path):
+def whole_file(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path` (same suffix); it takes the name `path` when the block ends well.
 
     Args:
-        path: where the file shall appear. What stood there stays until the new one is complete.
+        path: where the file will appear. What stood there stays until the new one is complete.
 
     Raises:
         OSError: the disk is full or the folder cannot be written; nothing is left behind.
@@ -36,20 +36,20 @@ def whole_file(path):
         sync(path.parent)
     except OSError as error:
         if error.errno is not None and error.filename in (None, str(temporary), temporary):
-            error.filename = str(path)  # "No space left on device" alone says not where
+            error.filename = str(path)  # "No space left on device" alone does not say where
         raise
     finally:
-        with suppress(OSError):  # what went wrong before is what is said
+        with suppress(OSError):  # an error from before is the one to report
             temporary.unlink(missing_ok=True)
 
 
-def write_text(path, text):
+def write_text(path: str | Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path, value):
+def write_json(path: str | Path, value: object) -> None:
     """Write `value` to `path` as indented JSON, whole or not at all. Floats survive exactly."""
     write_text(path, json.dumps(value, indent=2) + "\n")
 
@@ -58,8 +58,8 @@ def check_writable(folder: Path, purpose: str) -> None:
     """Raise UserError unless `folder` is one that may be written to, or can be made; changes nothing.
 
     Args:
-        folder: it need not be there yet.
-        purpose: what it is for: "the exports".
+        folder: it need not exist yet.
+        purpose: what it is for, as in "the exports".
     """
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not there.is_dir():
@@ -68,7 +68,7 @@ def check_writable(folder: Path, purpose: str) -> None:
         raise UserError(f"{there}: found a folder that may not be written to, allowed: one that may")
 
 
-def read_json(path, **kinds):
+def read_json(path: str | Path, **kinds: type | tuple[type, ...]) -> dict[str, Any]:
     """Return the table in a JSON file.
 
     Args:
@@ -90,7 +90,9 @@ def read_json(path, **kinds):
     return table
 
 
-def check_kinds(path: Path, table: dict[str, Any], kinds: Mapping[str, type | tuple[type, ...]]) -> None:
+def check_kinds(
+    path: str | Path, table: dict[str, Any], kinds: Mapping[str, type | tuple[type, ...]]
+) -> None:
     """Raise UserError unless a table has all of some keys, each with a value of one of its types.
 
     Args:
@@ -107,12 +109,12 @@ def check_kinds(path: Path, table: dict[str, Any], kinds: Mapping[str, type | tu
             raise UserError(f"{path}: {key}: found {found}, allowed: {allowed}")
 
 
-def _kind(kind):
+def _kind(kind: type) -> str:
     names = {dict: "a table", list: "a list", str: "text", bool: "true or false", type(None): "null"}
     return names.get(kind, "a number")
 
 
-def sync(path):
+def sync(path: Path) -> None:
     """Have the kernel put a file or folder on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -121,20 +123,20 @@ def sync(path):
         os.close(descriptor)
 
 
-def temporary_path(path):
-    """Return where this process writes what shall become `path`, a file or a folder: beside it, hidden.
+def temporary_path(path: str | Path) -> Path:
+    """Return the path, beside `path` and hidden, where this process writes what will become it.
 
-    The name says whose it is, so that `remove_leftovers` knows when nobody writes it any more.
+    The name tells the process, so that `remove_leftovers` knows when nobody writes there any more.
 
     Args:
-        path: where the file or folder shall appear.
+        path: where the file or folder will appear.
     """
     path = Path(path)
     return path.with_name(f".{path.stem}.{owner()}.tmp{path.suffix}")
 
 
-def final_name(name):
-    """Return the name that a temporary file or folder was to get; of any other, its own.
+def final_name(name: str) -> str:
+    """Return the name that a temporary file or folder was to get; any other name as it is.
 
     Args:
         name: a name without folders.
@@ -143,12 +145,12 @@ def final_name(name):
     return found["stem"] + found["suffix"] if found else name
 
 
-def remove_leftovers(folder, recursive=False):
-    """Remove temporary files and folders (see `temporary_path`) of processes that are no more.
+def remove_leftovers(folder: str | Path, *, recursive: bool = False) -> None:
+    """Remove temporary files and folders (see `temporary_path`) of processes that have ended.
 
     Args:
-        folder: where to look.
-        recursive: look in the folders below as well; links are not followed.
+        folder: the folder.
+        recursive: whether to remove them in the folders below too; links are not followed.
     """
     folder = Path(folder)
     for leftover in list(folder.rglob(".*.tmp*") if recursive else folder.glob(".*.tmp*")):
@@ -161,23 +163,23 @@ def remove_leftovers(folder, recursive=False):
             leftover.unlink(missing_ok=True)
 
 
-def owner():
-    """Return who this process is: its number and, where the system tells it, when it started.
+def owner() -> str:
+    """Return what identifies this process: its number and, where the system tells it, when it started.
 
-    The number alone comes again: in a container it is always 1.
+    Numbers are used again: in a container it is always 1.
     """
     number, start = os.getpid(), _start(os.getpid())
     return str(number) if start is None else f"{number}-{start}"
 
 
 @contextmanager
-def owned(folder):
-    """Be the one process that writes `folder`, created if need be; the ownership dies with the process.
+def owned(folder: str | Path) -> Iterator[None]:
+    """Be the one process that writes `folder`, created if need be, until the block or the process ends.
 
-    What a killed owner left half-written is removed.
+    What a killed process left half-written is removed.
 
     Raises:
-        UserError: another process owns it, or its `lock` is not a plain file.
+        UserError: another process writes there, or its `lock` is not a plain file.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -197,7 +199,7 @@ def owned(folder):
         yield
 
 
-def _open_lock(path):
+def _open_lock(path: Path) -> TextIO:
     """Open a lock for reading and writing, created if need be, without following a link to another file."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
@@ -211,12 +213,12 @@ def _open_lock(path):
     return open(descriptor, "r+", encoding="utf-8", errors="replace")
 
 
-def _no_lock(path):
+def _no_lock(path: Path) -> UserError:
     kind = "a link" if path.is_symlink() else "a folder" if path.is_dir() else "no plain file"
     return UserError(f"{path}: found {kind}, allowed: the file by which kerasnets owns the folder; remove it")
 
 
-def _alive(number, start):
+def _alive(number: int, start: str | None) -> bool:
     """Return whether the process of this number runs, and is the one that started then, if that is known."""
     try:
         os.kill(number, 0)
@@ -228,7 +230,7 @@ def _alive(number, start):
     return start is None or now is None or int(start) == now
 
 
-def _start(number):
+def _start(number: int) -> int | None:
     """Return when a process started, in clock ticks since the machine did (proc(5), field 22), or None."""
     try:
         line = Path(f"/proc/{number}/stat").read_text(encoding="utf-8", errors="replace")

@@ -77,7 +77,7 @@ def of_classes(dataset: Dataset, classes: tuple) -> Dataset:
     for name, split in dataset.splits.items():
         split = split.at(np.flatnonzero(number[split.labels] >= 0))
         splits[name] = replace(split, labels=number[split.labels])
-    return replace(dataset, classes=classes, **splits)
+    return replace(dataset.with_splits(splits), classes=classes)
 
 
 def _class_changes(kept, now, what):
