@@ -224,7 +224,7 @@ def export(
     from kerasnets.exporting.saved_model import export_runs
     from kerasnets.inference.run_splits import DataOptions
 
-    return export_runs(runs, to, kind, DataOptions(data, allow_changed_data))
+    return export_runs(runs, to, kind=kind, data=DataOptions(data, allow_changed_data))
 
 
 def write_report(run: PathLike) -> Path:

@@ -1,7 +1,8 @@
 """What an export is checked on: images and files, with what the runs in memory predict of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -10,95 +11,95 @@ from kerasnets.data.images.formats import sniff
 from kerasnets.data.images.graph_image import FORMATS
 from kerasnets.data.images.image_file import ImageRefusedError, read_image
 from kerasnets.data.images.planted_files import planted_files
-from kerasnets.runs.ensemble import mean_of, shared_channels
+from kerasnets.files.arrays import write_arrays
+from kerasnets.runs.ensemble import mean_prediction, shared_channels
 from kerasnets.runs.trained_run import TrainedRun
 
-MOST_PIXELS = 256 * 2**20
-"""Bytes of all decoded images: of photos that are larger fewer are looked at."""
+MOST_BYTES = 256 * 2**20
+"""Bytes of all images once they are decoded: of large photos fewer are taken."""
 
 
 @dataclass(frozen=True)
 class Cases:
-    """Inputs of an export and the right answers.
+    """Inputs of an export and the right predictions.
 
     Attributes:
-        images: raw images, a list of uint8 arrays (height, width, C).
+        images: raw images, uint8 (height, width, C).
         of_images: float32 (images, classes), predictions of the runs in memory.
         files: encoded images by name, JPEG and PNG: those of `images` that are, and one of each kind.
         of_files: float32 (files, classes).
         refused: encoded images by name that the model must refuse.
     """
 
-    images: list
+    images: list[np.ndarray]
     of_images: np.ndarray
-    files: dict
+    files: dict[str, bytes]
     of_files: np.ndarray
-    refused: dict
+    refused: dict[str, bytes]
 
-    def save(self, path):
+    def save(self, path: Path) -> None:
         """Write them as a NumPy archive, as `kerasnets.exporting.serving_check` reads it."""
-        named = {f"image {number}": image for number, image in enumerate(self.images)}
-        named |= {f"file {name}": np.frombuffer(file, "uint8") for name, file in self.files.items()}
-        named |= {f"refused {name}": np.frombuffer(file, "uint8") for name, file in self.refused.items()}
-        np.savez(path, of_images=self.of_images, of_files=self.of_files, **named)
+        arrays = {"of_images": self.of_images, "of_files": self.of_files}
+        arrays |= {f"image {number}": image for number, image in enumerate(self.images)}
+        arrays |= {f"file {name}": np.frombuffer(file, "uint8") for name, file in self.files.items()}
+        arrays |= {f"refused {name}": np.frombuffer(file, "uint8") for name, file in self.refused.items()}
+        write_arrays(path, arrays)
 
 
-def make_cases(members: list[TrainedRun], stored: Iterable[bytes | np.ndarray], with_files: bool) -> Cases:
-    """Predict real images, as they are stored, and a planted file of each kind.
+def make_cases(
+    members: Sequence[TrainedRun], samples: Iterable[bytes | np.ndarray], *, with_files: bool
+) -> Cases:
+    """Predict samples of the runs' images, and a planted file of each kind.
 
     Args:
-        members: whose predictions are averaged; each reads a file by its own rules.
-        stored: bytes of image files, or uint8 arrays (height, width, C).
+        members: the runs whose predictions are averaged; each reads a file by its own rules.
+        samples: bytes of image files, or uint8 arrays (height, width, C).
         with_files: whether encoded files are wanted too.
 
     Raises:
         OSError: an image file is gone.
     """
-    images, of_images, files, of_files, refused, room = [], [], {}, [], {}, MOST_PIXELS
-    for number, image in enumerate(stored):
+    images: list[np.ndarray] = []
+    files: dict[str, bytes] = {}
+    refused: dict[str, bytes] = {}
+    of_images, of_files, room = [], [], MOST_BYTES
+    for number, sample in enumerate(samples):
         try:
-            pixels = _pixels(members, image) if isinstance(image, bytes) else [image] * len(members)
-        except ImageRefusedError:  # by another member than that whose split it is in
+            pixels = _pixels(members, sample)
+        except ImageRefusedError:  # by another member than the one whose split it is in
             continue
         room -= pixels[0].nbytes
         if room < 0 and images:
             break
         images.append(pixels[0])
-        of_images.append(_predicted(members, [pixels[0]] * len(members)))
-        contents = image if isinstance(image, bytes) else _as_png(image, with_files)
-        if with_files and sniff(contents) in FORMATS:
+        of_images.append(mean_prediction(members, [pixels[0]] * len(members)))
+        contents = _encoded(sample) if with_files else b""
+        if sniff(contents) in FORMATS:
             files[f"of image {number}"] = contents
             same = all(np.array_equal(pixels[0], other) for other in pixels[1:])
-            of_files.append(of_images[-1] if same else _predicted(members, pixels))
+            of_files.append(of_images[-1] if same else mean_prediction(members, pixels))
     for name, contents in planted_files().items() if with_files else ():
         try:
             if sniff(contents) not in FORMATS:
                 raise ImageRefusedError("unsupported_format", sniff(contents))
-            of_files.append(_predicted(members, _pixels(members, contents)))
+            of_files.append(mean_prediction(members, _pixels(members, contents)))
             files[name] = contents
         except ImageRefusedError:
             refused[name] = contents
     return Cases(images, np.array(of_images), files, np.array(of_files), refused)
 
 
-def _pixels(members, contents):
-    """Return a file's pixels by the rules of each member."""
-    return [read_image(contents, trained.image_rules) for trained in members]
-
-
-def _predicted(members, pixels):
-    """Return the mean prediction (classes,) of one image, as each member sees it."""
-    answers = [
-        trained.predict(trained.preprocessing(image[None]))
-        for trained, image in zip(members, pixels, strict=True)
-    ]
-    return np.asarray(mean_of(answers))[0]
-
-
-def _as_png(image, wanted):
-    return tf.io.encode_png(image).numpy() if wanted else b""
-
-
-def takes_files(members: list[TrainedRun]) -> bool:
-    """Return whether the runs' images can come as files: one or three channels."""
+def takes_files(members: Sequence[TrainedRun]) -> bool:
+    """Return whether the runs' images can come as files: they have one or three channels."""
     return shared_channels(members) in (1, 3)
+
+
+def _pixels(members: Sequence[TrainedRun], sample: bytes | np.ndarray) -> list[np.ndarray]:
+    """Return the pixels of an image by the rules of each member; an array's are the same for all."""
+    if isinstance(sample, bytes):
+        return [read_image(sample, trained.image_rules) for trained in members]
+    return [sample] * len(members)
+
+
+def _encoded(sample: bytes | np.ndarray) -> bytes:
+    return sample if isinstance(sample, bytes) else tf.io.encode_png(sample).numpy()

@@ -2,6 +2,8 @@
 
 import importlib
 import warnings
+from collections.abc import Sequence
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -10,23 +12,29 @@ import tensorflow as tf
 from kerasnets.errors import FailureError, UserError
 from kerasnets.files.whole_files import whole_file
 from kerasnets.runs.ensemble import mean_of
+from kerasnets.runs.trained_run import TrainedRun
 
 TOLERANCE = {"probabilities": 1e-5, "values": 1e-4}
 """Largest difference allowed; of numbers above 1, relative to them."""
 
 
-def write_onnx(members, images, path, reference):
-    """Write one or more `TrainedRun`s as ONNX, checked in onnxruntime before the file takes its name.
+def write_onnx(
+    members: Sequence[TrainedRun], images: Sequence[np.ndarray], path: Path, *, reference: str
+) -> Path:
+    """Write one run or several as an ONNX file, checked in onnxruntime before the file takes its name.
 
     Input `images` float32 (N, height, width, C) of the networks' size, raw pixel values 0..255: the value
     steps of each preprocessing are inside, the spatial ones are not, because ONNX resizes otherwise.
     Output: class probabilities (N, classes), or values of numeric targets, the mean over the members.
 
     Args:
-        members: list of `TrainedRun`.
-        images: raw images to check it on, a list of uint8 arrays (height, width, C).
-        path: of the file.
-        reference: the device that computes the right answers, "CPU:0".
+        members: the runs.
+        images: raw images to check it on, uint8 (height, width, C).
+        path: the file.
+        reference: the device that computes the right predictions, "CPU:0".
+
+    Returns:
+        `path`.
 
     Raises:
         UserError: the packages of the extra `onnx` are not installed; members with other spatial steps.
@@ -41,7 +49,7 @@ def write_onnx(members, images, path, reference):
         ) from None
     _check_spatial(members)
     spatial = members[0].preprocessing.spatial
-    model = _served(members)
+    model = _mean_model(members)
     with tf.device(reference):
         inputs = np.concatenate([spatial(image[None]) for image in images])
         # called once at least: Keras exports no functional model before that
@@ -55,15 +63,15 @@ def write_onnx(members, images, path, reference):
         name = session.get_inputs()[0].name
         found = np.concatenate([session.run(None, {name: image[None]})[0] for image in inputs])
         worst = float((np.abs(found - right) / np.maximum(np.abs(right), 1)).max())
-        if not worst <= TOLERANCE[members[0].output_name]:
-            raise FailureError(
-                f"the ONNX file failed its check: {members[0].output_name} differ by {worst:.1e}"
-            )
+        output = members[0].output_name
+        if not worst <= TOLERANCE[output]:
+            raise FailureError(f"the ONNX file failed its check: {output} differ by {worst:.1e}")
     print(f"checked on {len(images)} images in onnxruntime: largest difference {worst:.1e}")
     return path
 
 
-def _check_spatial(members):
+def _check_spatial(members: Sequence[TrainedRun]) -> None:
+    """Raise UserError unless all members resize, pad and crop images in the same way."""
     first, *others = members
     wanted = (first.preprocessing.image_shape, first.preprocessing.spatial_steps)
     for other in others:
@@ -74,13 +82,13 @@ def _check_spatial(members):
             )
 
 
-def _served(members):
+def _mean_model(members: Sequence[TrainedRun]) -> keras.Model:
     """Return the model from images at the networks' input size, raw values, to mean predictions."""
     images = keras.Input(members[0].preprocessing.output_shape, name="images")
-    answers = []
+    predictions = []
     for number, trained in enumerate(members):
         # a model cannot hold two of one name
         network = keras.Model(trained.network.inputs, trained.network.outputs[0], name=f"member{number}")
         outputs = network(keras.layers.Lambda(trained.preprocessing.values)(images))
-        answers.append(trained.activation(outputs))
-    return keras.Model(images, mean_of(answers))
+        predictions.append(trained.activation(outputs))
+    return keras.Model(images, mean_of(predictions))

@@ -5,30 +5,39 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kerasnets.data.images.graph_image import graph_image
 from kerasnets.errors import FailureError, UserError, graph_cause
 from kerasnets.exporting import serving_check
-from kerasnets.exporting.cases import make_cases, takes_files
+from kerasnets.exporting.cases import Cases, make_cases, takes_files
 from kerasnets.exporting.onnx import write_onnx
 from kerasnets.files.whole_files import check_writable, remove_leftovers, sync, temporary_path
 from kerasnets.inference.run_splits import DataOptions, split_to_check
 from kerasnets.runs.ensemble import mean_of, mean_predictions, open_runs, shared_channels
-from kerasnets.runs.records.samples import stored_images
+from kerasnets.runs.records.samples import sample_images
 from kerasnets.runs.same_data import MissingDataError
+from kerasnets.runs.trained_run import TrainedRun
 
 IMAGES, IMAGE_BYTES = 100, 64 * 2**20
-"""Images of a run's data that an export is checked on, and bytes of all, as they are stored."""
+"""Images of a run's data that an export is checked on at most, and bytes of all, as they are stored."""
 
 REFERENCE = "CPU:0"
-"""Where the right answers are computed, in float32: GPUs round otherwise, and most of them to TF32."""
+"""Where the right predictions are computed, in float32: GPUs round otherwise, and most of them to TF32."""
 
 
-def export_runs(runs, to, kind, data):
+def export_runs(
+    runs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    to: str | os.PathLike[str] | None,
+    *,
+    kind: str,
+    data: DataOptions,
+) -> Path:
     """Export a finished run, or an ensemble of several; see `kerasnets.export`."""
     with tf.device(REFERENCE):
         members = open_runs(runs, "export")
@@ -39,16 +48,16 @@ def export_runs(runs, to, kind, data):
         _check_folder(folder, kind)
         shared_channels(members)
         with_files = kind == "saved_model" and takes_files(members)
-        cases = make_cases(members, _real_images(members, data), with_files)
+        cases = make_cases(members, _samples(members, data), with_files=with_files)
     folder.mkdir(parents=True, exist_ok=True)
     remove_leftovers(folder)
     if kind == "onnx":
         name = "ensemble" if others else first.recipe.name
-        return write_onnx(members, cases.images, folder / f"{name}.onnx", REFERENCE)
+        return write_onnx(members, cases.images, folder / f"{name}.onnx", reference=REFERENCE)
     return _export_version(members, cases, folder)
 
 
-def _check_folder(folder, kind):
+def _check_folder(folder: Path, kind: str) -> None:
     """Raise UserError unless exports can lie in `folder`; it need not be there yet."""
     check_writable(folder, "the exports")
     try:
@@ -60,10 +69,11 @@ def _check_folder(folder, kind):
         raise UserError(f"{folder}: found {min(pattern)!r} in the path, allowed: any characters but [ and \\")
 
 
-def _real_images(members, data: DataOptions):
+def _samples(members: Sequence[TrainedRun], data: DataOptions) -> list[bytes | np.ndarray]:
     """Return images that the runs were not fitted to, as they are stored: of their data, or those kept."""
     try:
-        return list(stored_images(split_to_check(members, data), IMAGES, IMAGE_BYTES))
+        split = split_to_check(members, data)
+        return list(sample_images(split, most=IMAGES, most_bytes=IMAGE_BYTES))
     except MissingDataError as error:
         kept = next(filter(None, (trained.directory.samples() for trained in members)), None)
         if data.path or not kept:
@@ -72,7 +82,7 @@ def _real_images(members, data: DataOptions):
         return kept
 
 
-def _export_version(members, cases, folder):
+def _export_version(members: Sequence[TrainedRun], cases: Cases, folder: Path) -> Path:
     """Write, check and number a SavedModel."""
     temporary = Path(tempfile.mkdtemp(prefix=f"{temporary_path(folder / 'version').name}.", dir=folder))
     try:
@@ -87,8 +97,8 @@ def _export_version(members, cases, folder):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def write_saved_model(members, path):
-    """Write one or more `TrainedRun`s, each with its own preprocessing, as one SavedModel.
+def write_saved_model(members: Sequence[TrainedRun], path: Path) -> None:
+    """Write one run or several, each with its own preprocessing, as one SavedModel.
 
     Signatures, all with outputs `probabilities` (N, classes) float32, the mean over the members, `classes`
     (N,) int64 and `labels` (N,) string; or, of numeric targets, `values` (N, targets) float32:
@@ -99,10 +109,10 @@ def write_saved_model(members, path):
     """
     channels = shared_channels(members)
 
-    def serve(images):
+    def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
         return _outputs(members[0], mean_predictions(members, images))
 
-    def serve_bytes(contents):
+    def serve_bytes(contents: tf.Tensor) -> dict[str, tf.Tensor]:
         return _outputs(members[0], _predictions_of_files(members, contents))
 
     archive = keras.export.ExportArchive()
@@ -116,30 +126,29 @@ def write_saved_model(members, path):
     archive.write_out(str(path), verbose=False)
 
 
-def _outputs(trained, answers):
+def _outputs(trained: TrainedRun, predicted: tf.Tensor) -> dict[str, tf.Tensor]:
     """Return the named outputs of a signature."""
     if trained.numeric:
-        return {"values": answers}
-    chosen = tf.argmax(answers, axis=-1)
-    labels = tf.gather(tf.constant(trained.classes), chosen)
-    return {"probabilities": answers, "classes": chosen, "labels": labels}
+        return {"values": predicted}
+    classes = tf.argmax(predicted, axis=-1)
+    labels = tf.gather(tf.constant(trained.classes), classes)
+    return {"probabilities": predicted, "classes": classes, "labels": labels}
 
 
-def _predictions_of_files(members, contents):
-    """Return what `predictions` does, of encoded images (N,), which may differ in size."""
-    preparations = [trained.preprocessing for trained in members]
+def _predictions_of_files(members: Sequence[TrainedRun], contents: tf.Tensor) -> tf.Tensor:
+    """Return the mean predictions (N, classes) of encoded images (N,), which may differ in size."""
 
-    def read(encoded):
-        read_by, prepared = [], []
-        for trained in members:
-            image = next((image for rules, image in read_by if rules == trained.image_rules), None)
-            if image is None:
-                image = graph_image(encoded, trained.image_rules)
-                read_by.append((trained.image_rules, image))
-            prepared.append(trained.preprocessing.spatial(image[None])[0])
-        return prepared
+    def read(encoded: tf.Tensor) -> list[tf.Tensor]:
+        """Return one image as each member prepares it; it is decoded once for rules that are the same."""
+        images: dict[str, tf.Tensor] = {}
+        for rules in (trained.image_rules for trained in members):
+            if repr(rules) not in images:
+                images[repr(rules)] = graph_image(encoded, rules)
+        return [
+            trained.preprocessing.spatial(images[repr(trained.image_rules)][None])[0] for trained in members
+        ]
 
-    specs = [tf.TensorSpec(preprocessing.output_shape, tf.float32) for preprocessing in preparations]
+    specs = [tf.TensorSpec(trained.preprocessing.output_shape, tf.float32) for trained in members]
     prepared = tf.map_fn(read, contents, fn_output_signature=specs)
     return mean_of(
         [
@@ -149,8 +158,8 @@ def _predictions_of_files(members, contents):
     )
 
 
-def _check(cases, model, cases_file):
-    """Reload in a process that has TensorFlow and nothing of ours, on the CPU, and compare."""
+def _check(cases: Cases, model: Path, cases_file: Path) -> None:
+    """Reload a model in a process that has TensorFlow and nothing of ours, on the CPU, and compare."""
     cases.save(cases_file)
     command = [sys.executable, "-I", serving_check.__file__, str(model), str(cases_file)]
     settings = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
@@ -161,7 +170,7 @@ def _check(cases, model, cases_file):
     print(done.stdout.strip())
 
 
-def _take_next_version(model, folder):
+def _take_next_version(model: Path, folder: Path) -> Path:
     """Rename `model` to the next integer in `folder`, which is what TensorFlow Serving loads."""
     while True:
         versions = [int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()]

@@ -1,4 +1,4 @@
-"""Load a SavedModel with TensorFlow alone and compare it with what the network said in memory.
+"""Load a SavedModel with TensorFlow alone and compare it with what the network predicted in memory.
 
 Run as a script in a fresh process: serving_check.py MODEL CASES, where CASES is a NumPy archive of raw uint8
 images "image N", encoded files "file NAME" and "refused NAME", and the right predictions `of_images` and
@@ -6,15 +6,18 @@ images "image N", encoded files "file NAME" and "refused NAME", and the right pr
 """
 
 import sys
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import tensorflow as tf
+
+Arguments = dict[str, tf.Tensor]
 
 TOLERANCE = {"probabilities": 1e-6, "values": 1e-5}
 """Largest difference allowed; of numbers above 1, relative to them."""
 
 
-def main(model_path, cases_path):
+def main(model_path: str, cases_path: str) -> None:
     """Exit with a message unless every signature gives the expected predictions, twice, or refuses."""
     signatures = tf.saved_model.load(model_path).signatures
     with np.load(cases_path) as cases:
@@ -22,14 +25,15 @@ def main(model_path, cases_path):
             [name for name in cases.files if name.startswith(kind)]
             for kind in ("image ", "file ", "refused ")
         )
-        worst = _worst_difference(signatures, "serving_default", images, cases, "of_images", _as_floats)
+        right = dict(zip(images, cases["of_images"], strict=True))
         worst = max(
-            worst, _worst_difference(signatures, "serve_uint8", images, cases, "of_images", _as_uint8)
+            _worst_difference(signatures, "serving_default", cases, right=right, as_arguments=_as_floats),
+            _worst_difference(signatures, "serve_uint8", cases, right=right, as_arguments=_as_uint8),
         )
         if "serve_bytes" in signatures:
-            worst = max(
-                worst, _worst_difference(signatures, "serve_bytes", files, cases, "of_files", _as_file)
-            )
+            right = dict(zip(files, cases["of_files"], strict=True))
+            of_files = _worst_difference(signatures, "serve_bytes", cases, right=right, as_arguments=_as_file)
+            worst = max(worst, of_files)
             for name in refused:
                 _check_refused(signatures["serve_bytes"], name, cases[name])
     if "kerasnets" in sys.modules:
@@ -39,40 +43,57 @@ def main(model_path, cases_path):
     print(f"checked on {len(images)} images in a fresh process{more}: largest difference {worst:.1e}")
 
 
-def _as_floats(image):
+def _as_floats(image: np.ndarray) -> Arguments:
     return {"images": tf.constant(image[None], tf.float32)}
 
 
-def _as_uint8(image):
+def _as_uint8(image: np.ndarray) -> Arguments:
     return {"images": tf.constant(image[None])}
 
 
-def _as_file(contents):
+def _as_file(contents: np.ndarray) -> Arguments:
     return {"contents": tf.constant([contents.tobytes()])}
 
 
-def _worst_difference(signatures, signature, names, cases, expected, as_arguments):
-    """Return the largest difference between a signature's answers and the right ones."""
+def _worst_difference(
+    signatures: Mapping[str, Callable[..., Mapping[str, tf.Tensor]]],
+    signature: str,
+    cases: Mapping[str, np.ndarray],
+    *,
+    right: Mapping[str, np.ndarray],
+    as_arguments: Callable[[np.ndarray], Arguments],
+) -> float:
+    """Return the largest difference between a signature's predictions and the right ones.
+
+    Args:
+        signatures: of the model, by name.
+        signature: the name of one of them.
+        cases: what is predicted, by name.
+        right: the right prediction (classes,) of each of the cases to be tried, by name.
+        as_arguments: from a case to the signature's arguments.
+    """
     worst = 0.0
-    for name, right in zip(names, cases[expected], strict=True):
+    for name, expected in right.items():
         arguments = as_arguments(cases[name])
         first, second = (signatures[signature](**arguments) for _ in range(2))
-        answers = "values" if "values" in first else "probabilities"
-        if not np.array_equal(first[answers], second[answers]):
-            sys.exit(f"{signature} gave two answers for {name}")
-        if "classes" in first and np.argmax(first[answers][0]) != first["classes"][0]:
+        output = "values" if "values" in first else "probabilities"
+        if not np.array_equal(first[output], second[output]):
+            sys.exit(f"{signature} gave two predictions for {name}")
+        if "classes" in first and np.argmax(first[output][0]) != first["classes"][0]:
             sys.exit(f"{signature}: classes is not the most probable class of {name}")
-        difference = float((np.abs(first[answers][0] - right) / np.maximum(np.abs(right), 1)).max())
-        if not difference <= TOLERANCE[answers]:
+        difference = float((np.abs(first[output][0] - expected) / np.maximum(np.abs(expected), 1)).max())
+        if not difference <= TOLERANCE[output]:
             sys.exit(
-                f"{signature}: {answers} differ by {difference:.1e} for {name}, "
-                f"allowed: {TOLERANCE[answers]:.0e}"
+                f"{signature}: {output} differ by {difference:.1e} for {name}, "
+                f"allowed: {TOLERANCE[output]:.0e}"
             )
         worst = max(worst, difference)
     return worst
 
 
-def _check_refused(serve_bytes, name, contents):
+def _check_refused(
+    serve_bytes: Callable[..., Mapping[str, tf.Tensor]], name: str, contents: np.ndarray
+) -> None:
     try:
         serve_bytes(**_as_file(contents))
     except tf.errors.InvalidArgumentError:

@@ -5,12 +5,15 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
+from pathlib import Path
 from typing import IO, BinaryIO
 
 import numpy as np
 
 from kerasnets.errors import UserError
 from kerasnets.files.user_files import check_file, check_memory
+from kerasnets.files.whole_files import whole_file
 
 # what np.load and zipfile raise for other, cut off or altered files
 DAMAGED = (
@@ -40,6 +43,13 @@ def read_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
     except DAMAGED as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"{path}: not readable as a NumPy archive: {reason}") from error
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays by name as an .npz file, whole or not at all; `read_arrays` reads it."""
+    with whole_file(path) as temporary:
+        # mypy takes any of the names for that of the parameter `allow_pickle`
+        np.savez(temporary, **arrays)  # type: ignore[arg-type]
 
 
 def _check_declared(path: str | os.PathLike, file: BinaryIO) -> None:

@@ -12,7 +12,7 @@ from kerasnets.data.images.formats import is_image_name
 from kerasnets.data.images.image_file import ImageRefusedError, ImageRules, read_image
 from kerasnets.data.listings.directory_entries import listed, problem_of
 from kerasnets.errors import UserError, printable
-from kerasnets.runs.ensemble import mean_of, open_runs, shared_channels
+from kerasnets.runs.ensemble import mean_prediction, open_runs, shared_channels
 from kerasnets.runs.trained_run import TrainedRun
 
 log = logging.getLogger("kerasnets")
@@ -35,7 +35,7 @@ def predict_files(
             refused[path] = str(error)
             log.warning("%s: %s", printable(path), printable(refused[path]))
             continue
-        rows += ((path, *row) for row in _rows(members[0], _mean_prediction(members, pixels), top))
+        rows += ((path, *row) for row in _rows(members[0], mean_prediction(members, pixels), top))
     if not rows:
         path, reason = next(iter(refused.items()))
         raise UserError(f"{printable(path)}: {printable(reason)}; no image is left to predict")
@@ -104,10 +104,3 @@ def _read_by_each(path: str, rules: Sequence[ImageRules]) -> list[np.ndarray]:
     different = {repr(each): each for each in rules}
     pixels = {key: read_image(contents, each) for key, each in different.items()}
     return [pixels[repr(each)] for each in rules]
-
-
-def _mean_prediction(members: Sequence[TrainedRun], pixels: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the mean prediction (classes,) of one image, whose pixels each run has read by its own rules."""
-    pairs = zip(members, pixels, strict=True)
-    predictions = [trained.predict(trained.preprocessing(each[None])) for trained, each in pairs]
-    return np.asarray(mean_of(predictions))[0]

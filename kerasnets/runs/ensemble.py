@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from kerasnets.errors import UserError
@@ -75,6 +76,18 @@ def mean_predictions(members: Sequence[TrainedRun], images: tf.Tensor) -> tf.Ten
         images: uint8 or float (N, any height, any width, C), 0 to 255.
     """
     return mean_of([trained.predict(trained.preprocessing(images)) for trained in members])
+
+
+def mean_prediction(members: Sequence[TrainedRun], pixels: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the mean prediction, float32 (classes,), of one image.
+
+    Args:
+        members: the runs.
+        pixels: for each run the image as it reads it, uint8 (height, width, C).
+    """
+    pairs = zip(members, pixels, strict=True)
+    predictions = [trained.predict(trained.preprocessing(image[None])) for trained, image in pairs]
+    return np.asarray(mean_of(predictions))[0]
 
 
 def mean_of(predictions: Sequence[tf.Tensor]) -> tf.Tensor:

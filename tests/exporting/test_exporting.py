@@ -19,7 +19,7 @@ from kerasnets.exporting.saved_model import write_saved_model
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.ensemble import open_runs
-from kerasnets.runs.records.samples import stored_images
+from kerasnets.runs.records.samples import sample_images
 
 SIDE, IMAGES = 12, 40
 """Of an image in pixels; images a class."""
@@ -170,6 +170,6 @@ def test_a_run_is_exported_where_its_data_is_not(odd_run, odd_files, tmp_path, c
 def test_samples_are_few_small_and_strided_over_the_split():
     images = np.repeat(np.arange(100, dtype="uint8"), 48).reshape(100, 4, 4, 3)
     split = Split(images, np.zeros(100, "int64"))
-    assert [image[0, 0, 0] for image in stored_images(split, 4, 1000)] == [0, 33, 66, 99]
-    assert [image[0, 0, 0] for image in stored_images(split, 4, 100)] == [0, 33]
-    assert len(list(stored_images(split, 1000, 10**9))) == 100
+    assert [image[0, 0, 0] for image in sample_images(split, most=4, most_bytes=1000)] == [0, 33, 66, 99]
+    assert [image[0, 0, 0] for image in sample_images(split, most=4, most_bytes=100)] == [0, 33]
+    assert len(list(sample_images(split, most=1000, most_bytes=10**9))) == 100
