@@ -1,29 +1,32 @@
 """Waiting for a monitored value to improve."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 
 class Patience:
-    """Says when a value has stood still for too long.
+    """Tells when a monitored value has not improved for too long.
 
     Args:
-        monitor: its name in the logs; an accuracy shall rise, a loss fall.
-        patience: epochs without improvement that make a standstill; after one it waits anew.
-        min_delta: an improvement is one by more than this.
+        monitor: name of the value in the logs; an accuracy should rise, anything else fall.
+        patience: epochs without improvement that make a standstill; after one the count starts anew.
+        min_delta: an improvement is larger than this.
 
     Attributes:
-        best: the best value so far, as far as it counted as an improvement; a loss with its sign changed.
+        best: the value at the last improvement, with its sign changed unless it is an accuracy; None before
+            the first.
     """
 
-    def __init__(self, monitor, patience, min_delta=0.0):
+    def __init__(self, monitor: str, patience: float, min_delta: float = 0.0):
         self._monitor = monitor
         self._patience = patience
         self._min_delta = min_delta
-        self.best = None
+        self.best: float | None = None
         self._waited = 0
 
-    def saw(self, logs):
-        """Take the logs of an epoch; return whether it makes a standstill. A NaN is no improvement."""
+    def update(self, logs: Mapping[str, float]) -> bool:
+        """Take the logs of an epoch; return whether a standstill is reached. NaN is no improvement."""
         value = float(logs[self._monitor])
         value = value if self._monitor.endswith("accuracy") else -value
         if value - self._min_delta > (-math.inf if self.best is None else self.best):
@@ -34,10 +37,10 @@ class Patience:
         self._waited = 0 if still else self._waited
         return still
 
-    def get_state(self):
-        """Return what it has seen, as values that JSON keeps."""
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs, as JSON values."""
         return {"best": self.best, "waited": self._waited}
 
-    def set_state(self, state):
-        """Go on from what `get_state` has returned."""
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `get_state` returned."""
         self.best, self._waited = state["best"], state["waited"]

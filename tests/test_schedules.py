@@ -15,7 +15,7 @@ RATE = 0.4
 
 
 def _schedule(name, run=(STEPS, EPOCHS), rate=RATE, **keys):
-    return make_schedule({"name": name, **keys}, rate, *run)
+    return make_schedule({"name": name, **keys}, rate, steps_per_epoch=run[0], epochs=run[1])
 
 
 def _rates(schedule, steps=STEPS * EPOCHS):
@@ -166,23 +166,23 @@ def test_warm_up_until_the_training_error_is_low_enough():
     """He 2015, 4.2: ResNet-110 starts with 0.01 until the training error is below 80 %, then 0.1."""
     keys = {"steps": [32000, 48000], "factors": [1.0, 0.1, 0.01]}
     schedule = _schedule("piecewise", (391, 164), 0.1, warmup_error=0.8, warmup_factor=0.1, **keys)
-    assert schedule.watches == 50
+    assert schedule.accuracy_steps == 50
     for step, accuracy in ((50, 0.11), (100, 0.16), (150, 0.2)):
-        schedule.saw_accuracy(step, accuracy)
+        schedule.update_accuracy(step, accuracy)
         assert schedule.rate(step) == pytest.approx(0.01)
-        assert schedule.watches == 50
-    schedule.saw_accuracy(400, 0.21)
-    assert schedule.watches is None
+        assert schedule.accuracy_steps == 50
+    schedule.update_accuracy(400, 0.21)
+    assert schedule.accuracy_steps is None
     assert schedule.rate(399) == pytest.approx(0.01)
     assert schedule.rate(400) == pytest.approx(0.1)
-    schedule.saw_accuracy(450, 0.1)
+    schedule.update_accuracy(450, 0.1)
     assert schedule.rate(450) == pytest.approx(0.1)
     assert schedule.rate(32000) == pytest.approx(0.01)
 
 
 def test_a_cosine_begins_when_the_error_has_ended_the_warm_up():
     schedule = _schedule("cosine", warmup_error=0.5, warmup_factor=0.2)
-    schedule.saw_accuracy(20, 0.6)
+    schedule.update_accuracy(20, 0.6)
     assert schedule.rate(20) == RATE
     assert schedule.rate(40) == pytest.approx(RATE / 2)
 
@@ -194,7 +194,7 @@ def _after_each(schedule, logs):
     """Return the rate of the epoch after each that has these logs."""
     rates = []
     for epoch, each in enumerate(logs):
-        schedule.saw_epoch(epoch, each)
+        schedule.update_epoch(epoch, each)
         rates.append(schedule.rate((epoch + 1) * STEPS))
     return rates
 
@@ -273,7 +273,7 @@ def test_nan_is_no_improvement_and_warm_up_epochs_do_not_count():
 
 def test_patience_waits_anew_after_each_standstill():
     patience = Patience("loss", 2)
-    assert [patience.saw({"loss": loss}) for loss in (2, 1, 1, 1, 1, 1, 0.5, 1, 1)] == [
+    assert [patience.update({"loss": loss}) for loss in (2, 1, 1, 1, 1, 1, 0.5, 1, 1)] == [
         False, False, False, True, False, True, False, False, True,
     ]  # fmt: skip
 
@@ -299,8 +299,10 @@ def test_a_schedule_goes_on_from_its_state_at_every_step(name, keys):
         assert resumed.rate(step) == whole.rate(step)
         for schedule in (whole, resumed):
             if step % 4 == 3:
-                schedule.saw_accuracy(step + 1, step / 40)
+                schedule.update_accuracy(step + 1, step / 40)
             if step % STEPS == STEPS - 1:
-                schedule.saw_epoch(step // STEPS, {k: np.float32(v) for k, v in logs[step // STEPS].items()})
+                schedule.update_epoch(
+                    step // STEPS, {k: np.float32(v) for k, v in logs[step // STEPS].items()}
+                )
         assert resumed.get_state() == whole.get_state()
     assert _rates(whole)[-1] == _rates(resumed)[-1]

@@ -31,7 +31,10 @@ class TrainingParts:
         if recipe.model.freeze:
             freeze(self.network, recipe.model.freeze)
         variables = self.network.trainable_variables
-        decayed = {id(v) for v in decayed_variables(self.network, decay.biases, decay.normalization)}
+        decayed = {
+            id(v)
+            for v in decayed_variables(self.network, biases=decay.biases, normalization=decay.normalization)
+        }
         spared = [v for v in variables if id(v) not in decayed]
         options = recipe.optimizer.model_dump() | {"learning_rate": rate}
         self.optimizer = make_optimizer(**options, decoupled=decay.decoupled, spared=spared)

@@ -196,7 +196,7 @@ def _penalty(trained: TrainedRun) -> float:
         return 0.0
     if trained.recipe.model.freeze:
         freeze(network, trained.recipe.model.freeze)  # what is not trained is not decayed
-    decayed = decayed_variables(network, decay.biases, decay.normalization)
+    decayed = decayed_variables(network, biases=decay.biases, normalization=decay.normalization)
     squares = (np.square(keras.ops.convert_to_numpy(variable), dtype="float64").sum() for variable in decayed)
     return decay.l2 / 2 * float(sum(squares))
 

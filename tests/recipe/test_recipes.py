@@ -112,7 +112,8 @@ def test_trains_two_steps(name, tmp_path, run_eagerly):
     model, network = make_model(inputs, tf.distribute.get_strategy())
     assert inputs.steps_per_epoch == 2
     assert network.output_shape == (None, 4)
-    schedule = make_schedule(recipe.schedule.model_dump(), recipe.optimizer.learning_rate, 2, 1)
+    table, rate = recipe.schedule.model_dump(), recipe.optimizer.learning_rate
+    schedule = make_schedule(table, rate, steps_per_epoch=2, epochs=1)
     batches, steps = inputs.training_batches(), Steps()
     if len(network.layers) > 50:  # tracing takes a minute and more for the deepest, two steps seconds
         run_eagerly()

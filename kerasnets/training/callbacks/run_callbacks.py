@@ -33,7 +33,10 @@ class RunCallbacks:
         self._directory = directory
         train, chief = recipe.train, model.hosts.chief
         schedule = make_schedule(
-            recipe.schedule.model_dump(), recipe.optimizer.learning_rate, steps, train.epochs
+            recipe.schedule.model_dump(),
+            recipe.optimizer.learning_rate,
+            steps_per_epoch=steps,
+            epochs=train.epochs,
         )
         self.rate = ScheduledRate(schedule, steps)
         self._steps = steps

@@ -110,7 +110,7 @@ class RunRecord(keras.callbacks.Callback):
     def _judge(self, logs):
         """Return whether the epoch is the best so far, and stop training where patience runs out."""
         before = self._patience.best
-        self.stopped_early = self._patience.saw(logs)
+        self.stopped_early = self._patience.update(logs)
         self.model.stop_training = self.model.stop_training or self.stopped_early
         return self._patience.best != before
 

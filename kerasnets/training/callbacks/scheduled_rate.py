@@ -30,7 +30,7 @@ class ScheduledRate(keras.callbacks.Callback):
 
     def next_boundary(self, step):
         """Return before which step, after `step`, the schedule wants to see the training accuracy."""
-        every = self._schedule.watches
+        every = self._schedule.accuracy_steps
         return (step // every + 1) * every if every else math.inf
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -41,14 +41,14 @@ class ScheduledRate(keras.callbacks.Callback):
         """Show the schedule the training accuracy where it wants to see it."""
         done = self._first + batch + 1
         self._rate = self.rate(done - 1)
-        every = self._schedule.watches
+        every = self._schedule.accuracy_steps
         if every and done % every == 0 and "accuracy" in logs:
-            self._schedule.saw_accuracy(done, logs["accuracy"])
+            self._schedule.update_accuracy(done, logs["accuracy"])
 
     def on_epoch_end(self, epoch, logs=None):
         """Add the rate of the last step to the epoch's logs, and show these to the schedule."""
         logs["learning_rate"] = self._rate
-        self._schedule.saw_epoch(epoch, logs)
+        self._schedule.update_epoch(epoch, logs)
 
     def get_state(self):
         """Return what a resumed run needs, as JSON can say it."""

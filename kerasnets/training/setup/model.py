@@ -39,13 +39,13 @@ def make_model(inputs, strategy, from_start=True):
         _start(network, inputs, from_start)
         if train.synchronized_batch_norm:
             synchronize(network)
-        decayed = decayed_variables(network, decay.biases, decay.normalization)
+        decayed = decayed_variables(network, biases=decay.biases, normalization=decay.normalization)
         chosen = {id(variable) for variable in decayed}
         spared = [v for v in network.trainable_variables if id(v) not in chosen]
         optimizer = make_optimizer(**recipe.optimizer.model_dump(), decoupled=decay.decoupled, spared=spared)
         optimizer.build(network.trainable_variables)
         main = keras.Model(network.inputs, network.outputs[0], name=network.name)
-        measured = decayed_variables(main, decay.biases, decay.normalization)
+        measured = decayed_variables(main, biases=decay.biases, normalization=decay.normalization)
         model = Trainer(
             network, _objective(recipe, dataset, decayed, measured), train.accumulation, train.xla,
             train.precision == "mixed_float16", train.max_bad_steps, train.seed,
