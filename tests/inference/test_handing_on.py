@@ -20,7 +20,7 @@ from kerasnets.exporting import saved_model
 from kerasnets.exporting.saved_model import write_saved_model
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.runs.ensemble import open_runs, predictions
+from kerasnets.runs.ensemble import mean_predictions, open_runs
 from kerasnets.runs.records.history import read_history
 from kerasnets.tuning import search
 
@@ -157,7 +157,7 @@ def test_a_process_with_tensorflow_alone_predicts_the_same(default_run, exported
     arguments = [str(exported), str(tmp_path / "images.npy"), str(tmp_path / "answers.npz")]
     subprocess.run([sys.executable, "-I", "-c", SERVE, *arguments], check=True, capture_output=True)
     answers = np.load(tmp_path / "answers.npz")
-    right = np.asarray(predictions(open_runs(default_run, "test"), images))
+    right = np.asarray(mean_predictions(open_runs(default_run, "test"), images))
     np.testing.assert_allclose(answers["probabilities"], right, atol=1e-6)
     np.testing.assert_array_equal(answers["probabilities"], answers["again"])
     np.testing.assert_array_equal(answers["classes"], right.argmax(axis=1))
@@ -208,7 +208,7 @@ def test_onnxruntime_predicts_the_same(default_run, digits_to_test, tmp_path, co
     raw = digits_to_test.images[:100]
     session = onnxruntime.InferenceSession(file)
     found = session.run(None, {"images": trained.preprocessing.spatial(raw).numpy()})[0]
-    np.testing.assert_allclose(found, predictions([trained], raw), atol=1e-5)
+    np.testing.assert_allclose(found, mean_predictions([trained], raw), atol=1e-5)
     assert "did you mean 'onnx'" in refused("export", default_run, "--format", "onxx")
 
 
