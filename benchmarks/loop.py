@@ -27,19 +27,20 @@ def program(network, steps, checkpoint_seconds):
     """Return the seconds of all epochs but the first, and those that went into saving."""
     from kerasnets.runs.directory import RunDirectory
     from kerasnets.training.callbacks.run_callbacks import RunCallbacks
+    from kerasnets.training.fit.loop import run_epochs
     from kerasnets.training.signals import StopSignals
 
-    inputs, _, model, batches = _made(network, steps, checkpoint_seconds)
+    inputs, _, trainer, batches = _made(network, steps, checkpoint_seconds)
     timed = clock()
     with (
         tempfile.TemporaryDirectory() as folder,
-        _counting_saver(model, folder, checkpoint_seconds) as saver,
-        StopSignals() as stop_signals,
+        _counting_saver(trainer, folder, checkpoint_seconds) as saver,
+        StopSignals() as signals,
     ):
-        listeners = RunCallbacks(inputs, model, RunDirectory(folder), saver, stop_signals)
-        model.fit(
-            batches, EPOCHS, steps_per_epoch=steps, callbacks=[*listeners.callbacks, timed],
-            rate=listeners.rate.rate,
+        callbacks = RunCallbacks(inputs, trainer, RunDirectory(folder), saver=saver, signals=signals)
+        run_epochs(
+            trainer, batches, epochs=EPOCHS, steps_per_epoch=steps,
+            callbacks=[*callbacks.in_order, timed], rate=callbacks.rate.rate,
         )  # fmt: skip
     return timed.seconds, saver.seconds
 
@@ -48,7 +49,8 @@ def by_hand(network, steps, _):
     """Return the seconds of all epochs but the first, and no others."""
     import tensorflow as tf
 
-    _, _, model, batches = _made(network, steps, 1e9)
+    _, _, trainer, batches = _made(network, steps, 1e9)
+    model = trainer.model
     variables, optimizer = model.trainable_variables, model.optimizer
     losses = tf.keras.losses.CategoricalCrossentropy(from_logits=True)
     loss_sum, right = (tf.Variable(0.0) for _ in range(2))
@@ -80,7 +82,7 @@ def _made(network, steps, checkpoint_seconds):
     return made(network, shape, CLASSES, batch, steps, values)
 
 
-def _counting_saver(model, folder, checkpoint_seconds):
+def _counting_saver(trainer, folder, checkpoint_seconds):
     from kerasnets.runs.directory import RunDirectory
     from kerasnets.training.checkpoints.saver import Saver
 
@@ -92,14 +94,14 @@ def _counting_saver(model, folder, checkpoint_seconds):
             super().save(*arguments, **options)
             self.seconds += time.perf_counter() - started
 
-        def _write(self, *arguments):
+        def _write(self, *arguments, **options):
             started = time.thread_time()
-            super()._write(*arguments)
+            super()._write(*arguments, **options)
             self.seconds += time.thread_time() - started
 
     directory = RunDirectory(folder)
     directory.checkpoints.mkdir()
-    return CountingSaver(model, directory, checkpoint_seconds)
+    return CountingSaver(trainer, directory, checkpoint_seconds)
 
 
 SIDES = {side.__name__: side for side in (program, by_hand)}

@@ -12,7 +12,7 @@ def images_of(shape, classes, count):
 
 
 def made(network, shape, classes, batch, steps, values, options=None):
-    """Return a `TrainingInputs`, its strategy, its model and its batches.
+    """Return a `TrainingInputs`, its strategy, its `Trainer` and its batches.
 
     Args:
         network: an architecture's name.
@@ -32,7 +32,7 @@ def made(network, shape, classes, batch, steps, values, options=None):
     from kerasnets.recipe import changed
     from kerasnets.training.distribution.strategy import ahead_on_device, make_strategy
     from kerasnets.training.setup.inputs import TrainingInputs, batch_plan
-    from kerasnets.training.setup.model import make_model
+    from kerasnets.training.setup.model import make_trainer
 
     recipe = changed(make_case(network, batch=batch, options=options).recipe, values)
     split = Split(*images_of(shape, classes, steps * batch))
@@ -40,8 +40,8 @@ def made(network, shape, classes, batch, steps, values, options=None):
     scaled = Preprocessing([{"op": "scale", "to": [0.0, 1.0]}], shape).fit(None)
     inputs = TrainingInputs(recipe, dataset, scaled, [], plan=batch_plan(recipe), reading=Reading())
     strategy = make_strategy("single")
-    model, _ = make_model(inputs, strategy)
-    return inputs, strategy, model, ahead_on_device(inputs.training_batches(), strategy)
+    trainer, _ = make_trainer(inputs, strategy)
+    return inputs, strategy, trainer, ahead_on_device(inputs.training_batches(), strategy)
 
 
 def clock():

@@ -37,9 +37,11 @@ def ours(network, steps, work):
     if work == "prediction":
         return _our_predictions(network, steps, options)
     values = {"optimizer.learning_rate": RATE, "train.epochs": EPOCHS}
-    _, _, model, batches = made(network, shape, classes, batch, steps, values, options)
+    _, _, trainer, batches = made(network, shape, classes, batch, steps, values, options)
     timed = clock()
-    model.fit(batches, EPOCHS, steps_per_epoch=steps, callbacks=[timed])
+    from kerasnets.training.fit.loop import run_epochs
+
+    run_epochs(trainer, batches, epochs=EPOCHS, steps_per_epoch=steps, callbacks=[timed])
     return timed.seconds
 
 

@@ -19,11 +19,9 @@ from kerasnets.runtime import processor
 from kerasnets.training.checkpoints.file import capture, not_finite, write_checkpoint
 from kerasnets.training.checkpoints.saver import SHARE
 from kerasnets.training.distribution.strategy import ahead_on_device, make_strategy
+from kerasnets.training.fit.loop import MOST_STEPS
 from kerasnets.training.setup.inputs import TrainingInputs
-from kerasnets.training.setup.model import make_model
-
-EXECUTION = 1024
-"""Steps that one execution may take, as in `kerasnets.training.fit.loop`."""
+from kerasnets.training.setup.model import make_trainer
 
 
 def device() -> dict[str, Any]:
@@ -45,8 +43,7 @@ class BackendEngine(Engine):
 
     def __init__(self, case: Case, inputs: TrainingInputs | None = None):
         self._strategy = make_strategy("single")
-        self.model, network = make_model(inputs or generated(case), self._strategy, from_start=False)
-        self.model.make_train_function()
+        self._trainer, network = make_trainer(inputs or generated(case), self._strategy, first_weights=False)
         self._predict = predictor(network)
         batches = inputs.training_batches() if inputs else _endless(generated_batches(case))
         batch = next(iter(batches))
@@ -56,7 +53,7 @@ class BackendEngine(Engine):
         alike = with_options(tf.data.Dataset.from_tensors(batch).repeat(), TWO_THREADS)
         self._fixed = iter(ahead_on_device(alike, self._strategy))
         # at a learning rate of zero the work is the same, and nothing can diverge
-        self._rates = tf.zeros(EXECUTION)
+        self._rates = np.zeros(MOST_STEPS, "float32")
 
     def fixed(self, steps: int) -> None:
         """Take training steps on one batch again and again."""
@@ -73,7 +70,7 @@ class BackendEngine(Engine):
 
     def product(self, size: int) -> Callable[[int], None]:
         """Return a function that starts products of two (size, size) matrices in the case's precision."""
-        dtype = self.model.layers[-1].compute_dtype
+        dtype = self._trainer.model.layers[-1].compute_dtype
         left, right = (tf.cast(tf.random.uniform([size, size]), dtype) for _ in range(2))
         multiply = tf.function(tf.matmul, autograph=False)
 
@@ -91,7 +88,7 @@ class BackendEngine(Engine):
         """Return the share of the time that checkpoints take, one written every `seconds`."""
         with tempfile.TemporaryDirectory() as folder:
             started = time.perf_counter()
-            arrays = capture(self.model)
+            arrays = capture(self._trainer)
             copied = time.perf_counter() - started
             # another thread writes: while it waits for the disk, training goes on
             started = time.thread_time()
@@ -107,12 +104,9 @@ class BackendEngine(Engine):
         return tf.config.experimental.get_memory_info("GPU:0")["peak"]
 
     def _train(self, iterator: Iterator, steps: int) -> None:
-        for first in range(0, steps, EXECUTION):
-            wanted = min(EXECUTION, steps - first)
-            done = self.model.train_function(
-                iterator, tf.constant(first, tf.int64), tf.constant(wanted), self._rates
-            )
-            if int(done) < wanted:
+        for first in range(0, steps, MOST_STEPS):
+            wanted = min(MOST_STEPS, steps - first)
+            if self._trainer.take_steps(iterator, first, self._rates, count=wanted) < wanted:
                 raise FailureError("loss or gradients are not finite: such steps are skipped, not measured")
 
 

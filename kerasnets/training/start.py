@@ -64,7 +64,15 @@ def start_training(
         runtime.prepare()
         from kerasnets.training.run import run_training
 
-        run_training(recipe, directory, resume, run_log, callbacks=callbacks, rescue=rescue, data_of=data_of)
+        run_training(
+            recipe,
+            directory,
+            run_log,
+            resume=resume,
+            callbacks=callbacks,
+            rescue=rescue,
+            data_of=data_of,
+        )
     return directory.path
 
 

@@ -10,7 +10,9 @@ from kerasnets.layers.convolution import LEAST_CHANNELS, LEAST_WIDTH, Conv2D, ke
 from kerasnets.losses import example_loss
 from kerasnets.optimizers import make_optimizer
 from kerasnets.training.distribution.strategy import make_strategy
+from kerasnets.training.fit.loop import run_epochs
 from kerasnets.training.fit.objective import Objective
+from kerasnets.training.fit.options import StepOptions
 from kerasnets.training.fit.trainer import Trainer
 
 LARGE = np.random.default_rng(1).normal(size=(2, 5, LEAST_WIDTH, LEAST_CHANNELS)).astype("float32")
@@ -102,10 +104,9 @@ def _train(kind, devices, **options):
         maps = kind(4, 3, padding="same", activation="relu")(inputs)
         network = keras.Model(inputs, layers.GlobalAveragePooling2D()(maps))
         optimizer = make_optimizer("sgd", learning_rate=0.5)
-        optimizer.build(network.trainable_variables)
-        model = Trainer(network, Objective(example_loss("categorical_crossentropy")), **options)
-        model.compile(optimizer=optimizer, auto_scale_loss=False)
-        model.fit(tf.data.Dataset.from_tensor_slices((images, labels)), steps_per_epoch=2)
+        objective = Objective(example_loss("categorical_crossentropy"))
+        trainer = Trainer(network, optimizer, objective, options=StepOptions(**options))
+        run_epochs(trainer, tf.data.Dataset.from_tensor_slices((images, labels)), steps_per_epoch=2)
     return network.get_weights()
 
 

@@ -46,22 +46,23 @@ def failing(folder, fault=None, call=0):
 def saves(folder):
     """Let each call of a save fail in each way; return how many there are, and how often what came of it."""
     from kerasnets.training.checkpoints.saver import Saver
+    from kerasnets.training.position import RunPosition
 
-    model, directory = small_runs.dense_model(), RunDirectory(folder)
+    trainer, directory = small_runs.dense_trainer(), RunDirectory(folder)
     directory.checkpoints.mkdir(parents=True)
-    old = capture(model)
-    for variable in model.variables:
+    old = capture(trainer)
+    for variable in trainer.model.variables:
         variable.assign(variable.value + 1)
-    new = capture(model)
+    new = capture(trainer)
 
-    def outcome(must, fault=None, call=0):
+    def outcome(required, fault=None, call=0):
         for path in directory.checkpoints.iterdir():
             path.unlink()
         for path in (directory.best_checkpoint, directory.checkpoint(1)):
             write_checkpoint(path, old, {"epoch": 1})
         failed = "done"
-        with Saver(model, directory, 30.0) as saver, failing(folder, fault, call):
-            saver.save(2, 0, {"epoch": 2}, best=True, must=must)
+        with Saver(trainer, directory, 30.0) as saver, failing(folder, fault, call):
+            saver.save(RunPosition(2), {"epoch": 2}, best=True, required=required)
             try:
                 saver.wait()
             except OSError:
@@ -71,9 +72,9 @@ def saves(folder):
 
     count, tally = outcome(True)[1], {}
     for fault in FAULTS:
-        for must in (True, False):
-            outcomes = [outcome(must, fault, call)[0] for call in range(1, count + 1)]
-            tally[f"{fault}, {'must' if must else 'may'}"] = Counter(outcomes)
+        for required in (True, False):
+            outcomes = [outcome(required, fault, call)[0] for call in range(1, count + 1)]
+            tally[f"{fault}, {'required' if required else 'may'}"] = Counter(outcomes)
     assert outcome(True)[0] == "done, new, new"  # the disk is well again
     return {"calls": count, "tally": tally}
 

@@ -17,6 +17,7 @@ def measure(name, side, batch, optimizer):
     The least, because the allocator counts whole chunks: a step's tensors may lie in larger ones that
     earlier steps left; and on a busy machine the order of parallel branches is a poor one now and then.
     """
+    import numpy as np
     import tensorflow as tf
 
     import kerasnets
@@ -29,21 +30,18 @@ def measure(name, side, batch, optimizer):
     tf.raw_ops.Empty(shape=[2**30], dtype=tf.float64, init=False)
     before = tf.config.experimental.get_memory_info("CPU:0")["current"]
     network = kerasnets.build(name, (side, side, 3))
-    model = Trainer(network, Objective(example_loss("categorical_crossentropy")))
     options = {"sgd_momentum": {"name": "sgd", "momentum": 0.9}}.get(optimizer, {"name": optimizer})
     made = make_optimizer(**options, learning_rate=1e-4)
-    made.build(network.trainable_variables)
-    model.compile(optimizer=made, jit_compile=False)
-    model.make_train_function()
+    trainer = Trainer(network, made, Objective(example_loss("categorical_crossentropy")))
     images = tf.random.normal((batch, *network.input_shape[1:]))
     labels = tf.one_hot(tf.zeros(batch, tf.int32), network.output_shape[-1])
     batches = iter(tf.data.Dataset.from_tensors((images, labels)).repeat())
-    first, one, rates = tf.constant(0, tf.int64), tf.constant(1), tf.constant([1e-4])
-    model.train_function(batches, first, one, rates)
+    rates = np.array([1e-4], "float32")
+    trainer.take_steps(batches, 0, rates, count=1)
     peaks = []
     for _ in range(STEPS):
         tf.config.experimental.reset_memory_stats("CPU:0")
-        model.train_function(batches, first, one, rates)
+        trainer.take_steps(batches, 0, rates, count=1)
         peaks.append(tf.config.experimental.get_memory_info("CPU:0")["peak"] - before)
     return min(peaks)
 

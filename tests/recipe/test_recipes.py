@@ -12,8 +12,9 @@ from sweep import sweep
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import changed, load_recipe, recipe_names
 from kerasnets.schedules import make_schedule
+from kerasnets.training.fit.loop import run_epochs
 from kerasnets.training.setup.inputs import list_inputs, prepare_inputs
-from kerasnets.training.setup.model import make_model
+from kerasnets.training.setup.model import make_trainer
 
 STORED = {
     "digits": (8, 8, 1),
@@ -109,7 +110,7 @@ def test_every_architecture_has_a_recipe():
 def test_trains_two_steps(name, tmp_path, run_eagerly):
     recipe = on_generated_images(load_recipe(name), tmp_path)
     inputs = prepare_inputs(list_inputs(recipe))
-    model, network = make_model(inputs, tf.distribute.get_strategy())
+    trainer, network = make_trainer(inputs, tf.distribute.get_strategy())
     assert inputs.steps_per_epoch == 2
     assert network.output_shape == (None, 4)
     table, rate = recipe.schedule.model_dump(), recipe.optimizer.learning_rate
@@ -117,7 +118,9 @@ def test_trains_two_steps(name, tmp_path, run_eagerly):
     batches, steps = inputs.training_batches(), Steps()
     if len(network.layers) > 50:  # tracing takes a minute and more for the deepest, two steps seconds
         run_eagerly()
-    model.fit(batches, steps_per_epoch=2, callbacks=[steps], rate=schedule.rate, steps_per_execution=1)
+    run_epochs(
+        trainer, batches, steps_per_epoch=2, callbacks=[steps], rate=schedule.rate, steps_per_execution=1
+    )
     assert np.isfinite(steps.losses).all()
     assert steps.skipped == [0, 0]
     assert steps.unmoved == [[], []]

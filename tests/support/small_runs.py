@@ -49,15 +49,12 @@ def small(input_shape, classes, dropout=0.5):
     return keras.Model(images, keras.layers.Dense(classes, name="fc4")(x), name="small")
 
 
-def dense_model(units=50):
-    """Return a compiled `Trainer` of one dense layer on 8x8x1 images: 16 arrays to save."""
+def dense_trainer(units=50):
+    """Return a `Trainer` of one dense layer on 8x8x1 images: 16 arrays to save."""
     images = keras.Input((8, 8, 1), name="images")
     network = keras.Model(images, keras.layers.Dense(units, name="fc")(keras.layers.Flatten()(images)))
     optimizer = make_optimizer("sgd", momentum=0.9)
-    optimizer.build(network.trainable_variables)
-    model = Trainer(network, Objective(example_loss("categorical_crossentropy")))
-    model.compile(optimizer=optimizer, auto_scale_loss=False)
-    return model
+    return Trainer(network, optimizer, Objective(example_loss("categorical_crossentropy")))
 
 
 def register():

@@ -15,7 +15,7 @@ from kerasnets import terminal
 from kerasnets.errors import FailureError, StoppedError, UserError, file_fault, one_line
 from kerasnets.files.whole_files import whole_file, write_text
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.training.callbacks.run_record import RunRecord
+from kerasnets.training.callbacks.epoch_history import EpochHistory
 from kerasnets.training.signals import StopSignals
 
 
@@ -29,12 +29,12 @@ def test_a_signal_stops_with_its_exit_code_unless_it_is_ignored(number, code):
         with StopSignals() as stop_signals:
             os.kill(os.getpid(), number)
             with pytest.raises(StoppedError) as stopped:
-                stop_signals.check()
+                stop_signals.check(stop_signals.received)
         assert stopped.value.code == code
         signal.signal(number, signal.SIG_IGN)
         with StopSignals() as stop_signals:
             os.kill(os.getpid(), number)
-            stop_signals.check()
+            stop_signals.check(stop_signals.received)
     finally:
         signal.signal(number, before)
 
@@ -62,13 +62,13 @@ def test_a_closed_terminal_saves_the_run(tmp_path):
 
 
 def test_a_run_whose_folder_is_removed_says_so(quick_recipe, tmp_path, monkeypatch):
-    told = RunRecord.on_epoch_end
+    told = EpochHistory.on_epoch_end
 
     def on_epoch_end(self, epoch, logs=None):
         shutil.rmtree(tmp_path / "run")
         told(self, epoch, logs)
 
-    monkeypatch.setattr(RunRecord, "on_epoch_end", on_epoch_end)
+    monkeypatch.setattr(EpochHistory, "on_epoch_end", on_epoch_end)
     with pytest.raises(FailureError) as failure:
         kerasnets.train(quick_recipe(), tmp_path / "run")
     assert str(failure.value) == f"{tmp_path / 'run'}: the folder was removed while its run was trained"

@@ -23,8 +23,9 @@ from kerasnets.training import run
 from kerasnets.training.callbacks.progress import Progress
 from kerasnets.training.checkpoints.file import write_checkpoint
 from kerasnets.training.distribution.strategy import ahead_on_device, make_strategy
+from kerasnets.training.fit.loop import run_epochs
 from kerasnets.training.setup.inputs import list_inputs, prepare_inputs
-from kerasnets.training.setup.model import make_model
+from kerasnets.training.setup.model import make_trainer
 
 
 def _fingerprint(run):
@@ -66,7 +67,7 @@ def test_the_run_directory_holds_what_it_should(default_run):
     environment = json.loads(run.environment_file.read_text())
     assert environment["packages"]["keras"] == keras.__version__
     assert environment["settings"]["onednn"]
-    assert not [path for path in default_run.rglob("*") if ".tmp" in path.name]
+    assert not [path for path in default_run.path.rglob("*") if ".tmp" in path.name]
 
 
 def test_same_recipe_and_seed_same_run_whatever_the_readers(quick_recipe, tmp_path):
@@ -104,7 +105,7 @@ def test_one_step_is_gradient_descent_on_the_loss_with_l2():
     overrides = ("optimizer.momentum=0.0", "optimizer.learning_rate=0.1", "regularization.l2=0.5")
     recipe = load_recipe("lenet5-digits", ["train.batch_size=64", "augment=[]", *overrides])
     inputs = prepare_inputs(list_inputs(recipe))
-    model, network = make_model(inputs, make_strategy("single"))
+    trainer, network = make_trainer(inputs, make_strategy("single"))
     batches = training_batches(
         inputs.dataset.train, inputs.preprocessing, [], plan=BatchPlan(64, seed=0, epochs=1), classes=10
     ).take(1)
@@ -114,7 +115,7 @@ def test_one_step_is_gradient_descent_on_the_loss_with_l2():
         logits = network(images)
         loss = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels, logits))
     gradients = tape.gradient(loss, network.trainable_weights)
-    history = model.fit(batches, steps_per_epoch=1).history
+    history = run_epochs(trainer, batches, steps_per_epoch=1).history
     penalty = 0.0
     for weight, before, gradient in zip(network.trainable_weights, start, gradients, strict=True):
         decay = 0.0 if weight.name == "bias" else 0.5
@@ -170,7 +171,7 @@ def test_a_run_stopped_before_its_recipe_was_written_begins_anew(default_run, qu
     """What it has left, whole or half-written, is no other's; but these names with more beside them are."""
     run = tmp_path / "run"
     (run / "checkpoints").mkdir(parents=True)
-    shutil.copy(default_run / "environment.json", run)
+    shutil.copy(default_run.path / "environment.json", run)
     (run / ".dataset.99999999.tmp.json").write_text("{")
     (run / "thesis.txt").write_text("mine")
     with pytest.raises(UserError, match="a folder with other files"):
@@ -236,7 +237,7 @@ def test_batches_are_copied_to_the_device_ahead_of_their_step():
 
 
 def test_a_photo_that_breaks_after_the_check_is_one_line(image_folder, tmp_path, command, monkeypatch):
-    def broken_meanwhile(*arguments):
+    def broken_meanwhile(*arguments, **options):
         (image_folder / "digit1" / "03.png").write_bytes(b"broken meanwhile")
         for photo in (image_folder / "digit2").iterdir():
             photo.unlink()

@@ -15,7 +15,7 @@ from kerasnets.recipe import load_recipe
 from kerasnets.runs.trained_run import open_run
 from kerasnets.training.distribution.strategy import make_strategy
 from kerasnets.training.setup.inputs import list_inputs, prepare_inputs
-from kerasnets.training.setup.model import make_model
+from kerasnets.training.setup.model import make_trainer
 from kerasnets.weights.loading import load_weights
 from kerasnets.weights.naming.conventions import conventions
 from kerasnets.weights.published_input import CAFFE, KERAS_APPLICATIONS
@@ -122,7 +122,7 @@ def published(tmp_path_factory):
 def _warned(caplog, recipe):
     """Return what making the network of a recipe warns of."""
     caplog.clear()
-    make_model(prepare_inputs(list_inputs(recipe)), make_strategy("single"))
+    make_trainer(prepare_inputs(list_inputs(recipe)), make_strategy("single"))
     return [message for message in caplog.messages if "as they were: preprocess" in message]
 
 

@@ -260,12 +260,14 @@ def test_transfer_to_other_classes(default_run, image_folder, tmp_path, quick_re
 
 def test_a_resumed_run_needs_its_weights_no_more(default_run, tmp_path, quick_recipe):
     published = tmp_path / "published.keras"
-    published.write_bytes((default_run / "model.keras").read_bytes())
+    published.write_bytes((default_run.path / "model.keras").read_bytes())
     recipe = quick_recipe(f"model.weights={published}")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            "kerasnets.training.run._Run._finish", lambda *arguments: (_ for _ in ()).throw(KeyboardInterrupt)
-        )
+
+        def interrupted(*arguments, **options):
+            raise KeyboardInterrupt
+
+        patch.setattr("kerasnets.training.run.finish_run", interrupted)
         with pytest.raises(KeyboardInterrupt):
             kerasnets.train(recipe, tmp_path / "run")
     published.unlink()

@@ -1,74 +1,117 @@
-"""The callbacks of a run: rate, diagnostics, record and progress, and their state together."""
+"""The callbacks of a run: its own, the user's after them, and their state together."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import keras
 import numpy as np
 
 from kerasnets.callbacks import ActivationStats, DiagnosticsLog, UpdateRatio
+from kerasnets.data.dataset import Dataset
 from kerasnets.data.pipeline.batches import evaluation_batches
 from kerasnets.errors import UserError
+from kerasnets.recipe import Recipe
+from kerasnets.runs.directory import RunDirectory
 from kerasnets.schedules import make_schedule
+from kerasnets.training.callback_protocols import Stateful
+from kerasnets.training.callbacks.checkpoint_timing import CheckpointTiming
+from kerasnets.training.callbacks.early_stopping import EarlyStopping
+from kerasnets.training.callbacks.epoch_history import EpochHistory
 from kerasnets.training.callbacks.progress import Progress
-from kerasnets.training.callbacks.run_record import RunRecord
+from kerasnets.training.callbacks.run_state import RunState
 from kerasnets.training.callbacks.scheduled_rate import ScheduledRate
+from kerasnets.training.callbacks.stop_on_signal import StopOnSignal
+from kerasnets.training.checkpoints.saver import Saver
+from kerasnets.training.fit.trainer import Trainer
+from kerasnets.training.position import RunPosition
+from kerasnets.training.setup.inputs import TrainingInputs
+from kerasnets.training.signals import StopSignals
 
 
 class RunCallbacks:
     """The callbacks of a run.
 
     Args:
-        inputs: the `TrainingInputs`.
-        model: the `Trainer`.
-        directory: the `RunDirectory`.
-        saver: the `Saver`.
-        stop_signals: the `StopSignals`.
-        of_user: Keras callbacks of the user's, which come after all others.
+        inputs: of the run.
+        trainer: of the run.
+        directory: of the run.
+        saver: writes its checkpoints.
+        signals: what this host has received.
+        user_callbacks: called after all others. The state of those that are `Stateful` is kept in the
+            checkpoints.
 
     Attributes:
-        rate: the `ScheduledRate`.
-        record: the `RunRecord`.
-        callbacks: all of them, in their order.
+        rate: the learning rate.
+        history: what was measured.
+        early_stopping: the best epoch.
+        checkpoints: when they are saved.
+        in_order: all callbacks, in the order they are called in.
     """
 
-    def __init__(self, inputs, model, directory, saver, stop_signals, of_user=()):
-        recipe, steps = inputs.recipe, inputs.steps_per_epoch
+    def __init__(
+        self,
+        inputs: TrainingInputs,
+        trainer: Trainer,
+        directory: RunDirectory,
+        *,
+        saver: Saver,
+        signals: StopSignals,
+        user_callbacks: Sequence[keras.callbacks.Callback] = (),
+    ):
+        recipe, chief = inputs.recipe, trainer.hosts.chief
+        train, self._steps_per_epoch = recipe.train, inputs.steps_per_epoch
         self._directory = directory
-        train, chief = recipe.train, model.hosts.chief
         schedule = make_schedule(
             recipe.schedule.model_dump(),
             recipe.optimizer.learning_rate,
-            steps_per_epoch=steps,
+            steps_per_epoch=self._steps_per_epoch,
             epochs=train.epochs,
         )
-        self.rate = ScheduledRate(schedule, steps)
-        self._steps = steps
+        self.rate = ScheduledRate(schedule, self._steps_per_epoch)
         self._log = DiagnosticsLog(directory.diagnostics_file) if chief else None
-        watching = _watching(inputs, self._log) if chief else {}
-        self.record = RunRecord(
-            model, directory, saver, stop_signals, {"rate": self.rate, **watching}, self._log,
-            monitored(recipe, inputs.dataset), train.early_stopping,
+        diagnostics = _diagnostics(inputs, self._log) if self._log else {}
+        self.history = EpochHistory(directory.history_file if chief else None)
+        self.early_stopping = EarlyStopping(trainer, monitored(recipe, inputs.dataset), train.early_stopping)
+        self._state = RunState(
+            self.history, self.early_stopping,
+            callbacks={"rate": self.rate, **diagnostics}, user_callbacks=_stateful(user_callbacks),
         )  # fmt: skip
-        progress = [Progress(train.epochs, steps, train.batch_size)] if chief else []
-        self.callbacks = [self.rate, *watching.values(), self.record, *progress, *of_user]
+        self.checkpoints = CheckpointTiming(
+            trainer, saver, state=self._state, early_stopping=self.early_stopping, log=self._log
+        )
+        progress = [Progress(train.epochs, self._steps_per_epoch, train.batch_size)] if chief else []
+        self.in_order = [
+            self.rate, *diagnostics.values(), self.history, self.early_stopping, self.checkpoints,
+            StopOnSignal(trainer.hosts, signals), *progress, *user_callbacks,
+        ]  # fmt: skip
 
-    def resume(self, epoch, step, state):
-        """Go on from the state of a checkpoint at (epoch, step)."""
-        if step > self._steps or len(state["rows"]) != epoch:
-            done = f"{len(state['rows'])} epochs and {step} steps"
-            raise UserError(
-                f"found a state after {done}, allowed: {epoch} epochs and up to {self._steps} steps"
-            )
+    def resume(self, position: RunPosition, state: dict[str, Any]) -> None:
+        """Go on from the state of a checkpoint at a position."""
+        if position.step > self._steps_per_epoch or len(state["rows"]) != position.epoch:
+            found = f"{len(state['rows'])} epochs and {position.step} steps"
+            allowed = f"{position.epoch} epochs and up to {self._steps_per_epoch} steps"
+            raise UserError(f"found a state after {found}, allowed: {allowed}")
+        steps = position.steps(self._steps_per_epoch)
         if self._log is not None:
             with self._directory.naming_damage(self._log.path):
-                self._log.resume(epoch * self._steps + step)
-        self.record.set_state(epoch, step, state)
-        self.record.write_history()
+                self._log.resume(steps)
+        # checkpoints of version 0.1 have neither
+        self._state.set_state({"steps": steps, "user_callbacks": {}} | state)
+        self.checkpoints.position = position
+        self.history.write()
 
-    def rescue(self, factor):
+    @property
+    def rescued(self) -> bool:
+        """Whether training has diverged and gone back once."""
+        return self._state.rescued
+
+    def rescue(self, factor: float) -> None:
         """Multiply all rates from now on, and remember that it was done."""
         self.rate.lower(factor)
-        self.record.rescued = True
+        self._state.rescued = True
 
 
-def monitored(recipe, dataset):
+def monitored(recipe: Recipe, dataset: Dataset) -> str:
     """Return the name in the logs that the best epoch is judged by."""
     if recipe.train.monitor:
         return recipe.train.monitor
@@ -76,18 +119,31 @@ def monitored(recipe, dataset):
     return measure if dataset.validation is None else f"val_{measure}"
 
 
-def _watching(inputs, log):
-    watch, callbacks = inputs.recipe.diagnostics, {}
-    if watch.update_ratio_every:
-        callbacks["update_ratio"] = UpdateRatio(log, watch.update_ratio_every, tuple(watch.ratio_band))
-    if watch.activation_stats_every:
-        probe = _probe(inputs, watch.probe_images)
-        every = watch.activation_stats_every
-        callbacks["activation_stats"] = ActivationStats(log, probe, every, watch.collapse)
+def _stateful(user_callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, Stateful]:
+    """Return those of the user's callbacks that have a state, by their class and place."""
+    return {
+        f"{type(callback).__name__} {place}": callback
+        for place, callback in enumerate(user_callbacks)
+        if isinstance(callback, Stateful)
+    }
+
+
+def _diagnostics(inputs: TrainingInputs, log: DiagnosticsLog) -> dict[str, keras.callbacks.Callback]:
+    """Return the callbacks of the recipe's [diagnostics], by name."""
+    settings, callbacks = inputs.recipe.diagnostics, {}
+    if settings.update_ratio_every:
+        callbacks["update_ratio"] = UpdateRatio(log, settings.update_ratio_every, tuple(settings.ratio_band))
+    if settings.activation_stats_every:
+        callbacks["activation_stats"] = ActivationStats(
+            log,
+            _probe(inputs, settings.probe_images),
+            settings.activation_stats_every,
+            settings.collapse,
+        )
     return callbacks
 
 
-def _probe(inputs, count):
+def _probe(inputs: TrainingInputs, count: int) -> np.ndarray:
     """Return evenly spaced training images as the network takes them, without augmentation."""
     split = inputs.dataset.train
     chosen = split.at(np.linspace(0, len(split) - 1, min(count, len(split))).astype(int))

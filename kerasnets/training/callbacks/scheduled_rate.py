@@ -1,60 +1,64 @@
 """The learning rate of each step, as the schedule has it."""
 
 import math
+from typing import Any
 
 import keras
 
+from kerasnets.schedules import Schedule
+
 
 class ScheduledRate(keras.callbacks.Callback):
-    """Tell the schedule what it wants to know, and `fit` the rate of each step.
+    """Give the schedule the logs it depends on, and the loop the rate of each step.
 
     Args:
         schedule: as `kerasnets.schedules.make_schedule` gives it.
-        steps_per_epoch: steps in an epoch.
+        steps_per_epoch: optimizer steps in an epoch.
     """
 
-    def __init__(self, schedule, steps_per_epoch):
+    def __init__(self, schedule: Schedule, steps_per_epoch: int):
         super().__init__()
         self._schedule, self._steps_per_epoch = schedule, steps_per_epoch
         self._scale = 1.0
-        self._first = 0
-        self._rate = None
+        self._epoch_start = 0
+        self._rate: float | None = None
 
-    def rate(self, step):
+    def rate(self, step: int) -> float:
         """Return the learning rate of an optimizer step, counted over the run from 0."""
         return self._schedule.rate(step) * self._scale
 
-    def lower(self, factor):
+    def lower(self, factor: float) -> None:
         """Multiply all rates from now on."""
         self._scale *= factor
 
-    def next_boundary(self, step):
-        """Return before which step, after `step`, the schedule wants to see the training accuracy."""
+    def next_boundary(self, step: int) -> float:
+        """Return before which step, after `step`, the schedule has to have the training accuracy."""
         every = self._schedule.accuracy_steps
         return (step // every + 1) * every if every else math.inf
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Remember where the epoch starts."""
-        self._first = epoch * self._steps_per_epoch
+        self._epoch_start = epoch * self._steps_per_epoch
 
-    def on_train_batch_end(self, batch, logs=None):
-        """Show the schedule the training accuracy where it wants to see it."""
-        done = self._first + batch + 1
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Give the schedule the training accuracy at the steps where it depends on it."""
+        done = self._epoch_start + batch + 1
         self._rate = self.rate(done - 1)
         every = self._schedule.accuracy_steps
-        if every and done % every == 0 and "accuracy" in logs:
+        if every and done % every == 0 and logs and "accuracy" in logs:
             self._schedule.update_accuracy(done, logs["accuracy"])
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Add the rate of the last step to the epoch's logs, and show these to the schedule."""
-        logs["learning_rate"] = self._rate
-        self._schedule.update_epoch(epoch, logs)
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Add the rate of the last step to the epoch's logs, and give these to the schedule."""
+        if logs is not None:
+            logs["learning_rate"] = self._rate
+            self._schedule.update_epoch(epoch, logs)
 
-    def get_state(self):
-        """Return what a resumed run needs, as JSON can say it."""
+    def get_state(self) -> dict[str, Any]:
+        """Return what a resumed run needs, as JSON can hold it."""
         return {"schedule": self._schedule.get_state(), "scale": self._scale, "rate": self._rate}
 
-    def set_state(self, state):
+    def set_state(self, state: dict[str, Any]) -> None:
         """Go on from what `get_state` returned."""
         self._schedule.set_state(state["schedule"])
         self._scale, self._rate = state["scale"], state["rate"]

@@ -91,7 +91,7 @@ def _hosts(addresses):
         if task == "chief" and len(listed) > 1:
             raise UserError(f"{key}: found {len(listed)} addresses, allowed: one")
         hosts += [_host(f"{task} {number}", f"{key}.{number}", text) for number, text in enumerate(listed)]
-    seen = {}
+    seen: dict[tuple[str, int], Host] = {}
     for host in hosts:
         first = seen.setdefault((host.address, host.port), host)
         if first is not host:

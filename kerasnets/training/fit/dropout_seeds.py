@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 
-def dropout_seeds(network, seed):
+def dropout_seeds(network: keras.Model, seed: int) -> list[tuple[keras.random.SeedGenerator, int]]:
     """Return the seed generators of a network's layers, each with a number of its own.
 
     Args:

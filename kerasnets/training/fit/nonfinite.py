@@ -1,23 +1,27 @@
-"""Where a step that was not finite went wrong first: an image, a weight, a layer's output, a gradient."""
+"""Where a step that was not finite first went wrong: an image, a weight, a layer's output, a gradient."""
+
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasnets.data.pipeline.order import training_order
+from kerasnets.training.fit.objective import Objective
+from kerasnets.training.fit.train_step import Batch
 
 
-def find_cause(model, batch):
+def find_cause(model: keras.Model, objective: Objective, batch: Batch) -> str:
     """Return in words what is not finite first, on the way through a step.
 
     Args:
-        model: the `Trainer`, its weights as they were before the step.
-        batch: images, labels and, where examples are weighted, weights.
+        model: with its weights as they were before the step.
+        objective: what the step minimizes.
+        batch: of the step.
     """
-    images, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
+    images = batch[0]
     rows = _broken_rows(images)
     if len(rows):
-        return f"the images at {_listed(rows)} of the batch"
+        return f"the images at {listed(rows)} of the batch"
     for variable in model.variables:
         if variable.dtype.startswith("float") and not np.isfinite(variable.numpy()).all():
             return f"the weights {variable.path}"
@@ -26,37 +30,21 @@ def find_cause(model, batch):
     for layer, output in zip(layers, outputs, strict=True):
         rows = _broken_rows(output)
         if len(rows):
-            return f"the output of layer {layer.name}, of the images at {_listed(rows)} of the batch"
-    return _in_backward_pass(model, images, labels, weights)
+            return f"the output of layer {layer.name}, of the images at {listed(rows)} of the batch"
+    return _in_losses_and_gradients(model, objective, batch)
 
 
-def describe_divergence(inputs, model, diverged):
-    """Return where a run diverged: step, cause, and which images were in the batch.
-
-    Args:
-        inputs: the `TrainingInputs`.
-        model: the `Trainer`.
-        diverged: the `DivergedError`.
-    """
-    where = diverged.epoch, diverged.step
-    batch = next(iter(inputs.training_batches(*where)))
-    order = training_order(len(inputs.dataset.train), inputs.plan.starting_at(*where))
-    images = next(iter(order))[2].numpy()
-    skipped = f"{model.max_bad_steps} steps in a row were not finite"
-    held = f"the batch holds training images {_listed(images, 8)}"
-    return f"{skipped}; the first that is not: {find_cause(model, batch)}; {held}"
-
-
-def _in_backward_pass(model, images, labels, weights):
+def _in_losses_and_gradients(model: keras.Model, objective: Objective, batch: Batch) -> str:
+    images, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
     variables = model.trainable_variables
     with tf.GradientTape() as tape:
         outputs = tf.nest.flatten(model(images, training=False))
-        weighted, by = model.objective.class_weighted(labels, weights)
-        losses = model.objective.losses(weighted, outputs, by)
+        weighted, by = objective.class_weighted(labels, weights)
+        losses = objective.losses(weighted, outputs, by)
         loss = tf.reduce_mean(losses)
     rows = _broken_rows(losses)
     if len(rows):
-        return f"the losses of the images at {_listed(rows)} of the batch"
+        return f"the losses of the images at {listed(rows)} of the batch"
     if not np.isfinite(tf.reduce_sum(losses)):
         return "the sum of the batch's losses, too large for float32"
     gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
@@ -71,11 +59,13 @@ def _in_backward_pass(model, images, labels, weights):
     return "nothing in inference: what only the masks of dropout or the batch's own statistics make so large"
 
 
-def _broken_rows(tensor):
+def _broken_rows(tensor: tf.Tensor) -> np.ndarray:
+    """Return the indices of the examples with a number that is not finite."""
     values = np.asarray(tf.cast(tensor, tf.float32))
     return np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
 
 
-def _listed(numbers, most=5):
-    said = ", ".join(map(str, numbers[:most]))
-    return said + (f" and {len(numbers) - most} more" if len(numbers) > most else "")
+def listed(numbers: Sequence[int] | np.ndarray, *, most: int = 5) -> str:
+    """Return numbers in words, the first `most` of them by themselves."""
+    listed = ", ".join(map(str, numbers[:most]))
+    return listed + (f" and {len(numbers) - most} more" if len(numbers) > most else "")

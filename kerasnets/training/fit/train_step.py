@@ -1,43 +1,62 @@
 """One optimizer step on a global batch that any number of replicas share.
 
 each replica     gradient of its examples' losses / number in the global batch, in parts if asked for
-all together     summed once; looked at
+all together     summed once; checked
 each replica     L2 added, clipped and applied by the optimizer; or skipped, as if it had not been
 """
+
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
 
 from kerasnets.training.fit.dropout_seeds import dropout_seeds
-from kerasnets.training.fit.moving_averages import moving_statistics
+from kerasnets.training.fit.moving_averages import MovingAverages, moving_statistics
+from kerasnets.training.fit.objective import Objective
+from kerasnets.training.fit.options import StepOptions
+from kerasnets.training.fit.step_state import StepState
+
+Batch = tuple[tf.Tensor, ...]
+"""Images (N, height, width, C), labels (N, classes) and, where examples are weighted, weights (N,)."""
 
 
-class Step:
+class TrainStep:
     """Takes steps; call it with a batch and the number of steps before it.
 
     Args:
-        model: a keras model with its optimizer compiled; created under the strategy's scope, as this is.
-        objective: the `Objective`.
-        state: the `StepState`.
-        accumulation: in how many parts each replica runs its share of a batch.
-        xla: compile forward and backward pass with XLA.
-        scaled: multiply the loss by a scale that follows the gradients' overflows (float16).
-        seed: of dropout; every (seed, step, replica) has masks of its own.
+        model: a built Keras model; created under the strategy's scope, as this is.
+        optimizer: built for it.
+        objective: what is minimized and measured.
+        state: of the steps.
+        averages: updated after each step, or None.
+        options: how steps are computed.
     """
 
-    def __init__(self, model, objective, state, accumulation=1, xla=False, scaled=False, seed=0):
-        self._model, self._objective, self._state = model, objective, state
-        self._accumulation, self._scaled = accumulation, scaled
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        objective: Objective,
+        *,
+        state: StepState,
+        averages: MovingAverages | None,
+        options: StepOptions,
+    ):
+        self._model, self._optimizer, self._objective = model, optimizer, objective
+        self._state, self._averages = state, averages
+        self._accumulation, self._scaled = options.accumulation, options.scale_loss
         self._strategy = tf.distribute.get_strategy()
         self._replicas = self._strategy.num_replicas_in_sync
-        self._dropout = dropout_seeds(model, seed)
+        self._dropout = dropout_seeds(model, options.seed)
         self._statistics = moving_statistics(model)
-        self._gradients = tf.function(self._backward, jit_compile=True) if xla else self._backward
+        self._gradients: Callable[..., list[tf.Tensor]] = (
+            tf.function(self._backward, jit_compile=True) if options.xla else self._backward
+        )
         # gradients and sums of the parts so far; variables, because no loop carries a value for each replica
-        held = [*model.trainable_variables, tf.zeros(3)] if accumulation > 1 else []
-        self._held = [tf.Variable(tf.zeros(v.shape), trainable=False) for v in held]
+        totals = [*model.trainable_variables, tf.zeros(3)] if options.accumulation > 1 else []
+        self._totals = [tf.Variable(tf.zeros(v.shape), trainable=False) for v in totals]
 
-    def __call__(self, batch, step):
+    def __call__(self, batch: Batch, step: tf.Tensor) -> tf.Tensor:
         """Take a step unless it is not finite; in the cross-replica context. Return whether it was taken."""
         run, state = self._strategy.run, self._state
         before = run(self._read_statistics)
@@ -48,14 +67,14 @@ class Step:
         gradients, sums, moved, finite = found
         sums, finite = (self._strategy.experimental_local_results(value)[0] for value in (sums, finite))
 
-        def good():
+        def good() -> bool:
             run(self._update, (gradients, moved))
             state.good(sums)
             if self._scaled:
                 state.raise_scale()
             return True
 
-        def bad():
+        def bad() -> bool:
             run(self._assign_statistics, (before,))
             state.bad()
             if self._scaled:
@@ -65,23 +84,23 @@ class Step:
         # here and not in a replica, where a branch could not update mirrored variables
         return tf.cond(finite, good, bad)
 
-    def _in_parts(self, batch, step):
+    def _in_parts(self, batch: Batch, step: tf.Tensor) -> list[tf.Tensor]:
         """Run a batch part after part, so that only one part's activations are held; return the totals."""
         run = self._strategy.run
 
-        def add(batch, part):
-            for total, found in zip(self._held, self._share(batch, step, part), strict=True):
+        def add(batch: Batch, part: tf.Tensor) -> None:
+            for total, found in zip(self._totals, self._share(batch, step, part), strict=True):
                 total.assign_add(found)
 
-        def body(part):
+        def body(part: tf.Tensor) -> list[tf.Tensor]:
             run(add, (batch, part))
             return [part + 1]
 
-        run(lambda: [total.assign(tf.zeros_like(total)) for total in self._held])
+        run(lambda: [total.assign(tf.zeros_like(total)) for total in self._totals])
         tf.while_loop(lambda part: part < self._accumulation, body, [tf.constant(0)], parallel_iterations=1)
-        return run(lambda: [tf.identity(total) for total in self._held])
+        return run(lambda: [tf.identity(total) for total in self._totals])
 
-    def _share(self, batch, step, part):
+    def _share(self, batch: Batch, step: tf.Tensor, part: tf.Tensor | int) -> list[tf.Tensor]:
         """Return this replica's gradients of the mean loss over the global batch, and its sums (3,)."""
         images, labels, weights = keras.utils.unpack_x_y_sample_weight(batch)
         (count,) = self._summed([tf.cast(tf.shape(labels)[0], tf.float32)])
@@ -89,21 +108,23 @@ class Step:
         self._reseed(step * self._accumulation + tf.cast(part, tf.int64))
         return self._gradients(*taken, count)
 
-    def _backward(self, images, labels, weights, count):
+    def _backward(
+        self, images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor | None, count: tf.Tensor
+    ) -> list[tf.Tensor]:
         model, objective = self._model, self._objective
         with tf.GradientTape() as tape:
             outputs = tf.nest.flatten(model(images, training=True))
             weighted, by = objective.class_weighted(labels, weights)
             losses = objective.losses(weighted, outputs, by)
             loss = tf.reduce_sum(losses) / count
-            if model.losses:  # what layers add of their own accord
+            if model.losses:  # what layers add themselves
                 loss += tf.add_n(model.losses) / (self._replicas * self._accumulation)
             if self._scaled:
                 loss *= self._state.loss_scale
         gradients = tape.gradient(loss, model.trainable_variables, unconnected_gradients="zero")
         return [*gradients, objective.sums(labels, outputs[0], losses)]
 
-    def _reduced(self, share):
+    def _reduced(self, share: list[tf.Tensor]) -> tuple:
         """Return gradients and sums over the replicas, their mean statistics, and whether all is finite."""
         # the replicas' batch statistics are averaged: an evaluation asks whichever replica gets the image
         moved = [v / self._replicas for v in self._read_statistics()] if self._replicas > 1 else []
@@ -117,31 +138,31 @@ class Step:
         found = tf.concat([norm[None], sums[:1], *statistics], axis=0)
         return gradients, sums, moved, tf.reduce_all(tf.math.is_finite(found))
 
-    def _update(self, gradients, moved):
+    def _update(self, gradients: list[tf.Tensor], moved: list[tf.Tensor]) -> None:
         variables = self._model.trainable_variables
         if moved:
             self._assign_statistics(moved)
-        self._model.optimizer.apply(self._objective.decayed(gradients, variables), variables)
-        if self._model.averages:
-            self._model.averages.update()
+        self._optimizer.apply(self._objective.decayed(gradients, variables), variables)
+        if self._averages:
+            self._averages.update()
 
-    def _read_statistics(self):
+    def _read_statistics(self) -> list[tf.Tensor]:
         return [tf.identity(variable.value) for variable in self._statistics]
 
-    def _assign_statistics(self, values):
+    def _assign_statistics(self, values: list[tf.Tensor]) -> None:
         for variable, value in zip(self._statistics, values, strict=True):
             variable.assign(value)
 
-    def _summed(self, tensors):
+    def _summed(self, tensors: list[tf.Tensor]) -> list[tf.Tensor]:
         if self._replicas == 1:
             return tensors
         return tf.distribute.get_replica_context().all_reduce("SUM", tensors)
 
-    def _part(self, tensor, part):
-        # each so-manieth example, so that a part holds the same ones however the batch is shared
+    def _part(self, tensor: tf.Tensor | None, part: tf.Tensor | int) -> tf.Tensor | None:
+        # strided, so that a part holds the same examples on any number of replicas
         return tensor if self._accumulation == 1 or tensor is None else tensor[part :: self._accumulation]
 
-    def _reseed(self, draw):
+    def _reseed(self, draw: tf.Tensor) -> None:
         replica = tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.int64)
         for generator, seed in self._dropout:
             key = tf.stack([seed + replica, draw])

@@ -1,164 +1,168 @@
-"""The model that `fit` trains: one global batch, shared by any number of replicas, gives one answer."""
+"""What trains a Keras model: one global batch, shared by any number of replicas, gives one answer."""
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kerasnets.training.distribution.hosts import Hosts, distribute_batches
-from kerasnets.training.fit.loop import run_epochs
-from kerasnets.training.fit.moving_averages import MovingAverages, moving_statistics
+from kerasnets.training.fit.moving_averages import build_optimizer
+from kerasnets.training.fit.objective import Objective
+from kerasnets.training.fit.options import StepOptions
 from kerasnets.training.fit.step_state import StepState
-from kerasnets.training.fit.train_step import Step
+from kerasnets.training.fit.train_step import TrainStep
 
 
-class Trainer(keras.Model):
-    """A network whose training is right under `tf.distribute`, and never applies what is not finite.
+class Trainer:
+    """Trains a Keras model right under `tf.distribute`, and never applies what is not finite.
 
     Stock Keras averages the replicas' means, clips before the all-reduce, cannot run several steps an
     execution, XLA or accumulation under a strategy, and looks for NaN after the update. Here each replica
     takes the gradient of its examples' losses divided by the number in the global batch; the gradients are
-    summed over the replicas once; then they are looked at, and only then clipped and applied.
+    summed over the replicas once; then they are checked, and only then clipped and applied.
 
-    Create it, with the network and the optimizer, under the strategy's scope.
+    `kerasnets.training.fit.loop.run_epochs` trains whole epochs with it. Create it, like the model and the
+    optimizer, under the strategy's scope.
 
     Args:
-        network: a built functional model whose first output are the logits (N, classes); further outputs are
-            auxiliary heads.
-        objective: an `Objective`, what is minimized and measured.
-        accumulation: in how many parts each replica runs its share of a batch.
-        xla: compile forward and backward pass with XLA.
-        scaled: multiply the loss by a scale that follows the gradients' overflows (float16).
-        max_bad_steps: steps that are not finite in a row after which `fit` raises `DivergedError`.
-        seed: of dropout; every (seed, step, replica) has masks of its own.
+        model: a built functional model whose first output are the logits (N, classes); further outputs are
+            auxiliary heads. It is compiled here.
+        optimizer: a Keras optimizer that is not yet built.
+        objective: what is minimized and measured.
+        options: how steps are computed; by default the defaults of `StepOptions`.
 
     Attributes:
-        objective: the same.
+        model, optimizer, objective, options: the same.
         state: the `StepState`.
         hosts: the `Hosts` that train together.
-        averages: once compiled, the `MovingAverages`; None where the optimizer keeps none.
     """
 
-    def __init__(self, network, objective, accumulation=1, xla=False, scaled=False, max_bad_steps=10, seed=0):
-        super().__init__(inputs=network.inputs, outputs=network.outputs, name=network.name)
-        self.objective, self.state = objective, StepState()
-        self.hosts = Hosts(tf.distribute.get_strategy())
-        self.averages = None
-        self.max_bad_steps = max_bad_steps
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        objective: Objective,
+        *,
+        options: StepOptions | None = None,
+    ):
+        self.model, self.optimizer, self.objective = model, optimizer, objective
+        self.options = options or StepOptions()
         self._strategy = tf.distribute.get_strategy()
-        self._step = Step(self, objective, self.state, accumulation, xla, scaled, seed)
+        self.hosts = Hosts(self._strategy)
+        self.state = StepState()
+        self._averages = build_optimizer(optimizer, model)
+        # the gradients are summed over the replicas before the optimizer sees them; its own sum (a private
+        # name of Keras) would count them once more for each replica
+        optimizer._all_reduce_sum_gradients = lambda grads_and_vars: grads_and_vars
+        # callbacks find the optimizer there; the loss scale is the step's own, which has to know of it
+        model.compile(optimizer=optimizer, jit_compile=False, auto_scale_loss=False)
+        self._step = TrainStep(
+            model, optimizer, objective, state=self.state, averages=self._averages, options=self.options
+        )
+        self._execute_steps = tf.function(self._steps, autograph=False)
+        self._execute_evaluation = tf.function(self._evaluate_batch, autograph=False)
 
-    def compile(self, optimizer, **options):
-        """Take a built optimizer, which also keeps the averages of the statistics if it averages weights."""
-        super().compile(optimizer=optimizer, **options)
-        if optimizer.use_ema:
-            weights = self.trainable_variables
-            self.averages = MovingAverages(optimizer, weights, moving_statistics(self))
+    @property
+    def bad_in_row(self) -> int:
+        """How many steps have been skipped since the last good one."""
+        return int(self.state.bad_in_row.numpy())
 
-    def fit(self, x, epochs=1, *, steps_per_epoch, initial_epoch=0, initial_step=0, validation_data=None,
-            callbacks=(), rate=None, steps_per_execution="auto"):  # fmt: skip
-        """Train; the counterpart of Keras's `fit` that can start at any step.
+    @property
+    def max_bad_steps(self) -> int:
+        """How many skipped steps in a row mean that training has diverged."""
+        return self.options.max_bad_steps
+
+    def scope(self) -> AbstractContextManager:
+        """Return the context of the strategy that the trainer was created under."""
+        return self._strategy.scope()
+
+    def distribute(self, batches: tf.data.Dataset) -> tf.data.Iterator:
+        """Return an iterator for `take_steps` over this host's shares of the batches."""
+        return iter(distribute_batches(batches, self._strategy))
+
+    def begin_epoch(self) -> None:
+        """Forget the sums of the epoch before."""
+        self.state.begin_epoch()
+
+    def take_steps(self, iterator: tf.data.Iterator, first: int, rates: np.ndarray, *, count: int) -> int:
+        """Take optimizer steps, without coming back to the host in between.
 
         Args:
-            x: `tf.data.Dataset` of this host's shares of the batches, from the first step on.
-            epochs: epochs in the whole run.
-            steps_per_epoch: steps in an epoch.
-            initial_epoch, initial_step: where to start, from 0; `state` then holds that epoch's sums.
-            validation_data: `tf.data.Dataset` of known length, measured after each epoch.
-            callbacks: Keras callbacks; one may say by `next_boundary(step)` before which step, counted over
-                the run, it wants to be called.
-            rate: function from the step, counted over the run, to its rate; by default the optimizer's.
-            steps_per_execution: steps from one look of the host to the next, or "auto", as many as take about
-                a quarter of a second. Without effect on what is trained.
+            iterator: of batches, from `distribute`.
+            first: steps of the run before these.
+            rates: learning rates of the steps, float32 (`count` or more,); each length is compiled anew.
+            count: how many steps.
 
         Returns:
-            Keras's `History`.
-
-        Raises:
-            DivergedError: `max_bad_steps` steps in a row were not finite.
+            How many were taken: fewer than `count` where `max_bad_steps` in a row were not finite.
         """
-        with self._strategy.scope():
-            self.make_train_function()
-            iterator = iter(distribute_batches(x, self._strategy))
-            return run_epochs(
-                self, iterator, epochs, steps_per_epoch, initial_epoch, initial_step,
-                validation_data, callbacks, rate or self._own_rate(), steps_per_execution,
-            )  # fmt: skip
+        done = self._execute_steps(
+            iterator, tf.constant(first, tf.int64), tf.constant(count), tf.constant(rates)
+        )
+        return int(done)
 
-    def evaluate(self, x, callbacks=None):
-        """Return loss and measures over the examples of a `tf.data.Dataset` of known length, by name."""
-        batches = int(x.cardinality())
-        with self._strategy.scope():
-            self.make_test_function()
-            iterator, totals = iter(distribute_batches(x, self._strategy)), 0.0
-            if callbacks:
-                callbacks.on_test_begin()
-            for batch in range(batches):
-                totals = totals + self.test_function(iterator).numpy().astype("float64")
-                if callbacks:
-                    callbacks.on_test_batch_end(batch)
+    def results(self) -> dict[str, float]:
+        """Return loss and measure of the epoch so far, and how many of its steps were skipped, by name."""
+        skipped = int(self.state.skipped.numpy())
+        return self.objective.results(self.state.totals.numpy()) | {"skipped": skipped}
+
+    def evaluate(
+        self, batches: tf.data.Dataset, callbacks: keras.callbacks.CallbackList | None = None
+    ) -> dict[str, float]:
+        """Return loss and measures over the examples of a data set, by name, with the averaged weights.
+
+        Args:
+            batches: (images, labels), of known cardinality.
+            callbacks: told of each batch.
+        """
+        called = callbacks or keras.callbacks.Callback()
+        with self._strategy.scope(), self.averaged():
+            iterator, totals = self.distribute(batches), np.zeros(())
+            called.on_test_begin()
+            for batch in range(int(batches.cardinality())):
+                called.on_test_batch_begin(batch)
+                totals = totals + self._execute_evaluation(iterator).numpy().astype("float64")
+                called.on_test_batch_end(batch, self.objective.results(totals))
         results = self.objective.results(totals)
-        if callbacks:
-            callbacks.on_test_end(results)
+        called.on_test_end(results)
         return results
 
-    def averaged(self):
-        """Return a context that has the moving averages in place, where the optimizer keeps such."""
-        return self.averages.in_place() if self.averages else nullcontext()
+    def averaged(self) -> AbstractContextManager[None]:
+        """Return a context with the moving averages in place, where the optimizer keeps such."""
+        return self._averages.in_place() if self._averages else nullcontext()
 
-    def results(self):
-        """Return loss and measure of the epoch so far, and how many of its steps were skipped, by name."""
-        return self.objective.results(self.state.totals.numpy()) | {
-            "skipped": int(self.state.skipped.numpy())
-        }
-
-    def make_train_function(self, force=False):
-        """Build the function (iterator, first step, steps, rates) -> steps done that `fit` calls."""
-        if self.train_function is None or force:
-            # the gradients are summed over the replicas before the optimizer sees them; its own sum (a
-            # private name of Keras) would count them once more for each replica
-            self.optimizer._all_reduce_sum_gradients = lambda grads_and_vars: grads_and_vars
-            self.train_function = tf.function(self._steps, autograph=False)
-
-    def make_test_function(self, force=False):
-        """Build the function iterator -> sums that `evaluate` calls for each batch."""
-        if self.test_function is None or force:
-            self.test_function = tf.function(self._measure_batch, autograph=False)
-
-    def _own_rate(self):
-        rate = float(self.optimizer.learning_rate.numpy())
-        return lambda step: rate
-
-    def _steps(self, iterator, first, steps, rates):
+    def _steps(
+        self, iterator: tf.data.Iterator, first: tf.Tensor, count: tf.Tensor, rates: tf.Tensor
+    ) -> tf.Tensor:
         """Take steps, each at its own rate; stop early where too many in a row were not finite."""
 
-        def body(done):
+        def body(done: tf.Tensor) -> list[tf.Tensor]:
             self.optimizer.learning_rate.assign(rates[done])
             self._step(iterator.get_next(), first + tf.cast(done, tf.int64))
             return [done + 1]  # a list, as the loop's variables: eager execution asks for it
 
-        def condition(done):
-            return (done < steps) & (self.state.bad_in_row < self.max_bad_steps)
+        def condition(done: tf.Tensor) -> tf.Tensor:
+            return (done < count) & (self.state.bad_in_row < self.max_bad_steps)
 
         return tf.while_loop(condition, body, [tf.constant(0)], parallel_iterations=1)[0]
 
-    def test_step(self, batch):
-        """Return the sums over this replica's share of a batch, as `Objective.evaluation_sums` has them."""
-        images, labels = batch[:2]
-        # a last batch smaller than the replicas leaves some with nothing, which oneDNN's convolutions cannot
-        # take: such a replica runs one blank image and counts none (tf.pad would be fused into them)
-        count = tf.shape(labels)[0]
-        blank = tf.zeros([tf.maximum(1 - count, 0), *images.shape[1:]], images.dtype)
-        outputs = self(tf.concat([images, blank], 0), training=False)
-        logits = tf.nest.flatten(outputs)[0][:count]
-        return self.objective.evaluation_sums(labels, logits)
-
-    def _measure_batch(self, iterator):
-        def measure(batch):
-            sums = self.test_step(batch)
+    def _evaluate_batch(self, iterator: tf.data.Iterator) -> tf.Tensor:
+        def evaluate_share(batch: tuple[tf.Tensor, ...]) -> tf.Tensor:
+            sums = self._evaluation_sums(*batch[:2])
             if self._strategy.num_replicas_in_sync == 1:
                 return sums
             return tf.distribute.get_replica_context().all_reduce("SUM", sums)
 
-        sums = self._strategy.run(measure, (iterator.get_next(),))
+        sums = self._strategy.run(evaluate_share, (iterator.get_next(),))
         return self._strategy.experimental_local_results(sums)[0]
+
+    def _evaluation_sums(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Return the sums over this replica's share of a batch, as `Objective.evaluation_sums` has them."""
+        # a last batch smaller than the replicas leaves some with nothing, which oneDNN's convolutions cannot
+        # take: such a replica runs one blank image and counts none (tf.pad would be fused into them)
+        count = tf.shape(labels)[0]
+        blank = tf.zeros([tf.maximum(1 - count, 0), *images.shape[1:]], images.dtype)
+        outputs = self.model(tf.concat([images, blank], 0), training=False)
+        logits = tf.nest.flatten(outputs)[0][:count]
+        return self.objective.evaluation_sums(labels, logits)

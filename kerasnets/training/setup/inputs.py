@@ -1,20 +1,26 @@
 """All that a run knows before anything is written: images, preprocessing, augmentation."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
+from kerasnets.data.audit.result import Audit
 from kerasnets.data.augmentation import check_operations
 from kerasnets.data.augmentation.crops import check_crop, split_crop
-from kerasnets.data.dataset import Dataset
+from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.pipeline.batches import evaluation_batches, spatial_batches, training_batches
 from kerasnets.data.pipeline.decoded_cache import keep_decoded
+from kerasnets.data.pipeline.decoded_store import StoredImages
 from kerasnets.data.pipeline.order import BatchPlan
 from kerasnets.data.pipeline.read import Reading
-from kerasnets.data.preprocessing.statistics import training_moments
+from kerasnets.data.preprocessing.statistics import Moments, training_moments
 from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.data.sources.load import audited, read_source
 from kerasnets.errors import UserError
+from kerasnets.recipe import Recipe
 from kerasnets.runs.dataset import audit_settings
 from kerasnets.runs.view_sizes import view_short_sides
 from kerasnets.terminal import phase, say
@@ -39,20 +45,20 @@ class TrainingInputs:
         reading: how batches are read.
     """
 
-    recipe: object
+    recipe: Recipe
     dataset: Dataset
     preprocessing: Preprocessing
-    operations: list
+    operations: list[dict[str, Any]]
     plan: BatchPlan
     reading: Reading
-    _decoded: dict = field(default_factory=dict, repr=False)
+    _decoded: dict[int, np.ndarray | StoredImages | None] = field(default_factory=dict, repr=False)
 
     @property
-    def steps_per_epoch(self):
+    def steps_per_epoch(self) -> int:
         """Optimizer steps in an epoch; the images that fill no whole batch wait for another epoch."""
         return self.plan.steps_per_epoch(len(self.dataset.train))
 
-    def training_batches(self, first_epoch=0, first_step=0):
+    def training_batches(self, first_epoch: int = 0, first_step: int = 0) -> tf.data.Dataset:
         """Return the batches of the run from (first_epoch, first_step) on."""
         crop, _ = split_crop(self.operations)
         decoded = None if crop else self.decoded(self.dataset.train)
@@ -66,7 +72,7 @@ class TrainingInputs:
             reading=self.reading,
         )
 
-    def evaluation_batches(self, split, repeated=False):
+    def evaluation_batches(self, split: Split, *, repeated: bool = False) -> tf.data.Dataset:
         """Return a split's batches without augmentation; `repeated` says that they are read every epoch."""
         return evaluation_batches(
             split,
@@ -77,7 +83,7 @@ class TrainingInputs:
             reading=self.reading,
         )
 
-    def decoded(self, split):
+    def decoded(self, split: Split) -> np.ndarray | StoredImages | None:
         """Return a split's images decoded, where the recipe keeps them so and they fit; else None.
 
         They stay for the rest of the run; a split that comes later has what is left of `data.cache_gib`.
@@ -86,7 +92,7 @@ class TrainingInputs:
             self._decoded[id(split)] = self._newly_decoded(split)
         return self._decoded[id(split)]
 
-    def _newly_decoded(self, split):
+    def _newly_decoded(self, split: Split) -> np.ndarray | StoredImages | None:
         data = self.recipe.data
         kept = sum(one.nbytes for one in self._decoded.values() if isinstance(one, np.ndarray))
         limit, disk_limit = data.cache_gib * 2**30 - kept, data.disk_gib * 2**30
@@ -105,7 +111,7 @@ class TrainingInputs:
             raise UserError(f"{self.recipe.origin}: {error}") from None
 
 
-def batch_plan(recipe, host=0, hosts=1):
+def batch_plan(recipe: Recipe, *, host: int = 0, hosts: int = 1) -> BatchPlan:
     """Return how a recipe's training batches are made, from its first step on; see `BatchPlan`."""
     train, streams = recipe.train, recipe.data.streams
     return BatchPlan(train.batch_size, train.seed, train.epochs, streams=streams, host=host, hosts=hosts)
@@ -122,24 +128,24 @@ class ListedInputs:
         operations: augmentation tables as in the recipe.
     """
 
-    recipe: object
+    recipe: Recipe
     dataset: Dataset
     preprocessing: Preprocessing
-    operations: list
+    operations: list[dict[str, Any]]
 
     @property
-    def classes_may_go(self):
+    def classes_may_go(self) -> bool:
         """Whether the audit may leave classes out."""
         policies = audit_settings(self.recipe)["policies"]
         return any(policies[kind] == "skip" for kind in LEAVES_CLASSES_OUT)
 
     @property
-    def validated(self):
+    def validated(self) -> bool:
         """Whether there will be validation images."""
         return self.dataset.validation is not None or self.recipe.data.validation > 0
 
 
-def list_inputs(recipe):
+def list_inputs(recipe: Recipe) -> ListedInputs:
     """Return the `ListedInputs` of a recipe, whose images are listed and not opened.
 
     Raises:
@@ -158,25 +164,32 @@ def list_inputs(recipe):
     return ListedInputs(recipe, dataset, preprocessing, operations)
 
 
-def prepare_inputs(listed, said=None, host=0, hosts=1, check=None):
+def prepare_inputs(
+    listed: ListedInputs,
+    *,
+    report: Callable[[Audit], None] | None = None,
+    host: int = 0,
+    hosts: int = 1,
+    check: Callable[[Dataset], None] | None = None,
+) -> TrainingInputs:
     """Audit and split the images of a run, and take the statistics that it needs of them.
 
     Args:
-        listed: its `ListedInputs`.
-        said: called with the `Audit`.
+        listed: what is known of them.
+        report: called with the audit.
         host, hosts: whose share of every batch is read, and how many there are.
-        check: called with the `Dataset` before any statistics are taken; it may refuse it.
+        check: called with the audited images before any statistics are taken; it may refuse them.
     """
     recipe, preprocessing, operations = listed.recipe, listed.preprocessing, listed.operations
     data = recipe.data
     dataset = audited(
         listed.dataset, data.path or data.source, validation=data.validation, test=data.test,
-        seed=recipe.train.seed, workers=data.workers, said=said, **audit_settings(recipe),
+        seed=recipe.train.seed, workers=data.workers, said=report, **audit_settings(recipe),
     )  # fmt: skip
     if check:
         check(dataset)
     _check_batches(recipe, len(dataset.train))
-    plan, reading = batch_plan(recipe, host, hosts), Reading(data.workers, data.prefetch)
+    plan, reading = batch_plan(recipe, host=host, hosts=hosts), Reading(data.workers, data.prefetch)
     in_words = [o for o in operations if o.get("fill") == "mean" or o.get("axes") == "training"]
     if preprocessing.needs or in_words:
         phase("taking statistics of the training images")
@@ -193,7 +206,7 @@ def prepare_inputs(listed, said=None, host=0, hosts=1, check=None):
     return TrainingInputs(recipe, dataset, preprocessing, operations, plan=plan, reading=reading)
 
 
-def _check_loss(recipe, dataset):
+def _check_loss(recipe: Recipe, dataset: Dataset) -> None:
     """Refuse a loss of classes where numbers are to be predicted."""
     if dataset.numeric and recipe.loss.name not in REGRESSION:
         raise UserError(
@@ -202,7 +215,7 @@ def _check_loss(recipe, dataset):
         )
 
 
-def _check_batches(recipe, images):
+def _check_batches(recipe: Recipe, images: int) -> None:
     if not batch_plan(recipe).steps_per_epoch(images):
         raise UserError(
             f"{recipe.origin}: train.batch_size: found {recipe.train.batch_size}, allowed: up to "
@@ -210,7 +223,7 @@ def _check_batches(recipe, images):
         )
 
 
-def _check_operations(recipe, operations, preprocessing):
+def _check_operations(recipe: Recipe, operations: list[dict[str, Any]], preprocessing: Preprocessing) -> None:
     crop, others = split_crop(operations)
     try:
         check_crop(crop, preprocessing.output_shape[:2])
@@ -224,14 +237,14 @@ def _check_operations(recipe, operations, preprocessing):
         )
 
 
-def _check_views(recipe, preprocessing):
+def _check_views(recipe: Recipe, preprocessing: Preprocessing) -> None:
     try:
         view_short_sides(recipe.evaluation.views, recipe.evaluation.short_sides, preprocessing)
     except UserError as error:
         raise UserError(f"{recipe.origin}: {error}") from None
 
 
-def _in_numbers(operation, moments):
+def _in_numbers(operation: dict[str, Any], moments: Moments) -> dict[str, Any]:
     """Return an augmentation table with the statistics it names by a word."""
     operation = dict(operation)
     if operation.get("fill") == "mean":

@@ -1,32 +1,40 @@
-"""From a run's inputs to the model that trains its network."""
+"""From a run's inputs to the trainer of its network."""
+
+from collections.abc import Sequence
 
 import keras
+import tensorflow as tf
 
+from kerasnets.data.dataset import Dataset
 from kerasnets.errors import UserError
 from kerasnets.initializers import initialize
 from kerasnets.losses import class_weighting, example_loss
 from kerasnets.optimizers import decayed_variables, make_optimizer
+from kerasnets.recipe import Recipe
 from kerasnets.runs.network import build_network
 from kerasnets.terminal import phase
 from kerasnets.training.fit.objective import Objective
+from kerasnets.training.fit.options import StepOptions
 from kerasnets.training.fit.trainer import Trainer
 from kerasnets.training.setup.input_check import warn_of_other_input
+from kerasnets.training.setup.inputs import ListedInputs, TrainingInputs
 from kerasnets.training.setup.warm_start import copy_layers
 from kerasnets.weights.freezing import freeze
 from kerasnets.weights.loading import load_weights
 
 
-def make_model(inputs, strategy, from_start=True):
-    """Build, initialize and compile the network of a run under `strategy`.
+def make_trainer(
+    inputs: TrainingInputs | ListedInputs, strategy: tf.distribute.Strategy, *, first_weights: bool = True
+) -> tuple[Trainer, keras.Model]:
+    """Build and initialize the network of a run under a strategy, and what trains it.
 
     Args:
-        inputs: the `TrainingInputs`, or already the `ListedInputs`.
-        strategy: a `tf.distribute.Strategy`.
-        from_start: whether the run's first weights are wanted; a resumed run has its own.
+        inputs: of the run.
+        strategy: the devices that share the work.
+        first_weights: whether to read the weights that the run starts from; a resumed run has its own.
 
     Returns:
-        The `Trainer` to fit, and the plain functional network, from images to the main logits, whose
-        layers it trains.
+        The trainer, and the plain functional network, from images to the main logits, whose layers it trains.
     """
     phase("building the network")
     recipe, dataset = inputs.recipe, inputs.dataset
@@ -36,33 +44,40 @@ def make_model(inputs, strategy, from_start=True):
         network = build_network(
             recipe, inputs.preprocessing.output_shape, dataset.classes, train.precision, heads=True
         )
-        _start(network, inputs, from_start)
+        _initialize(network, inputs, first_weights=first_weights)
         if train.synchronized_batch_norm:
             synchronize(network)
         decayed = decayed_variables(network, biases=decay.biases, normalization=decay.normalization)
         chosen = {id(variable) for variable in decayed}
         spared = [v for v in network.trainable_variables if id(v) not in chosen]
         optimizer = make_optimizer(**recipe.optimizer.model_dump(), decoupled=decay.decoupled, spared=spared)
-        optimizer.build(network.trainable_variables)
         main = keras.Model(network.inputs, network.outputs[0], name=network.name)
-        measured = decayed_variables(main, biases=decay.biases, normalization=decay.normalization)
-        model = Trainer(
-            network, _objective(recipe, dataset, decayed, measured), train.accumulation, train.xla,
-            train.precision == "mixed_float16", train.max_bad_steps, train.seed,
-        )  # fmt: skip
-        # the loss scale is the step's own, because it has to know of it before it updates
-        model.compile(optimizer=optimizer, jit_compile=False, auto_scale_loss=False)
-    return model, main
+        decayed_in_main = decayed_variables(main, biases=decay.biases, normalization=decay.normalization)
+        options = StepOptions(
+            accumulation=train.accumulation,
+            xla=train.xla,
+            scale_loss=train.precision == "mixed_float16",
+            max_bad_steps=train.max_bad_steps,
+            seed=train.seed,
+        )
+        objective = _objective(recipe, dataset, decayed=decayed, decayed_in_main=decayed_in_main)
+        return Trainer(network, optimizer, objective, options=options), main
 
 
-def synchronize(network):
+def synchronize(network: keras.Model) -> None:
     """Let a network's batch normalizations take their moments over all replicas."""
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = True
 
 
-def _objective(recipe, dataset, decayed, measured):
+def _objective(
+    recipe: Recipe,
+    dataset: Dataset,
+    *,
+    decayed: Sequence[keras.Variable],
+    decayed_in_main: Sequence[keras.Variable],
+) -> Objective:
     weighting = None
     if recipe.loss.class_weights:
         try:
@@ -71,25 +86,25 @@ def _objective(recipe, dataset, decayed, measured):
             raise UserError(f"{recipe.origin}: {error}") from None
     return Objective(
         example_loss(**recipe.loss.options()),
-        "mean_absolute_error" if dataset.numeric else "accuracy",
-        weighting,
-        recipe.loss.auxiliary_weight,
-        recipe.regularization.l2,
-        decayed,
-        measured,
+        measure="mean_absolute_error" if dataset.numeric else "accuracy",
+        weighting=weighting,
+        auxiliary_weight=recipe.loss.auxiliary_weight,
+        l2=recipe.regularization.l2,
+        decayed=decayed,
+        decayed_in_evaluation=decayed_in_main,
     )
 
 
-def _start(network, inputs, from_start):
+def _initialize(network: keras.Model, inputs: TrainingInputs | ListedInputs, *, first_weights: bool) -> None:
     """Draw the weights, put those of others in their place, and freeze what is not to be trained."""
     recipe = inputs.recipe
     key, start = "initialization", recipe.initialization
     try:
         initialize(network, **start.drawn(), seed=recipe.train.seed)
-        if start.from_run and from_start:
+        if start.from_run and first_weights:
             key = "initialization.from_run"
             copy_layers(network, start.from_run, start.from_layers)
-        if recipe.model.weights and from_start:
+        if recipe.model.weights and first_weights:
             key = "model.weights"
             published = load_weights(network, recipe.model.weights, new_head=recipe.model.new_head)
             warn_of_other_input(recipe, inputs.preprocessing, published)

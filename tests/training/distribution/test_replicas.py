@@ -19,7 +19,9 @@ from kerasnets.optimizers import make_optimizer
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.checkpoints.file import read_checkpoint
 from kerasnets.training.distribution.strategy import make_strategy
+from kerasnets.training.fit.loop import run_epochs
 from kerasnets.training.fit.objective import Objective
+from kerasnets.training.fit.options import StepOptions
 from kerasnets.training.fit.trainer import Trainer
 
 ALL = (
@@ -180,17 +182,18 @@ def _masks(devices, steps, first=0, accumulation=1):
         images = keras.Input((64,))
         network = keras.Model(images, keras.layers.Dropout(0.5, name="dropout")(_Scale()(images)))
         optimizer = make_optimizer("sgd", learning_rate=1.0)
-        optimizer.build(network.trainable_variables)
         objective = Objective(lambda labels, logits: tf.reduce_sum(logits, -1))
-        model = Trainer(network, objective, accumulation=accumulation, seed=5)
-        model.compile(optimizer=optimizer, auto_scale_loss=False)
+        options = StepOptions(accumulation=accumulation, seed=5)
+        trainer = Trainer(network, optimizer, objective, options=options)
     found = []
     keep = keras.callbacks.LambdaCallback(
         on_train_batch_end=lambda batch, logs: found.append(network.trainable_variables[0].numpy())
     )
     batch = np.repeat(3.0 ** np.arange(4, dtype="float32")[:, None], 64, axis=1), np.ones((4, 64), "float32")
     data = tf.data.Dataset.from_tensors(batch).repeat(steps - first)
-    model.fit(data, steps_per_epoch=steps, initial_step=first, callbacks=[keep], steps_per_execution=1)
+    run_epochs(
+        trainer, data, steps_per_epoch=steps, initial_step=first, callbacks=[keep], steps_per_execution=1
+    )
     # kept outputs are doubled, the loss is the mean of four examples
     sums = np.round(-np.diff(found, axis=0, prepend=np.zeros((1, 64))) * 4 / 2).astype(int)
     return np.stack([sums // 3**example % 3 for example in range(4)], axis=1)
@@ -215,14 +218,13 @@ def test_batch_statistics_of_replicas_are_averaged_and_the_same_on_all():
         outputs = keras.layers.Dense(10)(keras.layers.Flatten()(normal(images)))
         network = keras.Model(images, outputs)
         optimizer = make_optimizer("sgd", learning_rate=0.1)
-        optimizer.build(network.trainable_variables)
         loss = keras.losses.categorical_crossentropy
-        model = Trainer(network, Objective(lambda labels, logits: loss(labels, logits, from_logits=True)))
-        model.compile(optimizer=optimizer, auto_scale_loss=False)
+        objective = Objective(lambda labels, logits: loss(labels, logits, from_logits=True))
+        trainer = Trainer(network, optimizer, objective)
     numbers = np.random.default_rng(0)
     x = numbers.normal(1.0, 2.0, size=(3, 16, 4, 4, 3)).astype("float32")
     y = np.eye(10, dtype="float32")[numbers.integers(10, size=(3, 16))]
-    model.fit(tf.data.Dataset.from_tensor_slices((x, y)), steps_per_epoch=3)
+    run_epochs(trainer, tf.data.Dataset.from_tensor_slices((x, y)), steps_per_epoch=3)
     mean, variance = np.zeros(3), np.ones(3)
     for batch in x.astype("float64"):
         shares = batch.reshape(4, 4 * 4 * 4, 3)

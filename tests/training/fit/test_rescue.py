@@ -10,7 +10,7 @@ import kerasnets
 from kerasnets.errors import FailureError, StoppedError
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.training.callbacks.progress import Progress
+from kerasnets.training.callbacks.early_stopping import EarlyStopping
 from kerasnets.training.callbacks.run_callbacks import RunCallbacks
 from kerasnets.training.checkpoints.file import read_checkpoint
 
@@ -70,12 +70,15 @@ def test_what_a_signal_saved_amid_bad_steps_is_not_gone_back_to(tmp_path, caplog
     overrides = [*DIVERGING, "optimizer.learning_rate=100.0", "train.batch_size=431", "train.epochs=40"]
     recipe, run = load_recipe("lenet5-digits", overrides), RunDirectory(tmp_path / "run")
 
+    judge = EarlyStopping.on_epoch_end
+
     def stop_amid_bad_steps(self, epoch, logs=None):
-        if self.model.state.bad_in_row.numpy():
+        judge(self, epoch, logs)
+        if self._trainer.bad_in_row:
             signal.raise_signal(signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Progress, "on_epoch_end", stop_amid_bad_steps)
+        patch.setattr(EarlyStopping, "on_epoch_end", stop_amid_bad_steps)
         with pytest.raises(StoppedError):
             kerasnets.train(recipe, run.path)
     (before, _), amid = run.checkpointed()[-2:]
@@ -114,7 +117,7 @@ def test_the_best_goes_with_the_checkpoint_that_is_not_gone_back_to(tmp_path, mo
     run, gone_back = RunDirectory(tmp_path / "run"), []
 
     def rescue(self, factor):
-        gone_back.append((run.best_checkpoint.exists(), self.record.get_state()["patience"]["best"]))
+        gone_back.append((run.best_checkpoint.exists(), self.early_stopping.get_state()["patience"]["best"]))
         lower(self, factor)
 
     lower = RunCallbacks.rescue
