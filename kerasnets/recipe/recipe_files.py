@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasnets.errors import UserError, nearest, shortened
-from kerasnets.files.toml_file import read_toml
+from kerasnets.files.toml_file import parse_toml, read_toml
 from kerasnets.files.user_files import check_file
 
 ABOUT = ("description", "measured", "published")
@@ -73,8 +73,13 @@ def shipped_recipes(data: str | None = None) -> list[ShippedRecipe]:
 
 
 def _about(name: str) -> ShippedRecipe:
-    tables = read_toml(find_recipe(name), "recipe file")
+    path = _shipped_file(name)
+    tables = parse_toml(path.read_text("utf-8"), path)
     return ShippedRecipe(name, **{key: tables.get(key, "") for key in ABOUT})
+
+
+def _shipped_file(name: str) -> Path:
+    return Path(str(files("kerasnets.recipes") / f"{name}.toml"))
 
 
 def find_recipe(name: str | os.PathLike[str], beside: Path | None = None) -> Path:
@@ -97,7 +102,7 @@ def find_recipe(name: str | os.PathLike[str], beside: Path | None = None) -> Pat
             f"recipe {shortened(name)!r}: found none of that name, allowed: one that `kerasnets list` gives, "
             f"or a path ending in .toml{nearest(name, recipe_names())}"
         )
-    return Path(str(files("kerasnets.recipes") / f"{name}.toml"))
+    return _shipped_file(name)
 
 
 def merged_tables(path: Path) -> dict[str, Any]:
