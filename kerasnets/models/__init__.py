@@ -66,6 +66,10 @@ def build(name, input_shape=None, classes=None, **options):
 
     Raises:
         UserError: unknown name or option, or an input that the architecture's geometry does not allow.
+
+    Example:
+        >>> kerasnets.build("resnet_cifar", classes=100, depth=14).output_shape
+        (None, 100)
     """
     builder = _builder(name, options)
     given = {"input_shape": input_shape, "classes": classes}
