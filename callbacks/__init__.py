@@ -1,4 +1,4 @@
-"""Callbacks that say whether training is healthy. Any Keras model's `fit` may use them."""
+"""Callbacks that show whether training is healthy, for the `fit` of any Keras model on any backend."""
 
 from kerasnets.callbacks.activation_stats import ActivationStats
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog

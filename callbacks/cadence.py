@@ -1,60 +1,97 @@
-"""When to measure, kept apart from what is measured."""
+"""When to measure and where to record it, kept apart from what is measured."""
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
 
 import keras
 
+from kerasnets.callbacks.diagnostics_log import DiagnosticsLog, as_log
+
 
 class CadencedCallback(keras.callbacks.Callback):
-    """Counts optimizer steps and says which ones to measure: the first, and then each `every`-th.
+    """Counts optimizer steps, says which ones to measure, and records what was measured.
+
+    A subclass measures in `on_train_batch_end` where `advance` says so, or in `on_train_batch_begin` where
+    `due` does, and gives each number to `record`. The log is written after each epoch.
 
     Args:
+        log: a `DiagnosticsLog`, or the path of a new one.
+        every: steps from one measurement to the next, 1 or more.
+
+    Attributes:
+        log: the `DiagnosticsLog`.
         every: steps from one measurement to the next.
+        step: optimizer steps done.
+        epoch: the epoch that runs, counted from 0.
 
     Raises:
-        ValueError: `every` is not a positive integer.
+        ValueError: `every` is below 1.
+
+    Example:
+        >>> class WeightNorm(CadencedCallback):
+        ...     def on_train_batch_end(self, batch, logs=None):
+        ...         if self.advance(batch):
+        ...             for weight in self.model.trainable_weights:
+        ...                 self.record(weight.path, "weight_norm", keras.ops.norm(weight))
+        >>> model.fit(x, y, callbacks=[WeightNorm("diagnostics.csv", every=100)])
     """
 
-    def __init__(self, every):
+    def __init__(self, log: DiagnosticsLog | str | PathLike[str], every: int):
         super().__init__()
         if every < 1:
             raise ValueError(f"every is {every}, allowed: 1 or more steps")
+        self.log = as_log(log)
         self.every = every
         self.step = 0
         self.epoch = 0
         self._first = 0
         self._resumed = False
 
-    def on_train_begin(self, logs=None):
-        """Take up counting where the optimizer stands, or where `set_state` said."""
+    def record(self, layer: str, quantity: str, value: float) -> None:
+        """Record what was measured at the present step; arguments as of `DiagnosticsLog.record`."""
+        self.log.record(layer, quantity, value, step=self.step, epoch=self.epoch)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Begin to count at the optimizer's step, or at that of `set_state`."""
         if not self._resumed:
             self.step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
         self._resumed = False
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Remember the epoch."""
         self.epoch = epoch
 
-    def on_train_batch_begin(self, batch, logs=None):
-        """Remember the step: an execution may take several."""
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Remember the batch: one execution may take several steps."""
         self._first = batch
 
-    def due(self):
-        """Return whether the step that comes next is one to measure."""
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write the log."""
+        self.log.save()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Write the log."""
+        self.log.save()
+
+    def due(self) -> bool:
+        """Return whether the next step is one to measure: the first, and then each `every`-th."""
         return self.step % self.every == 0
 
-    def advance(self, batch):
-        """Count the steps that ended with `batch`; return whether one to measure was reached."""
+    def advance(self, batch: int) -> bool:
+        """Count the steps that ended with `batch`; return whether a multiple of `every` was reached."""
         before, self.step = self.step, self.step + batch - self._first + 1
         return self.step // self.every > before // self.every
 
-    def next_boundary(self, step):
-        """Return before which step, after `step`, an execution of several steps has to end."""
+    def next_boundary(self, step: int) -> int:
+        """Return the first step after `step` at which an execution of several steps has to end."""
         return (step // self.every + 1) * self.every
 
-    def get_state(self):
-        """Return what a resumed training needs, as JSON can say it."""
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs to resume, as JSON values."""
         return {"step": self.step}
 
-    def set_state(self, state):
-        """Go on from what `get_state` returned."""
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `get_state` returned."""
         self.step = state["step"]
         self._resumed = True

@@ -1,5 +1,6 @@
-"""Where diagnostics are kept: one CSV in long format, which pandas reads."""
+"""Where diagnostics are recorded: one CSV file in long format, which pandas reads."""
 
+from os import PathLike
 from pathlib import Path
 
 import pandas as pd
@@ -10,13 +11,13 @@ from kerasnets.files.whole_files import whole_file
 COLUMNS = ["step", "epoch", "layer", "quantity", "value"]
 
 
-def read_diagnostics(path):
-    """Return diagnostics.csv as a DataFrame of `COLUMNS`; values are exactly those recorded.
+def read_diagnostics(path: str | PathLike[str]) -> pd.DataFrame:
+    """Return diagnostics.csv as a table with `COLUMNS`; values are exactly those recorded.
 
     Raises:
         UserError: it is not what a `DiagnosticsLog` writes.
     """
-    return read_table(path, COLUMNS, text=("layer", "quantity"))
+    return read_table(Path(path), COLUMNS, text=("layer", "quantity"))
 
 
 class DiagnosticsLog:
@@ -25,46 +26,54 @@ class DiagnosticsLog:
     Callbacks of one `fit` share one log. It holds no open file, so a tuner may copy it.
 
     Args:
-        path: the CSV file; it is written anew.
+        path: the CSV file; an old one is replaced at the first `save`.
+
+    Attributes:
+        path: the CSV file.
+
+    Example:
+        >>> log = DiagnosticsLog("diagnostics.csv")
+        >>> model.fit(x, y, callbacks=[UpdateRatio(log), ActivationStats(log, x[:64])])
+        >>> log.frame().pivot_table(index="step", columns=["quantity", "layer"], values="value").plot()
     """
 
-    def __init__(self, path):
+    def __init__(self, path: str | PathLike[str]):
         self.path = Path(path)
-        self._rows = []
+        self._rows: list[tuple[int, int, str, str, float]] = []
         self._saved = 0
 
-    def resume(self, step):
-        """Go on after `step` optimizer steps, with the rows that the file has up to there."""
+    def resume(self, step: int) -> None:
+        """Continue after `step` optimizer steps, with the rows that the file has up to that step."""
         self._rows, self._saved = [], 0
         if step and self.path.is_file():
             rows = read_diagnostics(self.path)
             self._rows = list(rows[rows.step <= step].itertuples(index=False, name=None))
 
-    def record(self, step, epoch, layer, quantity, value):
+    def record(self, layer: str, quantity: str, value: float, *, step: int, epoch: int) -> None:
         """Add one row.
 
         Args:
+            layer: the layer's name, within nested models its path.
+            quantity: name of what was measured.
+            value: the number; NaN and infinity are kept.
             step: optimizer steps done when it was measured.
-            epoch: epoch it was measured in, from 0.
-            layer: the layer's name.
-            quantity: what was measured.
-            value: a number.
+            epoch: epoch it was measured in, counted from 0.
         """
         self._rows.append((step, epoch, layer, quantity, float(value)))
 
-    def save(self):
-        """Write the file, if anything has come since it was last written."""
+    def save(self) -> None:
+        """Write the file, if rows were added since it was last written."""
         if len(self._rows) == self._saved:
             return
         with whole_file(self.path) as temporary:
             self.frame().to_csv(temporary, index=False)
         self._saved = len(self._rows)
 
-    def frame(self):
-        """Return all rows as a DataFrame."""
+    def frame(self) -> pd.DataFrame:
+        """Return all rows as a table with `COLUMNS`."""
         return pd.DataFrame(self._rows, columns=COLUMNS)
 
 
-def as_log(log):
-    """Return a `DiagnosticsLog` from one or from a path."""
+def as_log(log: DiagnosticsLog | str | PathLike[str]) -> DiagnosticsLog:
+    """Return the log, or a new one at a path."""
     return log if isinstance(log, DiagnosticsLog) else DiagnosticsLog(log)

@@ -1,4 +1,4 @@
-"""Mean, variance and zeros of large arrays, taken part by part."""
+"""Mean, variance and zeros of large arrays, computed part by part."""
 
 import math
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import keras
 
 @dataclass(frozen=True)
 class Moments:
-    """What is known of some numbers; `a + b` is of both together.
+    """Statistics of some numbers; `a + b` are those of both together.
 
     Attributes:
         count: how many numbers.
-        mean: their mean.
-        squares: sum of the squared differences from it.
-        zeros: how many are exactly zero.
+        mean: mean of the numbers.
+        squares: sum of the squared differences from the mean.
+        zeros: how many numbers are exactly zero.
     """
 
     count: int = 0
@@ -23,11 +23,11 @@ class Moments:
     zeros: int = 0
 
     @classmethod
-    def of(cls, tensor):
-        """Return the moments of a tensor, worked out where it lies: three numbers come back.
+    def of(cls, tensor: keras.KerasTensor) -> "Moments":
+        """Return the moments of a tensor of any shape, computed on its device.
 
-        Taken about a first mean, which float32 has rounded, and corrected by the mean that is left: sound
-        also where the mean is large and the variance small. Half precision counts as float32.
+        Differences are taken from a first mean, which float32 rounds, and corrected by their own mean: exact
+        also where the mean is large and the variance small. Half precision is computed in float32.
         """
         count = math.prod(tensor.shape)
         double = keras.backend.standardize_dtype(tensor.dtype) == "float64"
@@ -40,7 +40,7 @@ class Moments:
         zeros = int(keras.ops.convert_to_numpy(zeros))
         return cls(count, first + left, count * (square - left**2), zeros)
 
-    def __add__(self, other):
+    def __add__(self, other: "Moments") -> "Moments":
         """Merge as Chan, Golub and LeVeque 1979, "Updating Formulae", equation 2.1: no large sums cancel."""
         count = self.count + other.count
         if not self.count or not other.count:
@@ -51,6 +51,6 @@ class Moments:
         return Moments(count, mean, squares, self.zeros + other.zeros)
 
     @property
-    def variance(self):
+    def variance(self) -> float:
         """Mean squared difference from the mean."""
         return max(self.squares / self.count, 0.0)

@@ -281,13 +281,13 @@ def test_transfer_models_are_measured_layer_by_layer(backend, tmp_path):
 def test_log_goes_on_after_a_step_exactly_and_can_be_copied(tmp_path):
     log = DiagnosticsLog(tmp_path / "d.csv")
     for step in (1, 2, 3):
-        log.record(step, 0, "a", "update_ratio", 0.1 * step)
+        log.record("a", "update_ratio", 0.1 * step, step=step, epoch=0)
     log.save()
     assert copy.deepcopy(log).frame().equals(log.frame())
     again = DiagnosticsLog(tmp_path / "d.csv")
     again.resume(2)
     assert again.frame().value.tolist() == [0.1, 0.2]
-    again.record(3, 0, "a", "update_ratio", 0.1 * 3)
+    again.record("a", "update_ratio", 0.1 * 3, step=3, epoch=0)
     again.save()
     assert read_diagnostics(log.path).equals(log.frame())
     assert DiagnosticsLog(tmp_path / "d.csv").frame().empty
