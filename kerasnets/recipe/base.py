@@ -21,6 +21,20 @@ def one_of(names: Iterable[str]) -> Any:
     return Literal[*names]
 
 
+class TableError(ValueError):
+    """What the validator of a table refuses, for the line "key: found X, allowed: Y".
+
+    Args:
+        key: key within the table; empty for the table as a whole.
+        found: what was found, a value or words.
+        allowed: what is allowed, in words.
+    """
+
+    def __init__(self, key: str, found: object, allowed: str) -> None:
+        super().__init__(f"found {found}, allowed: {allowed}")
+        self.key = key
+
+
 class Section(BaseModel):
     """A table of a recipe: no unknown keys, no silent conversions."""
 

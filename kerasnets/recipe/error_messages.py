@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from kerasnets.errors import few, nearest, shortened
-from kerasnets.recipe.base import Section
+from kerasnets.recipe.base import Section, TableError
 from kerasnets.recipe.schema import Recipe
 
 ALLOWED = {
@@ -52,15 +52,20 @@ def mistake_line(error: ValidationError, origin: object, given: Sequence[Overrid
         given: what was set besides the file; a mistake that an override made is laid to it, not to the file.
     """
     by_key: dict[str, list[str]] = {}
+    tables: dict[str, str] = {}
     missing: list[str] = []
     for mistake in error.errors():
         place = _locate(mistake["loc"])
+        refused = mistake.get("ctx", {}).get("error")
         if mistake["type"] == "missing":
             missing += _required(place.key)
         elif mistake["type"] == "union_tag_not_found":
             missing.append(f"{place.key}.{place.tag}")
         else:
-            by_key.setdefault(place.key, []).append(_message(mistake, place))
+            inner = refused.key if isinstance(refused, TableError) else ""
+            key = ".".join(filter(None, (place.key, inner)))
+            tables[key] = place.key
+            by_key.setdefault(key, []).append(_message(mistake, place))
     parts = []
     if missing:
         need = "this key is" if len(missing) == 1 else "these keys are"
@@ -69,7 +74,8 @@ def mistake_line(error: ValidationError, origin: object, given: Sequence[Overrid
         parts.append(f"{shortened(key) + ': ' if key else ''}{_alternatives(messages)}")
     more = f" (and {len(by_key) - 1} more)" if len(by_key) > 1 else ""
     line = "; ".join(parts)
-    return f"{_culprit([*missing, *by_key][0], line, origin, given)}: {line}{more}"
+    first = next(iter([*missing, *by_key]))
+    return f"{_culprit(tables.get(first, first), line, origin, given)}: {line}{more}"
 
 
 def with_overrides(origin: object, given: Sequence[Override]) -> str:

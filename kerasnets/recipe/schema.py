@@ -6,7 +6,7 @@ import tomli_w
 from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from kerasnets.recipe.augment.operations import Augment
-from kerasnets.recipe.base import Section
+from kerasnets.recipe.base import Section, TableError
 from kerasnets.recipe.tables.data import SPATIAL, Data, PreprocessStep
 from kerasnets.recipe.tables.diagnostics import Diagnostics
 from kerasnets.recipe.tables.evaluation import Evaluation
@@ -69,28 +69,35 @@ class Recipe(Section):
     def _spatial_steps_come_first(self) -> Self:
         kinds = [isinstance(step, SPATIAL) for step in self.preprocess]
         if kinds != sorted(kinds, reverse=True):
-            raise ValueError("preprocess: resize, pad and center_crop come before scale and statistics")
+            raise TableError(
+                "preprocess",
+                ", ".join(step.op for step in self.preprocess),
+                "resize, pad and center_crop before all other steps",
+            )
         mixing = [step.op for step in self.preprocess if step.op in ("pca", "zca")]
         if mixing and (len(mixing) > 1 or self.preprocess[-1].op != mixing[0]):
-            raise ValueError(f"preprocess: {mixing[0]} comes last: nothing is measured on what it leaves")
+            raise TableError(
+                "preprocess",
+                ", ".join(step.op for step in self.preprocess),
+                f"{mixing[0]} once, and last: no other step can be measured on its output",
+            )
         return self
 
     @model_validator(mode="after")
     def _batches_can_be_dealt(self) -> Self:
         if self.train.batch_size % self.data.streams:
-            raise ValueError(
-                f"data.streams: found {self.data.streams}, allowed: a divisor of train.batch_size, "
-                f"{self.train.batch_size}"
+            raise TableError(
+                "data.streams", self.data.streams, f"a divisor of train.batch_size, {self.train.batch_size}"
             )
         return self
 
     @model_validator(mode="after")
     def _one_start_and_one_decay(self) -> Self:
         if self.initialization.from_run is not None and self.model.weights is not None:
-            raise ValueError("initialization.from_run and model.weights are two starts: set one of them")
+            raise TableError("", "initialization.from_run and model.weights", "one of these two starts")
         if self.optimizer.name == "adamw" and not self.regularization.decoupled:
-            raise ValueError(
-                "regularization.decoupled: found 0.0, allowed: above 0 with adamw, which is adam with it"
+            raise TableError(
+                "regularization.decoupled", 0.0, "above 0 with adamw, which is adam with this weight decay"
             )
         return self
 

@@ -21,29 +21,45 @@ MISTAKES = [
     ("train.epochs=true", "train.epochs: found True, allowed: a whole number", ""),
     ("data.source=mnits", "data.source: found 'mnits', allowed: 'digits', 'mnist'", "did you mean 'mnist'"),
     ("data.source=tfds:", "or tfds:NAME", ""),
-    ("data.path=x.npz", "data: path goes with source", ""),
+    ("data.path=x.npz", 'x.npz\', allowed: a path with source = "npz", "folder"', ""),
     ("data.streams=5", "data.streams: found 5, allowed: a divisor of train.batch_size", ""),
     ("data.audit.truncated=fix", "data.audit.truncated: found 'fix', allowed: 'error' or 'skip'", ""),
-    ('augment=[{op="mixup"},{op="flip"}]', "augment: mixup comes last", ""),
-    ('augment=[{op="flip"},{op="random_resized_crop"}]', "augment: random_resized_crop comes first", ""),
+    (
+        'augment=[{op="mixup"},{op="flip"}]',
+        "augment: found a step after mixup, allowed: mixup comes last",
+        "",
+    ),
+    (
+        'augment=[{op="flip"},{op="random_resized_crop"}]',
+        "augment: found a step before random_resized_crop, allowed: ",
+        "",
+    ),
     ('augment=[{op="RandomCrop"}]', "augment.0: RandomCrop changes the size", ""),
-    ('preprocess=[{op="resize"}]', "resize takes one of size", ""),
-    ('preprocess=[{op="zca"},{op="scale"}]', "zca comes last", ""),
+    (
+        'preprocess=[{op="resize"}]',
+        "preprocess.0: found neither size nor short_side, allowed: one of size",
+        "",
+    ),
+    ('preprocess=[{op="zca"},{op="scale"}]', "preprocess: found zca, scale, allowed: zca once, and last", ""),
     ("evaluation.views=dens", "evaluation.views: found 'dens'", "did you mean 'dense'"),
-    ("data.source=folder", "data: path goes with source", ""),
+    ("data.source=folder", "data.path: found none, allowed: a path with source = ", ""),
     ("preprocess.0.op=resise", "preprocess.0: found op = 'resise'", "did you mean 'resize'"),
     ("preprocess.0.size=[32]", "preprocess.0.size: found [32]", ""),
     ("preprocess.7.op=scale", "preprocess.7.op: found '7', allowed: an index below 2", ""),
     ("augment.0.fill=grey", "augment.0.fill: found 'grey', allowed: 'mean' or a number", ""),
     (
         'preprocess=[{op="standardize"},{op="resize",size=[9,9]}]',
-        "resize, pad and center_crop come before",
+        "preprocess: found standardize, resize, allowed: resize, pad and center_crop before all other",
         "",
     ),
     ("optimizer=3", "optimizer: found 3, allowed: a table", ""),
     ("schedule.name=step", "schedule.epochs: missing", ""),
-    ("train.devices=3", "train: batch_size 32 cannot be shared evenly by 3 devices", ""),
-    ("train.accumulation=5", "batch_size 32 cannot be shared evenly by 1 devices in 5 parts each", ""),
+    ("train.devices=3", "train.batch_size: found 32, allowed: a multiple of 3, for 3 devices", ""),
+    (
+        "train.accumulation=5",
+        "train.batch_size: found 32, allowed: a multiple of 5, for 1 device in 5 parts each",
+        "",
+    ),
     ("train.precision=bfloat16", "train.precision: found 'bfloat16'", "did you mean 'mixed_bfloat16'"),
     ("train.steps_per_execution=0", "found 0, allowed: 'auto' or greater than or equal to 1", ""),
     ("train.checkpoint_seconds=0", "train.checkpoint_seconds: found 0, allowed: greater than 0", ""),
@@ -68,25 +84,25 @@ MISTAKES = [
     ("optimizer.clipnorm=0", "optimizer.clipnorm: found 0, allowed: greater than 0", ""),
     (
         'optimizer={name="sgd",clipnorm=1,global_clipnorm=1}',
-        "optimizer: clipnorm and global_clipnorm are two ways to clip: set one of clipvalue, clipnorm",
+        "optimizer: found clipnorm and global_clipnorm, allowed: one way to clip: clipvalue, clipnorm",
         "",
     ),
     ("optimizer.ema_momentum=1", "optimizer.ema_momentum: found 1, allowed: less than 1", ""),
     ("optimizer.weight_decay=1e-4", "optimizer.weight_decay: unknown key", ""),
-    ("schedule.warmup_error=0.8", "schedule: warmup_error and warmup_factor go together", ""),
+    ("schedule.warmup_error=0.8", "schedule: found one of warmup_error and warmup_factor, allowed: both", ""),
     (
         "schedule={warmup_error=0.8,warmup_factor=0.1,warmup_epochs=1}",
-        "schedule: warmup_error and warmup_epochs are two kinds of warm-up",
+        "schedule: found warmup_error and warmup_epochs, allowed: one of these two kinds of warm-up",
         "",
     ),
     (
         'schedule={name="piecewise",steps=[2,2],factors=[1,2,3]}',
-        "schedule: steps is found [2, 2], allowed: rising numbers",
+        "schedule.steps: found [2, 2], allowed: strictly increasing steps",
         "",
     ),
     (
         'schedule={name="piecewise",steps=[2,3],factors=[1,2]}',
-        "schedule: factors has 2 numbers, allowed: 3",
+        "schedule.factors: found 2 numbers, allowed: 3, one before the first of steps",
         "",
     ),
     ("schedule.name=exponential", "schedule.factor: missing", ""),
@@ -94,11 +110,19 @@ MISTAKES = [
     ('schedule={name="polynomial",power=0}', "schedule.power: found 0, allowed: greater than 0", ""),
     ('schedule={name="plateau",monitor="val_los"}', "schedule.monitor: found", "did you mean 'val_loss'"),
     ("schedule.name=platau", "schedule: found name = 'platau'", "did you mean 'plateau'"),
-    ('initialization.from_layers=["a"]', "from_layers goes with from_run", ""),
-    ("diagnostics.ratio_band=[1e-2,1e-4]", "diagnostics: ratio_band is [low, high]", ""),
+    (
+        'initialization.from_layers=["a"]',
+        "initialization.from_layers: found ['a'], allowed: with from_run",
+        "",
+    ),
+    (
+        "diagnostics.ratio_band=[1e-2,1e-4]",
+        "diagnostics.ratio_band: found [0.01, 0.0001], allowed: [low, high]",
+        "",
+    ),
     (
         "tune.parameters.optimizer.learning_rate.min=-1",
-        "tune.parameters.optimizer.learning_rate: sampling",
+        "tune.parameters.optimizer.learning_rate.min: found -1.0, allowed: above 0 with sampling",
         "",
     ),
     ("tune.parameters.optimizer.learning_rate.max=1000", "optimizer.learning_rate: found 1000.0", ""),
@@ -137,7 +161,7 @@ def test_mistakes_name_key_found_and_allowed(override, said, hint):
 
 def test_a_run_starts_from_weights_or_from_another_run():
     starts = ["initialization.from_run=runs/vgg11", "model.weights=imagenet"]
-    with pytest.raises(UserError, match=r"from_run and .* are two starts: set one"):
+    with pytest.raises(UserError, match=r"from_run and .*, allowed: one of these two starts"):
         load_recipe("lenet5-digits", starts)
 
 
@@ -146,7 +170,7 @@ def test_a_run_starts_from_weights_or_from_another_run():
     [
         ("train.batch_size=0", "--set train.batch_size=0: train.batch_size: found 0"),
         ('augment=[{op="xx"}]', '--set augment=[{op="xx"}]: augment.0: found op'),
-        ("train.devices=3", "--set train.devices=3: train: batch_size"),
+        ("train.devices=3", "--set train.devices=3: train.batch_size: found 32"),
         ("data.streams=5", "--set data.streams=5: data.streams: found 5"),
         ("schedule.name=step", "--set schedule.name=step: schedule.epochs: missing"),
         ("optimizer.name=adamw", "--set optimizer.name=adamw: regularization.decoupled: found 0.0"),

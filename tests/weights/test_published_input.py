@@ -177,8 +177,8 @@ def test_a_run_of_turned_images_is_judged_and_exported_so(published, tmp_path, c
 @pytest.mark.parametrize(
     ("steps", "said"),
     [
-        ('[{op="standardize",mean=[1.0]}]', "mean and std go together"),
-        ('[{op="subtract_mean",per="pixel",mean=[1.0]}]', 'mean goes with per = "channel"'),
+        ('[{op="standardize",mean=[1.0]}]', "found one of mean and std, allowed: both or none"),
+        ('[{op="subtract_mean",per="pixel",mean=[1.0]}]', 'allowed: only with per = "channel"'),
         ('[{op="standardize",mean=[1.0],std=[0.0]}]', "std.0: found 0.0, allowed: greater than 0"),
         (
             '[{op="scale"},{op="subtract_mean",mean=[1.0,2.0]}]',

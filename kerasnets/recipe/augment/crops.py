@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kerasnets.recipe.base import Positive, Section
+from kerasnets.recipe.base import Positive, Section, TableError
 
 Area = Annotated[float, Field(gt=0, le=1)]
 Ratio = Annotated[float, Field(gt=0, le=100)]
@@ -22,7 +22,7 @@ class RandomResizedCrop(Section):
         for key in ("area", "ratio"):
             low, high = getattr(self, key)
             if low > high:
-                raise ValueError(f"{key} is [smallest, largest], found {[low, high]}")
+                raise TableError(key, [low, high], "[smallest, largest]")
         return self
 
 
@@ -36,5 +36,5 @@ class MultiScaleCrop(Section):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.short_side[0] > self.short_side[1]:
-            raise ValueError(f"short_side is [smallest, largest], found {self.short_side}")
+            raise TableError("short_side", self.short_side, "[smallest, largest]")
         return self

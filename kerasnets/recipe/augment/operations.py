@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from kerasnets.recipe.augment.crops import MultiScaleCrop, RandomResizedCrop
 from kerasnets.recipe.augment.keras_layer import KerasLayer, not_refused
-from kerasnets.recipe.base import Fraction, Positive, Section
+from kerasnets.recipe.base import Fraction, Positive, Section, TableError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Fill = Literal["mean"] | Annotated[float, Field(ge=0, le=255)]
@@ -115,7 +115,7 @@ class RandomErasing(Section):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.area[0] > self.area[1]:
-            raise ValueError("area is [lowest, highest]")
+            raise TableError("area", self.area, "[smallest, largest]")
         return self
 
 
@@ -163,8 +163,10 @@ AugmentOp = Annotated[
 def _mixing_comes_last(tables: list[Section]) -> list[Section]:
     for table in tables[:-1]:
         if isinstance(table, Mixup | Cutmix):
-            raise ValueError(
-                f"{table.op} comes last, and only one of mixup and cutmix: labels are mixed once"
+            raise TableError(
+                "",
+                f"a step after {table.op}",
+                f"{table.op} comes last, and only one of mixup and cutmix: labels are mixed once",
             )
     return tables
 
@@ -172,7 +174,9 @@ def _mixing_comes_last(tables: list[Section]) -> list[Section]:
 def _crop_comes_first(tables: list[Section]) -> list[Section]:
     for table in tables[1:]:
         if isinstance(table, RandomResizedCrop | MultiScaleCrop):
-            raise ValueError(f"{table.op} comes first: it cuts from the stored image")
+            raise TableError(
+                "", f"a step before {table.op}", f"{table.op} comes first: it cuts from the stored image"
+            )
     return tables
 
 

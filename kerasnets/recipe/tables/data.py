@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from kerasnets.catalog.sources import SOURCES, WITH_PATH, find_source
 from kerasnets.errors import few
-from kerasnets.recipe.base import Above0, Fraction, Positive, Section, Size, one_of
+from kerasnets.recipe.base import Above0, Fraction, Positive, Section, Size, TableError, one_of
 from kerasnets.recipe.tables.audit import Audit
 
 PixelValue = Annotated[int, Field(ge=0, le=255)]
@@ -49,9 +49,13 @@ class Data(Section):
     def _keys_fit_the_source(self) -> Self:
         source = find_source(self.source)
         if (self.path is None) == (source.path == "required") and source.path != "optional":
-            raise ValueError(f"path goes with source = {_quoted(WITH_PATH)}, and only with these")
+            raise TableError(
+                "path",
+                "none" if self.path is None else repr(self.path),
+                f"a path with source = {_quoted(WITH_PATH)}, and only with these",
+            )
         if self.channels is not None and not source.encoded:
-            raise ValueError(f"channels goes only with source = {_quoted(ENCODED)}")
+            raise TableError("channels", self.channels, f"only with source = {_quoted(ENCODED)}")
         return self
 
 
@@ -76,11 +80,15 @@ class Resize(Section):
     @model_validator(mode="after")
     def _one_target(self) -> Self:
         if (self.size is None) == (self.short_side is None):
-            raise ValueError("resize takes one of size = [height, width] and short_side = pixels")
+            raise TableError(
+                "",
+                "both size and short_side" if self.size else "neither size nor short_side",
+                "one of size = [height, width] and short_side = pixels",
+            )
         if self.short_side and self.fit != "stretch":
-            raise ValueError("fit goes with size: short_side keeps the proportions anyway")
+            raise TableError("fit", repr(self.fit), "only with size: short_side keeps the proportions anyway")
         if self.fill and self.fit != "pad":
-            raise ValueError('fill goes with fit = "pad"')
+            raise TableError("fill", self.fill, 'only with fit = "pad"')
         return self
 
 
@@ -122,7 +130,7 @@ class SubtractMean(Section):
     @model_validator(mode="after")
     def _numbers_are_for_channels(self) -> Self:
         if self.mean is not None and self.per == "pixel":
-            raise ValueError('mean goes with per = "channel": it has a number for each channel')
+            raise TableError("mean", self.mean, 'only with per = "channel": it has a number for each channel')
         return self
 
 
@@ -139,7 +147,7 @@ class Standardize(Section):
     @model_validator(mode="after")
     def _both_or_none(self) -> Self:
         if (self.mean is None) != (self.std is None):
-            raise ValueError("mean and std go together, a number each for each channel")
+            raise TableError("", "one of mean and std", "both or none, with a number for each channel")
         return self
 
 

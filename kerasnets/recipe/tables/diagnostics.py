@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from kerasnets.recipe.base import Between0And1, Count, Positive, Rate, Section
+from kerasnets.recipe.base import Between0And1, Count, Positive, Rate, Section, TableError
 
 
 class Diagnostics(Section):
@@ -19,5 +19,5 @@ class Diagnostics(Section):
     @model_validator(mode="after")
     def _band_is_ordered(self) -> Self:
         if self.ratio_band[0] >= self.ratio_band[1]:
-            raise ValueError("ratio_band is [low, high] with low below high")
+            raise TableError("ratio_band", self.ratio_band, "[low, high] with low below high")
         return self

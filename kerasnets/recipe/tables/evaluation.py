@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kerasnets.recipe.base import Section
+from kerasnets.recipe.base import Section, TableError
 
 ShortSide = Annotated[int, Field(ge=1, le=4096)]
 
@@ -22,5 +22,9 @@ class Evaluation(Section):
     @model_validator(mode="after")
     def _crops_144_are_144(self) -> Self:
         if self.views == "crops_144" and len(self.short_sides) not in (0, 4):
-            raise ValueError('views = "crops_144" goes with four short_sides, or none for the paper\'s')
+            raise TableError(
+                "short_sides",
+                self.short_sides,
+                'four lengths with views = "crops_144", or none for the paper\'s',
+            )
         return self

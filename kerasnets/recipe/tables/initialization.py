@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kerasnets.recipe.base import Section
+from kerasnets.recipe.base import Section, TableError
 
 Initializer = Literal[
     "glorot_uniform",
@@ -37,9 +37,13 @@ class Initialization(Section):
     @model_validator(mode="after")
     def _keys_go_together(self) -> Self:
         if (self.stddev is None) == (self.kernel == "random_normal"):
-            raise ValueError('stddev goes with kernel = "random_normal", and only with it')
+            raise TableError(
+                "stddev",
+                "none" if self.stddev is None else self.stddev,
+                'a number with kernel = "random_normal", and only with it',
+            )
         if self.from_layers and self.from_run is None:
-            raise ValueError("from_layers goes with from_run, the run they are copied from")
+            raise TableError("from_layers", self.from_layers, "with from_run, the run they are copied from")
         return self
 
     def drawn(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from kerasnets.recipe.base import Section
+from kerasnets.recipe.base import Section, TableError
 
 
 class Model(Section):
@@ -23,5 +23,5 @@ class Model(Section):
     @model_validator(mode="after")
     def _head_goes_with_weights(self) -> Self:
         if self.new_head and self.weights is None:
-            raise ValueError("new_head = true goes with weights, whose head it leaves out")
+            raise TableError("new_head", "true", "true with weights, whose classifier it leaves out")
         return self

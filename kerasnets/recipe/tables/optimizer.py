@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kerasnets.recipe.base import Above0, Fraction, NonNegative, Rate, Section
+from kerasnets.recipe.base import Above0, Fraction, NonNegative, Rate, Section, TableError
 
 CLIPPING = ("clipvalue", "clipnorm", "global_clipnorm")
 
@@ -28,7 +28,7 @@ class _Optimizer(Section):
     def _clipped_one_way(self) -> Self:
         found = [key for key in CLIPPING if getattr(self, key) is not None]
         if len(found) > 1:
-            raise ValueError(f"{' and '.join(found)} are two ways to clip: set one of {', '.join(CLIPPING)}")
+            raise TableError("", " and ".join(found), f"one way to clip: {', '.join(CLIPPING)}")
         return self
 
 

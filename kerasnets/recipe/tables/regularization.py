@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import model_validator
 
-from kerasnets.recipe.base import NonNegative, Section
+from kerasnets.recipe.base import NonNegative, Section, TableError
 
 
 class Regularization(Section):
@@ -18,5 +18,5 @@ class Regularization(Section):
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if self.l2 and self.decoupled:
-            raise ValueError("l2 and decoupled are two kinds of weight decay: set one of them")
+            raise TableError("", "l2 and decoupled", "one of these two kinds of weight decay")
         return self

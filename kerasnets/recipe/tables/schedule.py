@@ -5,7 +5,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kerasnets.recipe.base import Above0, Between0And1, NonNegative, Positive, Section, Share, named
+from kerasnets.recipe.base import (
+    Above0,
+    Between0And1,
+    NonNegative,
+    Positive,
+    Section,
+    Share,
+    TableError,
+    named,
+)
 
 Monitored = Literal[
     "val_accuracy", "val_loss", "val_mean_absolute_error", "accuracy", "loss", "mean_absolute_error"
@@ -28,9 +37,9 @@ class _Schedule(Section):
     @model_validator(mode="after")
     def _one_warmup(self) -> Self:
         if (self.warmup_error is None) != (self.warmup_factor is None):
-            raise ValueError("warmup_error and warmup_factor go together")
+            raise TableError("", "one of warmup_error and warmup_factor", "both or none")
         if self.warmup_error is not None and self.warmup_epochs:
-            raise ValueError("warmup_error and warmup_epochs are two kinds of warm-up: set one of them")
+            raise TableError("", "warmup_error and warmup_epochs", "one of these two kinds of warm-up")
         return self
 
 
@@ -58,11 +67,12 @@ class Piecewise(_Schedule):
     @model_validator(mode="after")
     def _a_factor_for_each_piece(self) -> Self:
         if any(later <= earlier for earlier, later in pairwise(self.steps)):
-            raise ValueError(f"steps is found {self.steps}, allowed: rising numbers")
+            raise TableError("steps", self.steps, "strictly increasing steps")
         if len(self.factors) != len(self.steps) + 1:
-            raise ValueError(
-                f"factors has {len(self.factors)} numbers, allowed: {len(self.steps) + 1}, one before the "
-                "first of steps and one after each"
+            raise TableError(
+                "factors",
+                f"{len(self.factors)} numbers",
+                f"{len(self.steps) + 1}, one before the first of steps and one after each",
             )
         return self
 

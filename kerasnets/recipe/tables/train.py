@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kerasnets.recipe.base import Above0, Count, Positive, Section
+from kerasnets.recipe.base import Above0, Count, Positive, Section, TableError
 from kerasnets.recipe.tables.schedule import Monitored
 
 MOST_EVALUATED = 256
@@ -47,15 +47,20 @@ class Train(Section):
     @model_validator(mode="after")
     def _batches_can_be_shared(self) -> Self:
         if self.strategy == "single" and self.devices > 1:
-            raise ValueError(f'devices = {self.devices} needs strategy = "mirrored" or "auto"')
+            raise TableError("devices", self.devices, '0 or 1 with strategy = "single"')
         if self.xla and self.synchronized_batch_norm:
-            raise ValueError(
-                "xla and synchronized_batch_norm: XLA compiles a replica's pass by itself: set one"
+            raise TableError(
+                "",
+                "xla and synchronized_batch_norm",
+                "one of them: XLA compiles the pass of each replica by itself",
             )
         devices = max(1, self.devices)
         if self.batch_size % (devices * self.accumulation):
             parts = f" in {self.accumulation} parts each" if self.accumulation > 1 else ""
-            raise ValueError(
-                f"batch_size {self.batch_size} cannot be shared evenly by {devices} devices{parts}"
+            raise TableError(
+                "batch_size",
+                self.batch_size,
+                f"a multiple of {devices * self.accumulation}, for {devices} "
+                f"{'device' if devices == 1 else 'devices'}{parts}",
             )
         return self

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
-from kerasnets.recipe.base import Positive, Section
+from kerasnets.recipe.base import Positive, Section, TableError
 
 
 class Range(Section):
@@ -17,9 +17,9 @@ class Range(Section):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.min >= self.max:
-            raise ValueError("min must be below max")
+            raise TableError("min", self.min, f"below max, {self.max}")
         if self.sampling == "log" and self.min <= 0:
-            raise ValueError('sampling = "log" needs min above 0')
+            raise TableError("min", self.min, 'above 0 with sampling = "log"')
         return self
 
 

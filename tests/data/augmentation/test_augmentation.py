@@ -315,7 +315,7 @@ def test_what_cannot_be_applied_is_said_in_one_line(table, channels, said):
         ([{"op": "cutmix"}, {"op": "mixup"}], "cutmix comes last, and only one"),
         ([{"op": "RandomCrop", "height": 3}], "RandomCrop changes the size"),
         ([{"op": "RandomShaer"}], "'RandomShear'"),
-        ([{"op": "random_erasing", "area": [0.4, 0.2]}], "area is"),
+        ([{"op": "random_erasing", "area": [0.4, 0.2]}], r"found \[0.4, 0.2\], allowed: \[smallest"),
         ([{"op": "rand_augment", "magnitude": 11}], "less than or equal to 10"),
         ([{"op": 3}], "does not match any of the expected tags"),
     ],
