@@ -185,7 +185,7 @@ def tune(
     runtime.prepare()
     from kerasnets.tuning.search import tune_recipe
 
-    return tune_recipe(recipe, trials, Path(to or Path("runs", f"{recipe.name}-tune")), resume)
+    return tune_recipe(recipe, trials, Path(to or Path("runs", f"{recipe.name}-tune")), resume=resume)
 
 
 def export(

@@ -1,7 +1,11 @@
 """What a network costs, by the name of an architecture or a recipe, or from a run directory."""
 
+import json
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import pandas as pd
@@ -15,15 +19,16 @@ from kerasnets.recipe import Recipe, load_recipe, recipe_names
 from kerasnets.recipe.tables.train import MOST_EVALUATED
 from kerasnets.runs.network import build_network
 from kerasnets.runs.trained_run import open_run
+from kerasnets.sizing import tables
 from kerasnets.sizing.layers import layer_sizes, shapes_only
 from kerasnets.sizing.memory import largest_batch, training_memory
-from kerasnets.sizing.optimizer_memory import optimizer_kind, optimizer_memory
+from kerasnets.sizing.optimizer_memory import OptimizerMemory, optimizer_kind, optimizer_memory
 from kerasnets.sizing.whole import Beside, whole_memory
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a network costs.
+    """What a network costs. It prints as tables.
 
     Attributes:
         name: what was asked for.
@@ -32,58 +37,87 @@ class Summary:
         training: what a training step takes, see `kerasnets.sizing.memory.training_memory`, with `batch`,
             `optimizer` and `precision`, and as `whole` what the whole training does, see
             `kerasnets.sizing.whole.whole_memory`; None where no batch was given.
-        largest_batch: that fits the memory given, or None.
+        largest_batch: the largest batch that fits the memory given; None where none was.
         note: what was assumed, or None.
     """
 
     name: str
     network: keras.Model
     layers: pd.DataFrame
-    training: dict | None
+    training: dict[str, Any] | None
     largest_batch: int | None
     note: str | None = None
 
+    def __str__(self) -> str:
+        training = tables.training_text(self.training) if self.training else None
+        largest = None if self.largest_batch is None else f"largest batch: {self.largest_batch:,} images"
+        layers = f"{tables.table_text(self.layers)}\n\n{tables.volume_text(self.layers)}"
+        return "\n\n".join(filter(None, (layers, self.note, training, largest)))
 
-def summarize(what, input_shape=None, classes=None, options=None, batch=None, optimizer=None,
-              precision=None, memory=None):  # fmt: skip
-    """Return the `Summary` of an architecture, recipe or run; see `kerasnets.api.summary`."""
-    network, recipe = _open(what, input_shape, classes, options or {})
-    held = optimizer or "sgd_momentum"
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the network as JSON can hold it; layers as rows, and their `totals`."""
+        more = {"training": self.training, "largest_batch": self.largest_batch, "note": self.note}
+        return json.loads(tables.table_json(self.layers, name=self.name, **more))
+
+
+def summarize(
+    what: Recipe | str | os.PathLike[str],
+    *,
+    input_shape: tuple[int, int, int] | None = None,
+    classes: int | None = None,
+    options: Mapping[str, Any] | None = None,
+    batch: int | None = None,
+    optimizer: str | None = None,
+    precision: str | None = None,
+    memory: int | None = None,
+) -> Summary:
+    """Return the `Summary` of an architecture, recipe or run; see `kerasnets.summary`."""
+    network, recipe = _open(what, input_shape, classes, options=options or {})
+    settings: dict[str, Any] = {
+        "optimizer": optimizer or "sgd_momentum",
+        "precision": precision or "float32",
+    }
+    held: str | OptimizerMemory = settings["optimizer"]
     if recipe is not None:
         batch = batch or recipe.train.batch_size
-        precision = precision or getattr(recipe.train, "precision", None)
+        settings["precision"] = precision or recipe.train.precision
         if optimizer is None:
             table = recipe.optimizer.model_dump()
-            held, optimizer = optimizer_memory(**table), optimizer_kind(**table)
+            settings["optimizer"], memory_of = optimizer_kind(**table), optimizer_memory(**table)
             # the gradient of an L2 penalty needs no image: it waits for the rest as momentum does
-            held = replace(held, ahead=held.ahead + bool(recipe.regularization.l2))
-    settings = {"optimizer": optimizer or "sgd_momentum", "precision": precision or "float32"}
+            held = replace(memory_of, ahead=memory_of.ahead + bool(recipe.regularization.l2))
     arguments = {"optimizer": held, "precision": settings["precision"]}
-    training = {"batch": batch, **settings, **training_memory(network, batch, **arguments)} if batch else None
-    if training:
-        training["whole"] = whole_memory(network, training, _beside(recipe, batch), settings["precision"])
-    largest = largest_batch(network, memory, **arguments) if memory else None
+    training = None
+    if batch:
+        training = {"batch": batch, **settings, **training_memory(network, batch, **arguments)}
+        whole = whole_memory(network, training, _beside(recipe, batch), settings["precision"])
+        training["whole"] = whole
     note = None
-    known = recipe is not None and find_source(recipe.data.source).classes
-    if recipe is not None and not known and not classes and not _is_run(what):
+    if recipe is not None and not (classes or _is_run(what) or find_source(recipe.data.source).classes):
         note = f"assumed: {network.output_shape[-1]} classes, the architecture's own; the data is not read"
     return Summary(
-        what.name if isinstance(what, Recipe) else str(what),
-        network,
-        layer_sizes(network),
-        training,
-        largest,
-        note,
+        name=what.name if isinstance(what, Recipe) else str(what),
+        network=network,
+        layers=layer_sizes(network),
+        training=training,
+        largest_batch=largest_batch(network, memory, **arguments) if memory else None,
+        note=note,
     )
 
 
-def _open(what, input_shape, classes, options):
+def _open(
+    what: Recipe | str | os.PathLike[str],
+    input_shape: tuple[int, int, int] | None,
+    classes: int | None,
+    *,
+    options: Mapping[str, Any],
+) -> tuple[keras.Model, Recipe | None]:
     """Return the network and, for a recipe or a run, the recipe."""
     given = bool(input_shape or classes or options)
     if isinstance(what, str) and what in models.BUILDERS:
         with shapes_only():
             return models.build(what, input_shape, classes, **options), None
-    if _is_run(what):
+    if not isinstance(what, Recipe) and Path(what).is_dir():
         if given:
             raise UserError(f"{what}: a run has its own network; input, classes and options go with a name")
         trained = open_run(what, "summary")
@@ -99,7 +133,7 @@ def _open(what, input_shape, classes, options):
         return build_network(recipe, input_shape or shape, classes or count), recipe
 
 
-def _beside(recipe, batch):
+def _beside(recipe: Recipe | None, batch: int) -> Beside:
     """Return what a training does besides its steps: of a recipe, or by default."""
     if recipe is None:
         return Beside(min(batch, MOST_EVALUATED), probe_bytes=AT_ONCE)
@@ -113,11 +147,11 @@ def _beside(recipe, batch):
     )
 
 
-def _is_run(what):
+def _is_run(what: Recipe | str | os.PathLike[str]) -> bool:
     return not isinstance(what, Recipe) and Path(what).is_dir()
 
 
-def _recipe(name):
+def _recipe(name: str) -> Recipe:
     if "/" not in name and not name.endswith(".toml") and name not in recipe_names():
         known = [*models.BUILDERS, *recipe_names()]
         raise UserError(

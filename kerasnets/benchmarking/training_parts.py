@@ -27,7 +27,9 @@ class TrainingParts:
 
     def __init__(self, case: Case, rate: float = 0.0):
         recipe, decay = case.recipe, case.recipe.regularization
-        self.network = build_network(recipe, case.input_shape, case.classes, case.precision, heads=True)
+        self.network = build_network(
+            recipe, case.input_shape, case.classes, precision=case.precision, heads=True
+        )
         if recipe.model.freeze:
             freeze(self.network, recipe.model.freeze)
         variables = self.network.trainable_variables

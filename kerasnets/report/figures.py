@@ -2,17 +2,22 @@
 
 import base64
 import io
+from collections.abc import Sequence
 
+import keras
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 MOST_FILTERS = 64
+"""Kernels, or channels of kernels, that are drawn at most."""
 
 
-def curves(history, names):
-    """Draw two columns of the history over epochs, of training and validation."""
+def curves(history: pd.DataFrame, names: Sequence[str]) -> str:
+    """Draw two columns of a run's history over epochs, of training and validation; return the PNG."""
     figure = Figure(figsize=(9, 3.2), layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), names, strict=True):
         for column, label in ((name, "training"), (f"val_{name}", "validation")):
@@ -25,8 +30,13 @@ def curves(history, names):
     return _png(figure)
 
 
-def update_ratios(ratios, band):
-    """Draw the update ratio of every layer over steps; `band` is shaded."""
+def update_ratios(ratios: pd.DataFrame, band: Sequence[float]) -> str:
+    """Draw the update ratio of every layer over steps; return the PNG.
+
+    Args:
+        ratios: rows of the diagnostics: `layer`, `step`, `value`.
+        band: lowest and highest healthy ratio, shaded.
+    """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.subplots()
     axes.axhspan(*band, color="tab:green", alpha=0.12)
@@ -44,8 +54,15 @@ def update_ratios(ratios, band):
     return _png(figure)
 
 
-def variance_over_depth(variances):
-    """Draw each layer's activation variance, in order of depth, at the first, a middle and the last step."""
+def variance_over_depth(variances: pd.DataFrame) -> str:
+    """Draw each layer's activation variance, in order of depth, at the first, a middle and the last step.
+
+    Args:
+        variances: rows of the diagnostics: `layer`, `step`, `value`.
+
+    Returns:
+        The PNG.
+    """
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     axes = figure.subplots()
     steps = sorted(variances.step.unique())
@@ -59,11 +76,11 @@ def variance_over_depth(variances):
     return _png(figure)
 
 
-def first_filters(network, backwards=False):
+def first_filters(network: keras.Model, *, backwards: bool = False) -> tuple[str, str] | None:
     """Draw the first convolution's kernels: in colour where they see three channels, else channel by channel.
 
     Args:
-        network: functional `keras.Model`.
+        network: a functional model.
         backwards: whether its channels are blue, green, red.
 
     Returns:
@@ -93,11 +110,12 @@ def first_filters(network, backwards=False):
     return layer.name, _png(figure)
 
 
-def _legend(axes, entries):
+def _legend(axes: Axes, entries: int) -> None:
+    """Draw the legend to the right of the axes, in columns of at most 16 entries."""
     axes.legend(fontsize="small", ncols=1 + (entries - 1) // 16, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
-def _png(figure):
+def _png(figure: Figure) -> str:
     buffer = io.BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)
     return base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,20 +1,42 @@
 """report.html: what happened in a run, on one page that needs nothing else."""
 
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 
 import jinja2
+import pandas as pd
 
 from kerasnets.errors import UserError
 from kerasnets.files.whole_files import write_text
+from kerasnets.recipe import Recipe
 from kerasnets.report import figures
 from kerasnets.runs.directory import RunDirectory
+from kerasnets.runs.records.result import MEASURES, Result
 from kerasnets.runs.trained_run import open_run
 
-MEASURES = {"accuracy": "accuracy", "mean_absolute_error": "mean absolute error"}
+JUDGED_BY = ("accuracy", "mean_absolute_error")
 """What is measured beside the loss: of classes, of numeric targets."""
 
 
-def write_run_report(run):
+@dataclass(frozen=True)
+class Section:
+    """A figure of the page.
+
+    Attributes:
+        title: its heading.
+        caption: what it shows.
+        picture: a PNG in base64.
+    """
+
+    title: str
+    caption: str
+    picture: str
+
+
+def write_run_report(run: str | os.PathLike[str]) -> Path:
     """Write a run's report; see `kerasnets.write_report`."""
     directory = RunDirectory(run)
     if not directory.exists:
@@ -37,7 +59,7 @@ def write_run_report(run):
             result=result,
             measure=measure,
             measured=MEASURES[measure],
-            sections=_sections(directory, history, recipe, measure),
+            sections=_sections(directory, recipe, history, measure=measure),
             history=history.to_html(index=False, border=0, float_format=lambda value: f"{value:.4g}"),
             recipe=recipe.to_toml(),
         ),
@@ -45,51 +67,58 @@ def write_run_report(run):
     return directory.report_file
 
 
-def _measure(directory, history, result):
+def _measure(directory: RunDirectory, history: pd.DataFrame, result: Result | None) -> str:
     """Return what was measured beside the loss; raise UserError where the history is not of the result."""
     if result and len(history) != result.epochs:
         raise UserError(
             f"{directory.history_file}: found {len(history)} epochs, allowed: {result.epochs}, as "
             f"{directory.result_file.name} has"
         )
-    found = [name for name in MEASURES if name in history]
+    found = [name for name in JUDGED_BY if name in history]
     splits = result.splits.values() if result else ()
-    if not found or any(getattr(measured, found[0]) is None for measured in splits):
-        allowed = " or ".join(MEASURES)
-        raise UserError(f"{directory.history_file}: found no column of what was measured, allowed: {allowed}")
+    if not found or any(getattr(measures, found[0]) is None for measures in splits):
+        raise UserError(
+            f"{directory.history_file}: found no column of what was measured, "
+            f"allowed: {' or '.join(JUDGED_BY)}"
+        )
     return found[0]
 
 
-def _sections(directory, history, recipe, measure):
-    """Return (title, what to see in it, PNG as base64) of every figure there is data for."""
+def _sections(
+    directory: RunDirectory, recipe: Recipe, history: pd.DataFrame, *, measure: str
+) -> list[Section]:
+    """Return every figure that there is data for."""
     sections = [
-        (
+        Section(
             f"Loss and {MEASURES[measure]}",
             "Training and validation, by epoch.",
             figures.curves(history, ("loss", measure)),
         ),
+        *_diagnostic_sections(directory.diagnostics(), recipe.diagnostics.ratio_band),
     ]
-    sections += _diagnostic_sections(directory.diagnostics(), recipe.diagnostics.ratio_band)
     if directory.finished:
         trained = open_run(directory, "report")
-        filters = figures.first_filters(trained.network, trained.preprocessing.backwards)
+        filters = figures.first_filters(trained.network, backwards=trained.preprocessing.backwards)
         if filters:
-            said = f"The kernels of {filters[0]}, each stretched to its own range."
-            sections.append(("First-layer filters", said, filters[1]))
+            layer, picture = filters
+            caption = f"The kernels of {layer}, each stretched to its own range."
+            sections.append(Section("First-layer filters", caption, picture))
     return sections
 
 
-def _diagnostic_sections(diagnostics, band):
+def _diagnostic_sections(diagnostics: pd.DataFrame, band: Sequence[float]) -> list[Section]:
+    """Return the figures of update ratios and activation variances, as far as they were recorded."""
     ratios = diagnostics[diagnostics.quantity == "update_ratio"]
     variances = diagnostics[diagnostics.quantity == "activation_variance"]
     sections = []
     if len(ratios):
-        said = (
+        caption = (
             f"‖Δw‖/‖w‖ of single steps, per layer. Shaded: {band[0]:g} to {band[1]:g}; about 1e-3 is "
             "healthy. Where a schedule lowers the rate, the ratio falls with it."
         )
-        sections.append(("Update ratios", said, figures.update_ratios(ratios, band)))
+        sections.append(Section("Update ratios", caption, figures.update_ratios(ratios, band)))
     if len(variances):
-        said = "Variance of each layer's output on the same images, from the first layer to the last."
-        sections.append(("Activation variance over depth", said, figures.variance_over_depth(variances)))
+        caption = "Variance of each layer's output on the same images, from the first layer to the last."
+        picture = figures.variance_over_depth(variances)
+        sections.append(Section("Activation variance over depth", caption, picture))
     return sections

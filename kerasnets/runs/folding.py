@@ -1,6 +1,7 @@
 """A network as it predicts: every batch normalization is part of the convolution before it."""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -43,11 +44,11 @@ def folded(network: keras.Model) -> keras.Model:
         return network
     normalizations = {normalization.name for normalization in pairs.values()}
 
-    def clone(layer):
+    def clone(layer: keras.Layer) -> keras.Layer:
         config = layer.get_config()
         return type(layer).from_config(config | {"use_bias": True} if layer.name in pairs else config)
 
-    def call(layer, *arguments, **options):
+    def call(layer: keras.Layer, *arguments: Any, **options: Any) -> Any:
         return arguments[0] if layer.name in normalizations else layer(*arguments, **options)
 
     made = keras.models.clone_model(network, clone_function=clone, call_function=call)
@@ -59,9 +60,9 @@ def folded(network: keras.Model) -> keras.Model:
     return made
 
 
-def _convolutions_before_normalizations(network):
+def _convolutions_before_normalizations(network: keras.Model) -> dict[str, keras.Layer]:
     """Return a mapping of a convolution's name to the normalization that alone reads its outputs."""
-    readers = {}
+    readers: dict[int, list[keras.Operation]] = {}  # of each tensor, by its identity
     for operation in network.operations:
         for node in operation._inbound_nodes:
             for tensor in node.input_tensors:
@@ -78,7 +79,7 @@ def _convolutions_before_normalizations(network):
     return pairs
 
 
-def _folded_weights(convolution, normalization):
+def _folded_weights(convolution: keras.Layer, normalization: keras.Layer) -> list[np.ndarray]:
     """Return kernel and bias of the convolution with its normalization, computed in float64."""
     scale = 1 / np.sqrt(np.float64(normalization.moving_variance.numpy()) + normalization.epsilon)
     scale *= normalization.gamma.numpy() if normalization.scale else 1

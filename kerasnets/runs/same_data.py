@@ -1,6 +1,7 @@
 """Whether a run's data is still what the run was made of, wherever it lies now."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,41 +35,42 @@ def data_changes(directory: RunDirectory, dataset: Dataset) -> str:
     The order of the images does not count.
 
     Args:
-        directory: of the run; one of an earlier version has no list of its images, which is logged.
+        directory: the run; one of an earlier version has no list of its images, which is logged.
         dataset: the same source, audited and split as the run's recipe says.
 
     Raises:
         UserError: the run's files are damaged, or the dataset has numeric targets where the run has classes.
     """
-    kept = directory.dataset()
-    if kept.numeric != dataset.numeric:
-        found, wanted = (
-            "numeric targets" if yes else "classes" for yes in (dataset.numeric, not dataset.numeric)
-        )
-        raise UserError(f"{directory}: its data has changed: found {found}, allowed: {wanted}")
-    said = _class_changes(kept.classes, dataset.classes, "target" if dataset.numeric else "class")
-    if kept.fingerprints is None:
+    recorded = directory.dataset()
+    if recorded.numeric != dataset.numeric:
+        kinds = ("numeric targets", "classes") if dataset.numeric else ("classes", "numeric targets")
+        raise UserError(f"{directory}: its data has changed: found {kinds[0]}, allowed: {kinds[1]}")
+    differences = _class_changes(
+        recorded.classes, dataset.classes, word="target" if dataset.numeric else "class"
+    )
+    if recorded.fingerprints is None:
         drawn = " and ".join(dataset.drawn)
-        others = f"; {drawn} images, drawn from its data, are others now, perhaps trained on" if drawn else ""
-        log.warning("%s: of an earlier version, which kept no list of its images%s", directory, others)
-    elif fingerprints(dataset) != kept.fingerprints:
-        said += [str(changes(directory.images(), dataset))]
-    return ", ".join(filter(None, said))
+        risk = f"; {drawn} images, drawn anew from its data, may be ones it was trained on" if drawn else ""
+        log.warning("%s: of an earlier version, which kept no list of its images%s", directory, risk)
+    elif fingerprints(dataset) != recorded.fingerprints:
+        differences.append(str(changes(directory.images(), dataset)))
+    return ", ".join(filter(None, differences))
 
 
 def check_goes_on(directory: RunDirectory, dataset: Dataset) -> None:
     """Raise UserError unless a run can go on with a dataset: the same images in the same order."""
-    said = data_changes(directory, dataset)
-    kept = directory.dataset().fingerprints
-    if not said and kept not in (None, fingerprints(dataset)):
-        said = "the images are in another order"
-    if said:
+    differences = data_changes(directory, dataset)
+    recorded = directory.dataset().fingerprints
+    if not differences and recorded not in (None, fingerprints(dataset)):
+        differences = "the images are in another order"
+    if differences:
         raise UserError(
-            f"{directory}: its data has changed: {said}; allowed: the images it began with, or another --run"
+            f"{directory}: its data has changed: {differences}; allowed: the images it began with, or "
+            "another --run"
         )
 
 
-def of_classes(dataset: Dataset, classes: tuple) -> Dataset:
+def of_classes(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
     """Return a dataset with the given classes, by name; images of others are left out."""
     if dataset.classes == classes:
         return dataset
@@ -80,8 +82,17 @@ def of_classes(dataset: Dataset, classes: tuple) -> Dataset:
     return replace(dataset.with_splits(splits), classes=classes)
 
 
-def _class_changes(kept, now, what):
-    said = {"added": [name for name in now if name not in kept], "removed": [n for n in kept if n not in now]}
-    if not any(said.values()) and kept != now:
-        return [f"the order of its {what} names"]
-    return [f"{what} {name!r} {how}" for how, names in said.items() for name in names[:3]]
+def _class_changes(before: Sequence[str], now: Sequence[str], *, word: str) -> list[str]:
+    """Return how the names of classes or targets differ, the first three names of each kind of change.
+
+    Args:
+        before: as the run has them.
+        now: as the data has them.
+        word: "class" or "target".
+    """
+    added = [name for name in now if name not in before]
+    removed = [name for name in before if name not in now]
+    if not added and not removed and before != now:
+        return [f"the order of its {word} names"]
+    changed = {"added": added, "removed": removed}
+    return [f"{word} {name!r} {change}" for change, names in changed.items() for name in names[:3]]

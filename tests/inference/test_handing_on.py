@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -60,6 +61,16 @@ def test_evaluate_repeats_the_result(default_run, command):
     assert f"validation accuracy {last.val_accuracy:.4f}, top-5 " in output
     assert last.val_cross_entropy == pytest.approx(last.val_loss, rel=1e-5)
     assert f", loss {last.val_loss:.4f}, cross-entropy {last.val_cross_entropy:.4f}, 145 images\n" in output
+    assert output == f"{kerasnets.evaluate(default_run, split='validation')}\n"
+
+
+def test_an_evaluation_is_written_as_json(default_run):
+    measured = kerasnets.evaluate(default_run)
+    written = json.loads(json.dumps(measured.to_dict()))
+    assert written["accuracy"] == measured.accuracy
+    assert written["classes"][3] == {"class": "3"} | measured.classes.loc[3, ["images", "accuracy"]].to_dict()
+    assert (written["targets"], written["members"], written["short_sides"]) == (None, [], [])
+    assert list(written) == [each.name for each in fields(measured)], "the same keys whatever was measured"
 
 
 def test_loss_is_what_is_minimized_everywhere_and_cross_entropy_beside_it(quick_recipe, tmp_path):

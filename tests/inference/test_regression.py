@@ -214,6 +214,7 @@ def test_a_search_is_told_what_numbers_can_be_judged_by(centres, tmp_path):
         UserError, match=r"objective: found 'val_accuracy', allowed: .*val_mean_absolute_error"
     ):
         kerasnets.tune(_recipe(centres, "mean_squared_error", "tune.epochs=1"), 1, tmp_path / "search")
+    assert not (tmp_path / "search").exists(), "before any trial"
 
 
 def test_evaluation_measures_each_target(l2_run, centres, command):

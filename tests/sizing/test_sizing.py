@@ -365,5 +365,10 @@ def test_a_public_summary_takes_a_recipe():
     summary = api.summary(kerasnets.load_recipe("convnet10-cifar10"))
     assert summary.training["optimizer"] == "adam"
     assert summary.layers.parameters.sum() == 6_440
+    written = json.loads(json.dumps(summary.to_dict()))
+    assert (written["name"], written["totals"]["parameters"]) == ("convnet10-cifar10", 6_440)
+    assert written["training"] == summary.training
+    assert str(summary).splitlines()[0].split()[:2] == ["layer", "kind"]
+    assert "training step of" in str(summary)
     with pytest.raises(UserError, match="optimizer: found 'lions'"):
         api.summary("lenet5", batch=1, optimizer="lions")

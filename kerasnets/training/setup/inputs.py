@@ -144,6 +144,12 @@ class ListedInputs:
         """Whether there will be validation images."""
         return self.dataset.validation is not None or self.recipe.data.validation > 0
 
+    @property
+    def measured(self) -> list[str]:
+        """Names in the logs of what every epoch will measure."""
+        names = ["loss", "mean_absolute_error" if self.dataset.numeric else "accuracy"]
+        return [*names, *(f"val_{name}" for name in names)] if self.validated else names
+
 
 def list_inputs(recipe: Recipe) -> ListedInputs:
     """Return the `ListedInputs` of a recipe, whose images are listed and not opened.

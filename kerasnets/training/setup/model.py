@@ -42,7 +42,7 @@ def make_trainer(
     keras.utils.set_random_seed(train.seed)
     with strategy.scope():
         network = build_network(
-            recipe, inputs.preprocessing.output_shape, dataset.classes, train.precision, heads=True
+            recipe, inputs.preprocessing.output_shape, dataset.classes, precision=train.precision, heads=True
         )
         _initialize(network, inputs, first_weights=first_weights)
         if train.synchronized_batch_norm:

@@ -104,9 +104,7 @@ def _check_shares(recipe: Recipe, strategy: tf.distribute.Strategy, hosts: Hosts
 
 def _check_monitors(listed: ListedInputs) -> None:
     """Refuse to monitor what no epoch measures."""
-    recipe = listed.recipe
-    names = ["loss", "mean_absolute_error" if listed.dataset.numeric else "accuracy"]
-    names += [f"val_{name}" for name in names] if listed.validated else []
+    recipe, names = listed.recipe, listed.measured
     asked = {"train.monitor": recipe.train.monitor} if recipe.train.monitor else {}
     if recipe.schedule.name == "plateau":
         asked["schedule.monitor"] = recipe.schedule.monitor
