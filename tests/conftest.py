@@ -78,14 +78,17 @@ def refused(command):
     return run
 
 
-@pytest.fixture
-def image_folder(tmp_path):
-    """A folder of real images: 60 of the bundled digits as PNG files, three classes, sizes that differ."""
+@pytest.fixture(scope="session")
+def digit_photos(tmp_path_factory):
+    """A folder of real images: 60 of the bundled digits as PNG files, three classes, sizes that differ.
+
+    Read only; `image_folder` is a copy.
+    """
     import tensorflow as tf
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    root = tmp_path / "photos"
+    root = tmp_path_factory.mktemp("digits") / "photos"
     for digit in (0, 1, 2):
         (root / f"digit{digit}").mkdir(parents=True)
         chosen = bunch.images[bunch.target == digit][:20]
@@ -95,6 +98,12 @@ def image_folder(tmp_path):
             encoded = tf.io.encode_png(tf.cast(tf.repeat(pixels, 3, axis=-1), tf.uint8))
             (root / f"digit{digit}" / f"{index:02}.png").write_bytes(encoded.numpy())
     return root
+
+
+@pytest.fixture
+def image_folder(digit_photos, tmp_path):
+    """A copy of `digit_photos` that a test may change."""
+    return shutil.copytree(digit_photos, tmp_path / "photos")
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ SIDE, IMAGES = 12, 40
 
 EXPORT = """
 import sys, kerasnets
-from kerasnets import exporting
+from kerasnets.exporting import saved_model
 def write_and_wait(members, path):
     path.mkdir()
     (path / "half").write_text("written")
@@ -90,6 +90,7 @@ def test_files_are_served_as_they_were_trained_on(odd_run, odd_files, tmp_path):
     assert [label.decode() for label in answers["labels"].numpy()] == [path.parent.name for path in paths]
 
 
+@pytest.mark.exhaustive
 def test_members_of_other_policies_each_read_a_file_in_their_own_way(odd_run, odd_files, tmp_path):
     kept = _trained(odd_files, tmp_path / "kept", "data.audit.alpha=keep", "train.epochs=2")
     serve = tf.saved_model.load(str(kerasnets.export([odd_run, kept], tmp_path / "both"))).signatures[

@@ -72,6 +72,7 @@ def test_hosts_of_two_devices_go_on_after_one_was_killed_and_train_as_one_device
     _check(RunDirectory(tmp_path / "run"), alone)
 
 
+@pytest.mark.exhaustive
 def test_three_hosts_train_as_one_device_from_the_first_ones_weights(alone, tmp_path):
     faults = {2: host_runs.draw_other_weights}
     codes, said = host_runs.train_on_hosts(["worker"] * 3, tmp_path, [TWENTY_STEPS] * 3, faults)

@@ -12,6 +12,7 @@ import pytest
 import small_runs
 import tensorflow as tf
 from forked import start_command
+from sweep import sweep
 
 import kerasnets
 from kerasnets.errors import UserError
@@ -80,12 +81,14 @@ def _check(steps, run, alone):
             assert getattr(run.result.splits[split], name) == pytest.approx(value, rel=TOLERANCE[steps])
 
 
-@pytest.mark.parametrize("steps", LENGTHS)
-@pytest.mark.parametrize("devices", [2, 4])
+@pytest.mark.parametrize(
+    ("devices", "steps"), sweep([(2, 1), (2, 100), (4, 1), (4, 100)], quick=[(2, 100), (4, 1)])
+)
 def test_replicas_train_as_one_device(alone, devices, steps, tmp_path):
     _check(steps, _run(tmp_path, steps, devices), alone[steps])
 
 
+@pytest.mark.exhaustive
 def test_xla_trains_the_same(tmp_path):
     alone = "train.synchronized_batch_norm=false"
     plain, compiled = (_run(tmp_path / xla, 100, 2, alone, f"train.xla={xla}") for xla in ("false", "true"))
@@ -97,6 +100,7 @@ def test_xla_cannot_synchronize():
         small_runs.recipe("dropout", *ALL, "train.xla=true")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("steps", LENGTHS)
 def test_two_hosts_train_as_one(alone, steps, tmp_path):
     """Two processes that know of each other by TF_CONFIG alone; the first writes."""
@@ -146,7 +150,7 @@ def _free_ports(count):
     return ports
 
 
-@pytest.mark.parametrize("devices", [1, 2])
+@pytest.mark.parametrize("devices", sweep([1, 2], quick=[1]))
 def test_steps_an_execution_change_no_bit(devices, tmp_path):
     """With dropout, and what else a net has."""
     strategy = f"train.strategy={'mirrored' if devices > 1 else 'single'}"
