@@ -90,8 +90,8 @@ def summarize(
     training = None
     if batch:
         training = {"batch": batch, **settings, **training_memory(network, batch, **arguments)}
-        whole = whole_memory(network, training, _beside(recipe, batch), settings["precision"])
-        training["whole"] = whole
+        beside = _beside(recipe, batch)
+        training["whole"] = whole_memory(network, training, beside, precision=settings["precision"])
     note = None
     if recipe is not None and not (classes or _is_run(what) or find_source(recipe.data.source).classes):
         note = f"assumed: {network.output_shape[-1]} classes, the architecture's own; the data is not read"

@@ -19,7 +19,7 @@ MOST_BYTES = 256 * 2**20
 """Bytes of all images once they are decoded: of large photos fewer are taken."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cases:
     """Inputs of an export and the right predictions.
 
@@ -86,7 +86,13 @@ def make_cases(
             files[name] = contents
         except ImageRefusedError:
             refused[name] = contents
-    return Cases(images, np.array(of_images), files, np.array(of_files), refused)
+    return Cases(
+        images=images,
+        of_images=np.array(of_images),
+        files=files,
+        of_files=np.array(of_files),
+        refused=refused,
+    )
 
 
 def takes_files(members: Sequence[TrainedRun]) -> bool:

@@ -98,7 +98,7 @@ class Evaluation:
         return f"{self.split} {measures_text(vars(self))}{seen}{changed_data}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Predicted:
     """What a run predicts of a split.
 
@@ -131,7 +131,7 @@ def evaluate_runs(
     labels, alone = shared.splits[split].labels, []
     mean = np.zeros((), "float64")
     for trained, own, changes in zip(members, shared.own, shared.changes, strict=True):
-        predicted = _predict(trained, own, views, short_sides)
+        predicted = _predict(trained, own, views=views, short_sides=short_sides)
         alone.append(
             Evaluation(
                 run=str(trained.directory),
@@ -158,7 +158,7 @@ def evaluate_runs(
 
 
 def _predict(
-    trained: TrainedRun, split: Split, views: str | None, short_sides: Sequence[int] | None
+    trained: TrainedRun, split: Split, *, views: str | None, short_sides: Sequence[int] | None
 ) -> _Predicted:
     """Predict the images of a split as they are; or their views, where those or the recipe ask for views."""
     chosen_views, chosen_sides = _chosen_views(trained, views, short_sides)
@@ -167,7 +167,7 @@ def _predict(
         loss = float(losses.mean()) + _penalty(trained)
         # in float32 the least probable classes of a sure network would all have 0
         predictions = trained.activation(outputs, "float64").numpy()
-        return _Predicted(predictions, chosen_views, (), loss)
+        return _Predicted(predictions=predictions, views=chosen_views, short_sides=(), loss=loss)
     channels, workers = trained.preprocessing.output_shape[-1], trained.recipe.data.workers
     averaged = averaged_predictions(
         trained.network,
@@ -178,7 +178,8 @@ def _predict(
         activation=trained.activation,
         at_once=trained.recipe.train.evaluation_batch,
     )
-    return _Predicted(averaged.astype("float64"), chosen_views, tuple(chosen_sides))
+    predictions = averaged.astype("float64")
+    return _Predicted(predictions=predictions, views=chosen_views, short_sides=tuple(chosen_sides))
 
 
 def _scores(trained: TrainedRun, predictions: np.ndarray, labels: np.ndarray) -> Mapping[str, Any]:

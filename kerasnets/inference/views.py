@@ -54,8 +54,8 @@ def image_views(
     """
     image = resize_short_side(image, short_side, method)
     if views == "center":
-        return _cut(image, size, 1, 1)[None]
-    squares = [_cut(image, (short_side, short_side), place, place) for place in range(3)]
+        return _cut(image, size, row=1, column=1)[None]
+    squares = [_cut(image, (short_side, short_side), row=place, column=place) for place in range(3)]
     if views == "dense":
         parts = [image]
     elif views == "ten_crop":
@@ -67,10 +67,10 @@ def image_views(
 
 
 def _five_crops(image: tf.Tensor, size: tuple[int, int]) -> list[tf.Tensor]:
-    return [_cut(image, size, row, column) for row, column in CORNERS_AND_CENTRE]
+    return [_cut(image, size, row=row, column=column) for row, column in CORNERS_AND_CENTRE]
 
 
-def _cut(image: tf.Tensor, size: tuple[int, int], row: int, column: int) -> tf.Tensor:
+def _cut(image: tf.Tensor, size: tuple[int, int], *, row: int, column: int) -> tf.Tensor:
     """Return a crop (*size, C) whose place is given as in `CORNERS_AND_CENTRE`."""
     (height, width), shape = size, tf.shape(image)
     top, left = row * (shape[0] - height) // 2, column * (shape[1] - width) // 2

@@ -226,11 +226,9 @@ class RunDirectory(os.PathLike[str]):
 
         The recipe makes the folder a run.
         """
-        first = (
-            self.path / "lock", self.log_file, self.checkpoints, self.environment_file, self.dataset_file,
-            self.images_file, self.samples_file, self.preprocessing_file,
-            self.preprocessing_file.with_suffix(".npz"), self.label_tree_file, self.recipe_file,
-        )  # fmt: skip
+        first = {self.path / "lock", self.log_file, self.checkpoints, self.recipe_file}
+        first |= {self.environment_file, self.dataset_file, self.images_file, self.samples_file}
+        first |= {self.preprocessing_file, self.preprocessing_file.with_suffix(".npz"), self.label_tree_file}
         empty = not (entry.is_dir() and any(entry.iterdir()))
         return empty and final_name(entry.name) in {path.name for path in first}
 

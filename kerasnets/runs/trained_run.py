@@ -15,7 +15,7 @@ from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.network import build_network
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainedRun:
     """A trained network with what belongs to it.
 
@@ -80,4 +80,11 @@ def open_run(run: str | os.PathLike[str], needed_by: str) -> TrainedRun:
         network = build_network(recipe, preprocessing.output_shape, dataset.classes)
     with directory.naming_damage(directory.model_file):
         network.load_weights(directory.model_file)
-    return TrainedRun(directory, recipe, network, preprocessing, dataset.classes, dataset.numeric)
+    return TrainedRun(
+        directory=directory,
+        recipe=recipe,
+        network=network,
+        preprocessing=preprocessing,
+        classes=dataset.classes,
+        numeric=dataset.numeric,
+    )

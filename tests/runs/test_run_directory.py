@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
@@ -38,6 +39,7 @@ def directory(tmp_path):
     ENVIRONMENT.write(made.environment_file)
     write_history(made.history_file, [{"epoch": 1, "loss": 0.1}, {"epoch": 2, "loss": 1 / 3}])
     RESULT.write(made.result_file)
+    Preprocessing([{"op": "scale", "factor": 0.5}], (8, 8, 1)).save(made.preprocessing_file)
     return made
 
 
@@ -47,7 +49,7 @@ def test_records_are_read_as_they_were_written(directory):
     assert directory.environment() == ENVIRONMENT
     assert directory.history().loss.tolist() == [0.1, 1 / 3]
     assert directory.recipe() == load_recipe("lenet5-digits")
-    for path in (directory.result_file, directory.dataset_file, directory.environment_file):
+    for path in _records(directory):
         assert json.loads(path.read_text())["format"] == 2
 
 
@@ -56,7 +58,13 @@ def _records(directory):
         directory.result_file: lambda: directory.result,
         directory.dataset_file: directory.dataset,
         directory.environment_file: directory.environment,
+        directory.preprocessing_file: lambda: _preprocessing_steps(directory),
     }
+
+
+def _preprocessing_steps(directory):
+    with directory.naming_damage(directory.preprocessing_file):
+        return Preprocessing.load(directory.preprocessing_file).steps
 
 
 def test_records_that_state_no_version_are_of_the_first(directory):
@@ -71,6 +79,7 @@ def test_records_that_state_no_version_are_of_the_first(directory):
         replace(RESULT, skipped_steps=0),
         replace(DATASET, fingerprints=None),
         replace(ENVIRONMENT, settings={}, command=[]),
+        [{"op": "scale", "factor": 0.5}],
     ]
 
 

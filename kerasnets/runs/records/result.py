@@ -117,10 +117,9 @@ class Result:
         Raises:
             UserError: it is not what `write` writes, or was written by a newer version.
         """
-        table = read_record(
-            path, FORMAT, name=str, parameters=int, epochs=int, steps=int, seconds=NUMBER,
-            images_per_second=NUMBER,
-        )  # fmt: skip
+        numeric = {"seconds": NUMBER, "images_per_second": NUMBER}
+        counts = {"parameters": int, "epochs": int, "steps": int}
+        table = read_record(path, FORMAT, name=str, **counts, **numeric)
         measured = {name: _read_measures(path, name, table[name]) for name in SPLITS if name in table}
         numbers = {name: value for name, value in table.items() if name in cls.__dataclass_fields__}
         return cls(**numbers | measured)
