@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kerasnets.benchmarking.result import BenchResult
     from kerasnets.data.audit.result import Audit
     from kerasnets.data.cache_folder import CachePart
+    from kerasnets.data.shards.manifest import Manifest
     from kerasnets.inference.evaluate import Evaluation
     from kerasnets.network_sizes import Summary
 
@@ -258,7 +259,7 @@ def audit(
 
     Args:
         what: a `Recipe`, a shipped recipe's name, the path of a TOML file, a folder of images or of packed
-            shards, or a CSV file.
+            shards, or a CSV file. Images that a recipe names are audited in the splits it trains with.
         to: a folder for audit.csv and audit.html; by default nothing is written.
         progress: a function called from time to time with the number of images done and of all images.
 
@@ -270,7 +271,7 @@ def audit(
         UserError: there is no such data.
 
     Example:
-        >>> print(kerasnets.audit("lenet5-digits").text())
+        >>> print(kerasnets.audit("lenet5-digits"))
         1,797 images audited...
     """
     runtime.prepare()
@@ -285,7 +286,7 @@ def pack(
     *,
     shard_bytes: int = 128 * 2**20,
     progress: Callable[[int, int, int], None] | None = None,
-) -> tuple[dict[str, Any], "Audit"]:
+) -> "tuple[Manifest, Audit]":
     """Write images as sharded TFRecords with a manifest, after an audit; `source = "tfrecord"` reads them.
 
     Args:
@@ -295,20 +296,20 @@ def pack(
         progress: a function called with the number of images done, of all images, and of bytes done.
 
     Returns:
-        The manifest, see `kerasnets.data.shards.pack.pack`, and the audit's findings.
+        The manifest: the files written, by split; and the audit's findings.
 
     Raises:
         UserError: there is no such data, the audit refuses it, or the folder holds something else.
 
     Example:
         >>> manifest, findings = kerasnets.pack("lenet5-digits", "packed")
-        >>> sorted(manifest["splits"])
+        >>> sorted(manifest.splits)
         ['train']
     """
     runtime.prepare()
     from kerasnets.data_commands import pack_data
 
-    return pack_data(what, to, shard_bytes, progress)
+    return pack_data(what, to, shard_bytes=shard_bytes, progress=progress)
 
 
 def preview(
@@ -342,7 +343,7 @@ def preview(
     runtime.prepare()
     from kerasnets import data_commands
 
-    return data_commands.preview(recipe, to or f"{recipe.name}-preview.png", rows, columns)
+    return data_commands.preview(recipe, to or f"{recipe.name}-preview.png", rows=rows, columns=columns)
 
 
 def complexity(to: PathLike | None = None, names: Sequence[str] | None = None) -> "pd.DataFrame":

@@ -1,56 +1,95 @@
-"""What is done with data before any training: audited, packed, looked at."""
+"""What is done with data before any training: it is audited, packed, or drawn as a preview."""
 
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from kerasnets.data.audit.audit_dataset import audit
 from kerasnets.data.audit.page import write_audit
-from kerasnets.data.dataset import Split
+from kerasnets.data.audit.result import Audit
+from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.pipeline.batches import decoded_images, training_batches
 from kerasnets.data.pipeline.order import BatchPlan, training_order
 from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.data.preview import preview_grid
-from kerasnets.data.shards.manifest import MANIFEST
+from kerasnets.data.shards.manifest import MANIFEST, Manifest
 from kerasnets.data.shards.pack import pack
 from kerasnets.data.sources.load import read_source
 from kerasnets.recipe import Recipe, load_recipe
-from kerasnets.runs.dataset import audit_settings
+from kerasnets.runs.dataset import audit_settings, recipe_shares
 from kerasnets.training.setup.inputs import list_inputs, prepare_inputs
 
 
-def audit_data(what, folder, progress):
-    """Audit what a recipe or a folder names, and write the findings; see `kerasnets.audit`."""
-    dataset, settings, workers = _read(what)
-    _, found = audit(dataset, workers=workers, progress=progress, **settings)
+@dataclass(frozen=True)
+class Images:
+    """Images to audit or to pack.
+
+    Attributes:
+        dataset: as the source gives them, with the splits that it has of its own.
+        recipe: the recipe that names them; None for a folder or a table.
+    """
+
+    dataset: Dataset
+    recipe: Recipe | None = None
+
+    def audited(
+        self, *, split: bool, progress: Callable[[int, int], None] | None = None
+    ) -> tuple[Dataset, Audit]:
+        """Audit them as their recipe says; `split` draws the splits that it trains with."""
+        if self.recipe is None:
+            return audit(self.dataset, progress=progress)
+        return audit(
+            self.dataset,
+            workers=self.recipe.data.workers,
+            progress=progress,
+            shares=recipe_shares(self.recipe) if split else None,
+            **audit_settings(self.recipe),
+        )
+
+
+def audit_data(
+    what: Recipe | str | os.PathLike[str],
+    folder: str | os.PathLike[str] | None,
+    progress: Callable[[int, int], None] | None,
+) -> Audit:
+    """Audit what a recipe, a folder or a table names, and write the findings; see `kerasnets.audit`."""
+    _, found = _read(what).audited(split=True, progress=progress)
     if folder is not None:
-        write_audit(Path(folder), found)
+        write_audit(folder, found)
     return found
 
 
-def pack_data(what, folder, shard_bytes, progress):
-    """Audit and pack what a recipe or a folder names; see `kerasnets.pack`."""
-    dataset, settings, workers = _read(what)
-    dataset, found = audit(dataset, workers=workers, **settings)
+def pack_data(
+    what: Recipe | str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    *,
+    shard_bytes: int,
+    progress: Callable[[int, int, int], None] | None,
+) -> tuple[Manifest, Audit]:
+    """Audit and pack what a recipe, a folder or a table names; see `kerasnets.pack`."""
+    images = _read(what)
+    dataset, found = images.audited(split=False)
     found.check()
-    return pack(dataset, folder, shard_bytes, workers, progress), found
+    workers = images.recipe.data.workers if images.recipe else 2
+    return pack(dataset, folder, shard_bytes=shard_bytes, workers=workers, progress=progress), found
 
 
-def _read(what):
-    """Return the dataset with the splits it has of its own, and how it is audited."""
-    path = None if isinstance(what, Recipe) else Path(what)
-    if path is not None and path.is_dir():
-        source = "tfrecord" if (path / MANIFEST).is_file() else "folder"
-        return read_source(source, path), {}, 2
-    if path is not None and path.suffix.lower() in (".csv", ".tsv"):
-        return read_source("csv", path), {}, 2
-    recipe = what if isinstance(what, Recipe) else load_recipe(what)
-    data = recipe.data
-    dataset = read_source(data.source, data.path, data.channels, workers=data.workers)
-    return dataset, audit_settings(recipe), data.workers
+def _read(what: Recipe | str | os.PathLike[str]) -> Images:
+    if not isinstance(what, Recipe):
+        path = Path(what)
+        if path.is_dir():
+            return Images(read_source("tfrecord" if (path / MANIFEST).is_file() else "folder", path))
+        if path.suffix.lower() in (".csv", ".tsv"):
+            return Images(read_source("csv", path))
+        what = load_recipe(what)
+    data = what.data
+    return Images(read_source(data.source, data.path, data.channels, workers=data.workers), what)
 
 
-def preview(recipe, path, rows, columns):
+def preview(recipe: Recipe, path: str | os.PathLike[str], *, rows: int, columns: int) -> Path:
     """Write a picture of training images as they are and as the network will see them; see `api.preview`."""
     inputs = prepare_inputs(list_inputs(recipe))
     train, dataset = inputs.dataset.train, inputs.dataset
@@ -67,5 +106,5 @@ def preview(recipe, path, rows, columns):
     for column, ((images, _), (_, _, indices)) in enumerate(zip(batches, order, strict=True)):
         seen[indices.numpy(), column] = np.clip(np.round(images), 0, 255)
     originals = list(decoded_images(split, plain.output_shape[-1], workers=recipe.data.workers))
-    preview_grid(originals, seen, path, rows=[dataset.label_text(label) for label in split.labels])
+    preview_grid(originals, seen, Path(path), rows=[dataset.label_text(label) for label in split.labels])
     return Path(path)

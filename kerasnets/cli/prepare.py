@@ -57,7 +57,8 @@ def audit(
     """
     with interruptible("what was inspected is remembered"):
         found = kerasnets.audit(what, to, progress=output.progress_counter("audited"))
-    print(found.text())
+    print(found)
+    print(f"splits: {found.splits_text()}")
     output.print_path("table", to / "audit.csv")
     output.print_path("page", to / "audit.html")
     found.check()
@@ -95,10 +96,8 @@ def pack(
             shard_bytes=parse.parse_bytes(shard),
             progress=output.progress_counter("packed"),
         )
-    print(found.text())
-    for split, shards in manifest["splits"].items():
-        images, size = (sum(one[key] for one in shards) for key in ("count", "bytes"))
-        print(f"{split}: {images:,} images, {size / 2**20:,.1f} MiB, {len(shards)} shard(s)")
+    print(found)
+    print(manifest)
     output.print_path("packed", to)
 
 

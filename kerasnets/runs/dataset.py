@@ -3,23 +3,26 @@
 from typing import Any
 
 from kerasnets.data.dataset import Dataset
-from kerasnets.data.sources.load import load_dataset
+from kerasnets.data.sources.load import audited, read_source
+from kerasnets.data.splits.by_hash import Shares
 from kerasnets.recipe import Recipe
 
 
 def recipe_dataset(recipe: Recipe) -> Dataset:
-    """Load the images that a recipe names, audited and split as it says."""
+    """Return the images a recipe names, audited and split as it says."""
     data = recipe.data
-    return load_dataset(
-        data.source,
-        data.path,
-        channels=data.channels,
-        validation=data.validation,
-        test=data.test,
-        seed=recipe.train.seed,
+    return audited(
+        read_source(data.source, data.path, data.channels, workers=data.workers),
+        data.path or data.source,
+        shares=recipe_shares(recipe),
         workers=data.workers,
         **audit_settings(recipe),
     )
+
+
+def recipe_shares(recipe: Recipe) -> Shares:
+    """Return how the splits are drawn that a recipe's source lacks."""
+    return Shares(recipe.data.validation, recipe.data.test, recipe.train.seed)
 
 
 def audit_settings(recipe: Recipe) -> dict[str, Any]:

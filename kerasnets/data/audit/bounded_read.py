@@ -4,33 +4,35 @@ import ctypes
 import os
 import stat
 
-from kerasnets.data.audit.image_checks import Inspected, inspect
+from kerasnets.data.audit.image_checks import Inspected, InspectionSettings, inspect
+from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.images.formats import sniff
 from kerasnets.data.images.headers import HeaderError, read_header
 from kerasnets.data.listings.directory_entries import what_is
 
 FIRST_BYTES = 2**20
-"""Bytes read to know how much memory an image takes."""
+"""Bytes that are read to find how much memory an image takes."""
 
 LARGE = 16 * 2**20
-"""Bytes of memory above which an image is not inspected beside others."""
+"""Bytes of memory above which an image is inspected alone."""
 
 
-def inspect_image(images, index, settings, alone=False):
+def inspect_image(
+    images: EncodedImages, index: int, settings: InspectionSettings, *, alone: bool = False
+) -> Inspected | None:
     """Read and inspect one image.
 
     Args:
-        images: `EncodedImages`.
+        images: where images lie.
         index: which of them.
-        settings: the channels it will be decoded to, 1 or 3; `max_pixels`: an image that declares more is
-            not decoded, one of more than twice as many bytes not read; and `significant_bits`.
+        settings: what it will be decoded to, and limits.
         alone: whether no other image is inspected meanwhile.
 
     Returns:
-        `Inspected`, whatever lies there; None for an image that takes much memory, unless `alone`.
+        What was found, whatever lies there; None for an image that takes much memory, unless `alone`.
     """
     path, own_file = images.path(index), images.length[index] < 0
-    channels, max_pixels, significant_bits = settings
+    max_pixels = settings.max_pixels
     try:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):
@@ -38,16 +40,16 @@ def inspect_image(images, index, settings, alone=False):
         offset = int(images.offset[index])
         length = found.st_size - offset if own_file else int(images.length[index])
         if length > 2 * max_pixels + FIRST_BYTES:
-            said = f"{length:,} bytes, allowed: {2 * max_pixels + FIRST_BYTES:,}"
-            return Inspected(length, problems={"bomb": said})
-        contents = _read(path, offset, length, max_pixels, alone)
+            detail = f"{length:,} bytes, allowed: {2 * max_pixels + FIRST_BYTES:,}"
+            return Inspected(length, problems={"bomb": detail})
+        contents = _read(path, offset=offset, length=length, max_pixels=max_pixels, alone=alone)
     except OSError as error:
         return Inspected(problems={"unreadable": error.strerror or str(error)})
     name = "/".join(path.split("/")[-2:]) if own_file else None
-    return contents if contents is None else inspect(contents, name, channels, max_pixels, significant_bits)
+    return None if contents is None else inspect(contents, name, settings)
 
 
-def _read(path, offset, length, max_pixels, alone):
+def _read(path: str, *, offset: int, length: int, max_pixels: int, alone: bool) -> bytes | None:
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     try:
         contents = os.pread(descriptor, min(length, FIRST_BYTES), offset)
@@ -62,8 +64,8 @@ def _read(path, offset, length, max_pixels, alone):
         os.close(descriptor)
 
 
-def _memory(start, length, max_pixels):
-    """Return about how many bytes of memory an image takes: its own twice, and what decoding needs."""
+def _memory(start: bytes, length: int, max_pixels: int) -> int:
+    """Return about how many bytes of memory an image takes: its file twice, and what decoding needs."""
     try:
         header = read_header(start, sniff(start))
     except (HeaderError, KeyError):
@@ -71,10 +73,10 @@ def _memory(start, length, max_pixels):
     return 2 * length + (header.decoding_bytes if header.pixels <= max_pixels else 0)
 
 
-def give_back_freed():
-    """Have the allocator, where it is glibc's, give what this thread freed back to the kernel.
+def give_back_freed() -> None:
+    """Have the allocator, where it is glibc's, give freed memory back to the kernel.
 
-    `kerasnets.runtime` has the process keep it, for training.
+    `kerasnets.runtime` has the process keep it, which is faster in training.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:

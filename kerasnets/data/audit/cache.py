@@ -4,12 +4,20 @@ import json
 import logging
 import os
 import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import astuple, fields
+from typing import TypeVar
 
-from kerasnets.data.audit.image_checks import VERSION, Inspected
+from kerasnets.data.audit.image_checks import VERSION, Inspected, InspectionSettings
 from kerasnets.data.cache_folder import cache_folder
+from kerasnets.data.images.encoded import EncodedImages
 
 log = logging.getLogger("kerasnets")
+
+Result = TypeVar("Result")
+Key = tuple[bytes, int, str, int, int]
+"""Path, offset, settings and versions; size and time of the file."""
 
 _TABLE = """CREATE TABLE IF NOT EXISTS inspected (
     path BLOB, offset INTEGER, settings TEXT, size INTEGER, mtime_ns INTEGER, sha256 TEXT, found TEXT,
@@ -24,55 +32,61 @@ class InspectionCache:
     Several processes may use it at once. A damaged file is replaced by an empty one.
     """
 
-    def __init__(self, settings):
-        """Open it, for inspections with these settings (integers) by the versions that are installed."""
+    def __init__(self, settings: InspectionSettings) -> None:
+        """Open it, for inspections with these settings by the versions that are installed."""
         self.path = cache_folder() / "audit.sqlite"
-        self._settings = " ".join(map(str, (VERSION, *settings)))
-        self._states, self._database = {}, None
-        self._attempt(self._open)
+        self._settings = " ".join(map(str, (VERSION, *astuple(settings))))
+        self._states: dict[str, tuple[int, int] | None] = {}
+        self._database: sqlite3.Connection | None = None
+        self._replaced = False
+        try:
+            self._database = self._opened()
+        except (OSError, sqlite3.Error) as error:
+            self._recover(error)
 
-    def _open(self):
-        self.close()
+    def _opened(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(self.path, timeout=30)
-        self._database.execute(_TABLE)
-        self._database.commit()
+        database = sqlite3.connect(self.path, timeout=30)
+        try:
+            database.execute(_TABLE)
+            database.commit()
+        except BaseException:
+            database.close()
+            raise
+        return database
 
-    def _attempt(self, action, *arguments):
+    def _attempt(self, action: Callable[[sqlite3.Connection], Result]) -> Result | None:
         """Do something with the database: once more after replacing a damaged one, or else without it."""
-        for last in (False, True):
+        for _ in range(2):
+            if self._database is None:
+                break
             try:
-                return action(*arguments)
-            except sqlite3.DatabaseError as error:
-                damaged = not isinstance(error, sqlite3.OperationalError)
-                if last or not damaged or not self._replace():
-                    return self._do_without(error)
-            except OSError as error:
-                return self._do_without(error)
+                return action(self._database)
+            except (OSError, sqlite3.DatabaseError) as error:
+                self._recover(error)
         return None
 
-    def _replace(self):
-        log.warning("%s: damaged; a new one is begun", self.path)
-        try:
-            self.close()
-            self.path.unlink(missing_ok=True)
-            self._open()
-        except (OSError, sqlite3.Error):
-            return False
-        return True
-
-    def _do_without(self, error):
-        log.warning("%s: cannot be used (%s): images are inspected anew every time", self.path, error)
+    def _recover(self, error: Exception) -> None:
+        """Begin a new file where this one is damaged, once; else go on without."""
         self.close()
+        damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        if damaged and not self._replaced:
+            self._replaced = True
+            log.warning("%s: damaged; a new one is begun", self.path)
+            with suppress(OSError, sqlite3.Error):
+                self.path.unlink(missing_ok=True)
+                self._database = self._opened()
+                return
+        log.warning("%s: cannot be used (%s): images are inspected anew every time", self.path, error)
 
-    def close(self):
+    def close(self) -> None:
         """Close the file; it is not used any more."""
         if self._database is not None:
             self._database.close()
         self._database = None
 
-    def key(self, images, index):
-        """Return what identifies an image and its state, or None where its file cannot be looked at."""
+    def key(self, images: EncodedImages, index: int) -> Key | None:
+        """Return what identifies an image and its state, or None where its file is not accessible."""
         path = images.path(index)
         if path not in self._states:
             try:
@@ -84,29 +98,27 @@ class InspectionCache:
         place = os.fsencode(os.path.abspath(path)), int(images.offset[index]), self._settings
         return state and (*place, *state)
 
-    def find(self, key):
-        """Return the `Inspected` kept under a key, or None."""
-        if self._database is None or key is None:
+    def find(self, key: Key | None) -> Inspected | None:
+        """Return the result kept under a key, or None."""
+        if key is None:
             return None
-        return self._attempt(self._find, key)
-
-    def _find(self, key):
-        row = self._database.execute(_FIND, key).fetchone()
+        row = self._attempt(lambda database: database.execute(_FIND, key).fetchone())
         return row and Inspected(**dict(zip(_FIELDS, json.loads(row[0]), strict=True)))
 
-    def keep(self, inspected):
-        """Keep results: pairs of key and `Inspected`. What could not be read is not kept."""
+    def keep(self, inspected: Iterable[tuple[Key | None, Inspected]]) -> None:
+        """Keep results, each with its key. What could not be read is not kept."""
         rows = [
             (*key, found.sha256, json.dumps(astuple(found)))
             for key, found in inspected
             if key is not None and "unreadable" not in found.problems
         ]
-        if self._database is not None and rows:
-            self._attempt(self._keep, rows)
 
-    def _keep(self, rows):
-        with self._database:
-            self._database.executemany(_KEEP, rows)
+        def insert(database: sqlite3.Connection) -> None:
+            with database:
+                database.executemany(_KEEP, rows)
+
+        if rows:
+            self._attempt(insert)
 
 
 _FIELDS = [field.name for field in fields(Inspected)]

@@ -1,7 +1,8 @@
-"""Whether an image decodes, and what only its pixels say, format by format."""
+"""Whether an image decodes, and what only its pixels show, format by format."""
 
 import re
 import zlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -10,19 +11,19 @@ import tensorflow as tf
 
 from kerasnets.data.audit.perceptual_hash import SIDE
 from kerasnets.data.images.conversion import of_inks, stored, stored_png, upper_eight
-from kerasnets.data.images.headers import png_chunks
+from kerasnets.data.images.headers import Header, png_chunks
 from kerasnets.data.images.pillow_formats import UnsupportedImageError, opened
 
-_ALL_THE_SAME = (
+_HARMLESS = (
     "tjDecompressHeader3(): Could not determine subsampling level",
     "Warning: unknown JFIF revision",
     "Invalid SOS parameters for sequential JPEG",
 )
-"""What simplejpeg refuses, and libjpeg warns of, in files whose pixels are right."""
+"""Reasons why simplejpeg refuses, or libjpeg warns of, files whose pixels are right."""
 
 
 class Checked(NamedTuple):
-    """What decoding an image says.
+    """What decoding an image shows.
 
     Attributes:
         pixels: uint8 (height, width, 1 or 3), thinned out where the image is large; None if it has none.
@@ -32,13 +33,13 @@ class Checked(NamedTuple):
     """
 
     pixels: np.ndarray | None
-    problems: dict
+    problems: dict[str, str]
     converted: bool = False
     clear: float = 0.0
 
 
-def check_jpeg(contents, header, significant_bits):
-    """Decode a JPEG, and say what libjpeg only warns of: TensorFlow takes that for good.
+def check_jpeg(contents: bytes, header: Header, significant_bits: int) -> Checked:
+    """Decode a JPEG, and report what libjpeg only warns of and TensorFlow therefore accepts.
 
     TensorFlow and simplejpeg use the same libjpeg-turbo. What simplejpeg decodes without a warning, at a
     scale that costs half the time and hardly any memory, TensorFlow decodes (a test compares them on damaged
@@ -54,7 +55,7 @@ def check_jpeg(contents, header, significant_bits):
     return Checked(pixels, {}, converted=header.process not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA))
 
 
-def _check_doubtful_jpeg(contents, header, reason):
+def _check_doubtful_jpeg(contents: bytes, header: Header, reason: str) -> Checked:
     """Decode a JPEG that simplejpeg has refused or warned of for a `reason`."""
     if reason.startswith("Premature end of JPEG file"):
         return Checked(None, {"truncated": reason})
@@ -64,34 +65,40 @@ def _check_doubtful_jpeg(contents, header, reason):
             pixels = np.asarray(image.convert("RGB"))
     except Exception:  # Pillow raises what it likes
         return Checked(None, {"corrupt": reason})
-    harmless = reason.startswith(_ALL_THE_SAME) or _is_padding(reason, contents)
+    harmless = reason.startswith(_HARMLESS) or _is_padding(reason, contents)
     return Checked(pixels, {} if harmless else {"damaged": reason}, converted=True)
 
 
-def _strict_pixels(contents, header):
+def _strict_pixels(contents: bytes, header: Header) -> np.ndarray:
     """Return a JPEG's pixels, reduced; of printing colours what an Adobe marker makes of them."""
     space = "CMYK" if header.cmyk else "RGB"
     pixels = simplejpeg.decode_jpeg(contents, space, min_height=SIDE, min_width=SIDE)
     return of_inks(pixels, True) if header.cmyk else pixels
 
 
-def _is_padding(reason, contents):
+def _is_padding(reason: str, contents: bytes) -> bool:
     """Whether the bytes that libjpeg calls extraneous are zeros or ones before the end marker."""
     found = re.fullmatch(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9", reason)
     end = contents.rfind(b"\xff\xd9")
-    return bool(found) and not contents[end - int(found[1]) : end].strip(b"\0\xff")
+    return found is not None and not contents[end - int(found[1]) : end].strip(b"\0\xff")
 
 
-def check_png(contents, header, significant_bits):
-    """Decode a PNG; where that fails, say which chunk is to blame."""
+def check_png(contents: bytes, header: Header, significant_bits: int) -> Checked:
+    """Decode a PNG; where that fails, find which chunk is damaged."""
     try:
         values, alpha = stored_png(contents, header)
     except tf.errors.OpError as error:
         return Checked(None, _blamed_chunk(contents, {"corrupt": _reason(error)}))
-    return _checked(values, alpha, header, significant_bits, header.bits == 16 and significant_bits < 16)
+    return _checked(
+        values,
+        alpha,
+        header,
+        significant_bits=significant_bits,
+        converted=header.bits == 16 and significant_bits < 16,
+    )
 
 
-def _blamed_chunk(contents, problems):
+def _blamed_chunk(contents: bytes, problems: dict[str, str]) -> dict[str, str]:
     name = b""
     for name, start, length in png_chunks(contents):
         if start + length + 4 > len(contents):
@@ -104,7 +111,7 @@ def _blamed_chunk(contents, problems):
     return {"truncated": "ends without an IEND chunk"}
 
 
-def check_by_pillow(contents, header, significant_bits):
+def check_by_pillow(contents: bytes, header: Header, significant_bits: int) -> Checked:
     """Decode an image of a format that only Pillow reads."""
     if header.format == "BMP":
         rows = (header.width * header.bits + 31) // 32 * 4 * header.height
@@ -121,13 +128,15 @@ def check_by_pillow(contents, header, significant_bits):
     if values.dtype == np.uint8 and header.format == "TIFF" and header.bits > 8 and significant_bits < 16:
         return Checked(
             None,
-            {"unsupported_format": f"a TIFF of {header.bits} bits a channel in colour: as PNG it is read"},
+            {"unsupported_format": f"a TIFF of {header.bits} bits a channel in colour, allowed: a PNG"},
         )
-    return _checked(values, alpha, header, significant_bits, True)
+    return _checked(values, alpha, header, significant_bits=significant_bits, converted=True)
 
 
-def _checked(values, alpha, header, significant_bits, converted):
-    """Return what the stored values (height, width, 1 or 3) and the alpha channel (height, width) say."""
+def _checked(
+    values: np.ndarray, alpha: np.ndarray | None, header: Header, *, significant_bits: int, converted: bool
+) -> Checked:
+    """Return what the stored values (height, width, 1 or 3) and the alpha channel (height, width) show."""
     bits, problems = significant_bits if header.bits == 16 else header.bits, {}
     highest = int(values.max()) if header.bits > 8 else 0
     if values.dtype == np.uint8:  # Pillow's, of 16 bits in colour: the upper eight
@@ -135,22 +144,22 @@ def _checked(values, alpha, header, significant_bits, converted):
     if 0 < highest < 2 ** (bits - 4) and header.bits > 8 and header.format != "BMP":
         problems["unscaled_sixteen_bit"] = (
             f"16 bits a channel, but no value above {highest:,}: the upper eight of {bits} bits keep "
-            f"{(highest >> bits - 8) + 1} grey level(s); data.audit.significant_bits says how many bits count"
+            f"{(highest >> bits - 8) + 1} grey level(s); data.audit.significant_bits sets how many bits count"
         )
     clear = 0.0 if alpha is None else 1 - float((alpha == 255).mean())
     return Checked(upper_eight(_thinned(values), bits), problems, converted, clear)
 
 
-def _thinned(values):
+def _thinned(values: np.ndarray) -> np.ndarray:
     step = max(1, min(values.shape[0], values.shape[1]) // 256)
     return values[::step, ::step]
 
 
-def _reason(error):
+def _reason(error: tf.errors.OpError) -> str:
     return "the decoder says: " + re.sub(
         r"^\{\{.*?\}\} | \[Op:\w+\].*", "", str(error.message).splitlines()[0]
     )
 
 
-CHECKS = {"JPEG": check_jpeg, "PNG": check_png}
-"""Of the formats that TensorFlow reads; `check_by_pillow` is for the others."""
+CHECKS: dict[str, Callable[[bytes, Header, int], Checked]] = {"JPEG": check_jpeg, "PNG": check_png}
+"""Checks of the formats that TensorFlow reads; `check_by_pillow` is for the others."""

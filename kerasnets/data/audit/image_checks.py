@@ -1,4 +1,4 @@
-"""One encoded image, inspected: what it declares, whether it decodes, how it looks, what is odd about it."""
+"""The inspection of one encoded image: what it declares, whether it decodes, how it looks, what is odd."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -8,14 +8,31 @@ import PIL
 import simplejpeg
 import tensorflow as tf
 
+from kerasnets.catalog.audit_kinds import MAX_PIXELS
 from kerasnets.data.audit.decoders import CHECKS, check_by_pillow
-from kerasnets.data.audit.perceptual_hash import look
+from kerasnets.data.audit.perceptual_hash import image_hash
 from kerasnets.data.images.formats import named_format, odd_name, sniff
-from kerasnets.data.images.headers import HeaderError, read_header
+from kerasnets.data.images.headers import Header, HeaderError, read_header
 from kerasnets.data.images.pillow_formats import is_read
 
 VERSION = f"2 {tf.__version__} {simplejpeg.__version__} {PIL.__version__} {np.__version__}"
-"""What an inspection's result depends on besides the image: a cached one of another version is of no use."""
+"""Versions that an inspection's result depends on: a result of another version is not used again."""
+
+
+@dataclass(frozen=True)
+class InspectionSettings:
+    """What an inspection's result depends on besides the image and the versions of what decodes it.
+
+    Attributes:
+        channels: 1 or 3, what images will be decoded to.
+        max_pixels: an image that declares more is not decoded; one of more than about twice as many bytes is
+            not even read.
+        significant_bits: bits that count in the values of 16-bit files, 9 to 16.
+    """
+
+    channels: int
+    max_pixels: int = MAX_PIXELS
+    significant_bits: int = 16
 
 
 @dataclass(slots=True)
@@ -28,8 +45,8 @@ class Inspected:
         format: as `kerasnets.data.images.formats.sniff` says; empty where it was not read.
         width, height: in pixels, as stored; 0 where unknown.
         orientation: EXIF, 1 to 8.
-        grey, blank: whether it has no colour; whether it has one only.
-        look: 128 bits in hexadecimal, see `perceptual_hash.look`; empty where it was not decoded.
+        grey, blank: whether it has no colour; whether all its pixels are the same.
+        hash: 128 bits in hexadecimal, see `image_hash`; empty where it was not decoded.
         problems: mapping of kind to detail.
         converted: whether its pixels are `converted_pixels` of `data.images.conversion`, not TensorFlow's.
         transparent: whether a pixel is not fully opaque.
@@ -43,24 +60,19 @@ class Inspected:
     orientation: int = 1
     grey: bool = False
     blank: bool = False
-    look: str = ""
-    problems: dict = field(default_factory=dict)
+    hash: str = ""
+    problems: dict[str, str] = field(default_factory=dict)
     converted: bool = False
     transparent: bool = False
 
 
-def inspect(contents, name, channels, max_pixels, significant_bits=16):
+def inspect(contents: bytes, name: str | None, settings: InspectionSettings) -> Inspected:
     """Inspect an encoded image.
 
     Args:
         contents: its bytes.
         name: its file's name, perhaps with the folder's, or None where it has no file of its own.
-        channels: 1 or 3, what it will be decoded to.
-        max_pixels: an image that declares more is not decoded.
-        significant_bits: bits that count in the values of 16-bit files.
-
-    Returns:
-        `Inspected`.
+        settings: what it will be decoded to, and limits.
     """
     found = Inspected(len(contents), hashlib.sha256(contents).hexdigest(), sniff(contents))
     problems = found.problems
@@ -72,18 +84,20 @@ def inspect(contents, name, channels, max_pixels, significant_bits=16):
     elif not (found.format in CHECKS or is_read(found.format)):
         problems["unsupported_format"] = f"its contents are {found.format}" + _start(found.format, contents)
     else:
-        _look_inside(found, contents, name, (channels, max_pixels, significant_bits))
+        _inspect_inside(found, contents, name, settings=settings)
     return found
 
 
-def _start(format, contents):
+def _start(format: str, contents: bytes) -> str:
     if format == "HEIC":
         return ", which is read with the extra heic: pip install pillow-heif"
     return f", they start with {contents[:8]!r}" if format == "unknown" else ""
 
 
-def _look_inside(found, contents, name, settings):
-    problems, (channels, max_pixels, significant_bits) = found.problems, settings
+def _inspect_inside(
+    found: Inspected, contents: bytes, name: str | None, *, settings: InspectionSettings
+) -> None:
+    problems, max_pixels = found.problems, settings.max_pixels
     try:
         header = read_header(contents, found.format)
     except HeaderError as error:
@@ -98,21 +112,21 @@ def _look_inside(found, contents, name, settings):
     if memory > most:
         problems["bomb"] = f"takes {memory:,} bytes of memory to decode, allowed: {most:,}"
         return
-    checked = CHECKS.get(found.format, check_by_pillow)(contents, header, significant_bits)
+    checked = CHECKS.get(found.format, check_by_pillow)(contents, header, settings.significant_bits)
     problems.update(checked.problems)
     # TensorFlow has no luminance of printing colours
-    found.converted = checked.converted or (header.cmyk and channels == 1)
+    found.converted = checked.converted or (header.cmyk and settings.channels == 1)
     found.transparent = checked.clear > 0
     if checked.pixels is not None:
-        found.look, found.grey, found.blank = look(checked.pixels)
-        _say_what_is_odd(found, header, name, checked.clear)
+        found.hash, found.grey, found.blank = image_hash(checked.pixels)
+        _add_what_is_odd(found, header, name, clear=checked.clear)
 
 
-def _say_what_is_odd(found, header, name, clear):
+def _add_what_is_odd(found: Inspected, header: Header, name: str | None, *, clear: float) -> None:
     problems = found.problems
-    said = named_format(name) if name else None
-    if said not in (None, header.format):
-        problems["wrong_extension"] = f"the name says {said}, the contents are {header.format}"
+    named = named_format(name) if name else None
+    if named not in (None, header.format):
+        problems["wrong_extension"] = f"the name says {named}, the contents are {header.format}"
     if header.frames > 1:
         problems["animated"] = f"{header.frames} frames"
     if header.cmyk:

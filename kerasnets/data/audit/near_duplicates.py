@@ -1,18 +1,20 @@
 """Pairs of similar images among a million, by their hashes."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 DISTANCE = 2
 """Bits that may differ, in either word of the hash."""
 
 BANDS = ((0, 22), (22, 21), (43, 21))
-"""(First bit, bits) of the bands of a word: of three, one is untouched by two differing bits."""
+"""(First bit, bits) of the three bands of a word: two differing bits leave at least one band as it is."""
 
 NEIGHBOURS = 64
-"""Images before one that agree with it in a band, and that it is compared with."""
+"""Number of images with the same bands that each image is compared with."""
 
 
-def similar(hashes):
+def similar(hashes: np.ndarray) -> list[tuple[int, int]]:
     """Return (later, earlier) for every hash that is similar to an earlier one, once each, in order.
 
     Two words that differ in at most two bits agree in one of three bands. So hashes of two similar words
@@ -33,11 +35,11 @@ def similar(hashes):
     return [(int(later), int(earlier[later])) for later in np.flatnonzero(earlier < np.arange(len(hashes)))]
 
 
-def _band(words, start, bits):
+def _band(words: np.ndarray, start: int, bits: int) -> np.ndarray:
     return words >> np.uint64(start) & np.uint64(2**bits - 1)
 
 
-def _agreeing(keys, unique):
+def _agreeing(keys: np.ndarray, unique: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield arrays of the positions of hashes that agree in their keys and are similar."""
     order = np.argsort(keys, kind="stable")
     ranked = keys[order]

@@ -2,16 +2,19 @@
 
 import base64
 import io
+import os
 from importlib.resources import files
 from pathlib import Path
 
 import jinja2
+import numpy as np
 import simplejpeg
 from PIL import Image
 
 from kerasnets.catalog.audit_kinds import DONE, KINDS
 from kerasnets.data.audit.decoders import CHECKS, check_by_pillow
 from kerasnets.data.audit.perceptual_hash import SIDE
+from kerasnets.data.audit.result import Audit
 from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.images.formats import sniff
 from kerasnets.data.images.headers import HeaderError, read_header
@@ -24,18 +27,18 @@ ON_PAGE = 500
 
 
 _UNSEEN = ("bomb", "unreadable", "empty_file", "unsupported_format")
-"""Kinds whose images are not even read for the page."""
+"""Kinds whose images are not read for the page."""
 
 
-def write_audit(folder, audit):
+def write_audit(folder: str | os.PathLike[str], audit: Audit) -> Path:
     """Write audit.csv and audit.html.
 
     Characters of file names that cannot be printed are escaped in both; in the table an apostrophe stands
     before what a spreadsheet would take for a formula.
 
     Args:
-        folder: where to, created if need be.
-        audit: an `Audit`.
+        folder: where to write them, created if need be.
+        audit: the findings.
 
     Returns:
         The page's path.
@@ -50,7 +53,7 @@ def write_audit(folder, audit):
     by_class = audit.counts_by_class()
     rows = zip(table.to_dict("records"), audit.pictures, strict=True)
     page = template.render(
-        summary=audit.text().splitlines()[0],
+        summary=str(audit).splitlines()[0],
         counts=audit.counts().to_dict("records"),
         meanings={name: kind.meaning for name, kind in KINDS.items()},
         done=DONE,
@@ -63,7 +66,7 @@ def write_audit(folder, audit):
     return folder / "audit.html"
 
 
-def _thumbnail(kind, picture):
+def _thumbnail(kind: str, picture: tuple[np.ndarray | EncodedImages, int] | None) -> str | None:
     """Return a small JPEG of an image as base64, or None where there is none to show."""
     if picture is None or kind in _UNSEEN:
         return None
@@ -78,8 +81,8 @@ def _thumbnail(kind, picture):
     return base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _pixels(contents):
-    """Return an image's pixels, thinned out; of a truncated JPEG those there are; None if none."""
+def _pixels(contents: bytes) -> np.ndarray | None:
+    """Return an image's pixels, thinned out; of a truncated JPEG its part; None where there are none."""
     format = sniff(contents)
     try:
         if format == "JPEG":

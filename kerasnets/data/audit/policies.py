@@ -1,57 +1,65 @@
-"""What was found and what is done about it, and the dataset that is left."""
+"""What was found, what is done about it by its policy, and the dataset that remains."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from kerasnets.catalog.audit_kinds import KINDS, Finding
-from kerasnets.data.audit.dataset_checks import uneven_classes
+from kerasnets.data.audit.dataset_checks import Found, Member, uneven_classes
 from kerasnets.data.audit.result import COLUMNS, Audit
+from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.images.image_file import needs_conversion
 
 
-class Ledger:
-    """Findings on a dataset, each with its policy; what is out, and how the others are read."""
+class PolicyRecord:
+    """The findings on a dataset, each with its policy; which images are left out, and how others are read."""
 
-    def __init__(self, dataset, policies, significant_bits):
-        """Begin with what the source itself has found."""
+    def __init__(self, dataset: Dataset, policies: Mapping[str, str], significant_bits: int) -> None:
+        """Begin with the findings of the source itself."""
         self.dataset, self.policies, self.significant_bits = dataset, policies, significant_bits
-        self._out, self._turned, self._converted = set(), {}, set()
-        self._rows = [(finding, policies[finding.kind], None) for finding in dataset.findings]
+        self._out: set[tuple[str, int]] = set()
+        self._turned: dict[tuple[str, int], int] = {}
+        self._converted: set[tuple[str, int]] = set()
+        self._rows: list[tuple[Finding, str, Member | None]] = [
+            (finding, policies[finding.kind], None) for finding in dataset.findings
+        ]
 
-    def note(self, found):
-        """Enter (kind, member, detail)s. They may look at what is left: it changes after the last of them."""
+    def add(self, found: Iterable[Found]) -> None:
+        """Add findings. They may depend on which images remain: that changes after the last of them."""
         for kind, member, detail in list(found):
-            policy, place = self.policies[kind], member[:2]
+            policy = self.policies[kind]
             if policy == "fix" and kind == "exif_orientation":
-                self._turned[place] = member.found.orientation
+                self._turned[member.place] = member.found.orientation
             if policy == "skip":
-                self._out.add(place)
-            name = "" if self.dataset.numeric else self.dataset.classes[member.label]
+                self._out.add(member.place)
+            name = self.dataset.classes[member.label] if isinstance(member.label, int) else ""
             self._rows.append((Finding(kind, member.path, detail, member.split, name), policy, member))
 
-    def read_as_inspected(self, members):
-        """Have those of `members` converted whose pixels are not what TensorFlow decodes."""
+    def convert_where_needed(self, members: Iterable[Member]) -> None:
+        """Mark those of `members` to be converted whose pixels are not what TensorFlow decodes."""
         on_white = self.policies["alpha"] == "fix"
-        self._converted |= {member[:2] for member in members if needs_conversion(member.found, on_white)}
+        self._converted |= {member.place for member in members if needs_conversion(member.found, on_white)}
 
-    def left(self, members):
+    def remaining(self, members: Iterable[Member]) -> list[Member]:
         """Return those of `members` that are not left out so far."""
-        return [member for member in members if member[:2] not in self._out]
+        return [member for member in members if member.place not in self._out]
 
-    def settled(self):
-        """Enter what is wrong with the classes that are left; return the dataset that is left."""
+    def remaining_dataset(self) -> Dataset:
+        """Add what is wrong with the classes that remain, and return the dataset that remains."""
         dataset = self.dataset
-        splits = {name: self._mended(name, split) for name, split in dataset.splits.items()}
+        splits = {name: self._remaining_split(name, split) for name, split in dataset.splits.items()}
         if not dataset.numeric:
-            dataset, splits = self._of_enough(dataset, splits)
-        self._left = {name: len(split) for name, split in splits.items()}
-        return replace(dataset, **splits)
+            dataset, splits = self._without_small_classes(dataset, splits)
+        self._sizes = {name: len(split) for name, split in splits.items()}
+        return dataset.with_splits(splits)
 
-    def _of_enough(self, dataset, splits):
-        """Enter what is wrong with the classes; return dataset and splits without those to leave out."""
+    def _without_small_classes(
+        self, dataset: Dataset, splits: dict[str, Split]
+    ) -> tuple[Dataset, dict[str, Split]]:
+        """Add what is wrong with the classes; return dataset and splits without those to leave out."""
         count = len(dataset.classes)
         counts = {name: np.bincount(split.labels, minlength=count) for name, split in splits.items()}
         known = {(finding.kind, finding.class_name): policy for finding, policy, _ in self._rows}
@@ -67,14 +75,14 @@ class Ledger:
             splits = {name: _of_classes(split, kept) for name, split in splits.items()}
         return replace(dataset, classes=tuple(dataset.classes[label] for label in kept)), splits
 
-    def _mended(self, name, split):
-        """Return a split without the images that are out; it says which of the others to convert or turn."""
+    def _remaining_split(self, name: str, split: Split) -> Split:
+        """Return a split without the images left out, the others marked to be converted or turned."""
         out = [index for split_name, index in self._out if split_name == name]
         if isinstance(split.images, EncodedImages):
             split = replace(split, images=self._as_found(name, split.images))
         return split.at(np.setdiff1d(np.arange(len(split)), out)) if out else split
 
-    def _as_found(self, name, images):
+    def _as_found(self, name: str, images: EncodedImages) -> EncodedImages:
         orientation, converted = images.orientation.copy(), np.zeros(len(images), bool)
         for (split, index), turned in self._turned.items():
             if split == name:
@@ -82,32 +90,44 @@ class Ledger:
         converted[[index for split, index in self._converted if split == name]] = True
         on_white = self.policies["alpha"] == "fix"
         return replace(
-            images, orientation=orientation, converted=converted, on_white=on_white,
+            images,
+            orientation=orientation,
+            converted=converted,
+            on_white=on_white,
             significant_bits=self.significant_bits,
-        )  # fmt: skip
+        )
 
-    def audit(self, images, inspected):
-        """Return the `Audit` of what was entered, by kind.
+    def audit(self, images: int, inspected: int) -> Audit:
+        """Return the result: what was added, by kind.
 
         Args:
-            images: how many images there were.
-            inspected: how many encoded ones were inspected now, the others known from before.
+            images: number of images that there were.
+            inspected: number of encoded ones that were inspected now.
         """
         order = list(KINDS)
         rows = sorted(self._rows, key=lambda row: order.index(row[0].kind))
         table = pd.DataFrame(
             [(f.path, f.split, f.class_name, f.kind, policy, f.detail) for f, policy, _ in rows],
-            columns=COLUMNS, dtype="object",
-        )  # fmt: skip
+            columns=COLUMNS,
+            dtype="object",
+        )
         pictures = tuple(
             None if member is None else (self.dataset.splits[member.split].images, member.index)
             for *_, member in rows
         )
-        return Audit(table, images, inspected, self._left, pictures, self.dataset.notes)
+        return Audit(
+            table,
+            images,
+            inspected,
+            split_sizes=self._sizes,
+            pictures=pictures,
+            drawn=self.dataset.drawn,
+            notes=self.dataset.notes,
+        )
 
 
-def _of_classes(split, kept):
-    """Return the images of the classes `kept`, their labels counted anew."""
+def _of_classes(split: Split, kept: list[int]) -> Split:
+    """Return the images of the classes `kept`, which are numbered again from 0."""
     number = np.full(max(kept, default=0) + 1 + int(split.labels.max(initial=0)), -1, "int64")
     number[kept] = np.arange(len(kept))
     split = split.at(np.flatnonzero(number[split.labels] >= 0))

@@ -36,7 +36,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasnets.catalog.audit_kinds import DEFAULTS, MAX_PIXELS
-from kerasnets.data.audit.image_checks import Inspected, inspect
+from kerasnets.data.audit.image_checks import Inspected, InspectionSettings, inspect
 from kerasnets.data.images.conversion import converted_pixels
 from kerasnets.data.images.decoding import decode, upright
 
@@ -97,7 +97,8 @@ def read_image(contents: bytes, rules: ImageRules) -> np.ndarray:
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about metadata
-        found = inspect(contents, None, rules.channels, rules.max_pixels, rules.significant_bits)
+        settings = InspectionSettings(rules.channels, rules.max_pixels, rules.significant_bits)
+        found = inspect(contents, None, settings)
         for kind in PIXEL_KINDS:
             if kind in found.problems and rules.policy(kind) in ("error", "skip"):
                 raise ImageRefusedError(kind, found.problems[kind])

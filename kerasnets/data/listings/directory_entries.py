@@ -1,23 +1,24 @@
-"""What lies under a name in a folder: looked at without opening it, so that nothing blocks."""
+"""What lies under a name in a folder, found without opening it, so that nothing blocks."""
 
 import errno
 import os
 import stat
+from pathlib import Path
 
 from kerasnets.catalog.audit_kinds import Finding
 from kerasnets.data.images.formats import is_image_name
 from kerasnets.files.user_files import kind_of
 
 _LEFT_BEHIND = ("thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx")
-"""What file managers leave in folders."""
+"""Names of what file managers leave in folders."""
 
 
-def is_hidden(name):
-    """Return whether a file manager would not show this name, or has left it itself."""
+def is_hidden(name: str) -> bool:
+    """Return whether a file manager would not show this name, or has made the file itself."""
     return name.startswith(".") or name.lower() in _LEFT_BEHIND
 
 
-def problem_of(path):
+def problem_of(path: str) -> tuple[str, str] | None:
     """Return why `path` cannot be read as a file, as (kind, detail), or None where it is a regular file."""
     try:
         found = os.stat(path)
@@ -26,12 +27,12 @@ def problem_of(path):
             return "symlink_loop", "a link that leads back to itself"
         if error.errno == errno.ENOENT and os.path.islink(path):
             return "broken_link", f"a link to {os.readlink(path)!r}, which is not there"
-        return "unreadable", error.strerror
+        return "unreadable", str(error.strerror)
     return None if stat.S_ISREG(found.st_mode) else ("unreadable", what_is(found.st_mode))
 
 
-def unusable(path):
-    """Return why what lies at `path` is no image file, as (kind, detail), or None where it may be one."""
+def unusable(path: str) -> tuple[str, str] | None:
+    """Return why there is no image file at `path`, as (kind, detail), or None where there may be one."""
     problem = problem_of(path)
     if is_image_name(os.path.basename(path)):
         return problem
@@ -43,26 +44,26 @@ def unusable(path):
     return ("other_file", problem[1]) if problem[0] == "unreadable" else problem
 
 
-def what_is(mode):
-    """Return what a file mode that is no regular file's says."""
+def what_is(mode: int) -> str:
+    """Return in words what a file mode, not a regular file's, is of."""
     return f"{kind_of(mode)}, not a file"
 
 
-def leads_upwards(path):
+def leads_upwards(path: str | Path) -> bool:
     """Return whether a folder is a link to itself or to a folder above it."""
     target = os.path.realpath(path)
     above = os.path.realpath(os.path.dirname(path))
     return os.path.islink(path) and (above == target or above.startswith(target.rstrip("/") + "/"))
 
 
-def listed(folder):
+def listed(folder: str | Path) -> tuple[list[str], list[Finding]]:
     """Return (names in a folder, findings), both in the order of the names' bytes, whatever the locale.
 
-    Hidden names are findings and not among the names; a folder that cannot be listed is one and has none.
+    Hidden names become findings and are not among the names; so does a folder that cannot be listed.
     """
     try:
         names = sorted(os.listdir(folder), key=os.fsencode)
     except OSError as error:
-        return [], [Finding("unreadable", str(folder), error.strerror)]
+        return [], [Finding("unreadable", str(folder), str(error.strerror))]
     hidden = [Finding("hidden", os.path.join(folder, name), "hidden") for name in names if is_hidden(name)]
     return [name for name in names if not is_hidden(name)], hidden

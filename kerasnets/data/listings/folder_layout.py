@@ -2,12 +2,13 @@
 
 import os
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kerasnets.data.images.formats import is_image_name
 from kerasnets.data.listings.directory_entries import leads_upwards, listed
-from kerasnets.errors import UserError, printable
+from kerasnets.errors import UserError, few, printable
 
 NAMES = {
     "train": ("train", "training"),
@@ -26,25 +27,25 @@ class Layout:
     Attributes:
         folders: mapping of split to the folder of its class folders.
         between: mapping of each folder above those to the names in it that lead to them.
-        notes: lines that say how the folder was read, where that is not plain.
+        notes: lines on how the folder was read, where that is not obvious.
     """
 
-    folders: dict
-    between: dict
-    notes: tuple = ()
+    folders: dict[str, Path]
+    between: dict[Path, set[str]]
+    notes: tuple[str, ...] = ()
 
 
-def split_named(name):
-    """Return the split that a name says, "train", "validation" or "test", or None."""
+def split_named(name: str) -> str | None:
+    """Return the split of which this is a name, "train", "validation" or "test"; or None."""
     plain = re.sub(r"[ _-]?set$", "", name.casefold())
     return next((split for split, names in NAMES.items() if plain in names), None)
 
 
-def find_layout(root):
+def find_layout(root: Path) -> Layout:
     """Find the class folders below a folder.
 
-    Folders of splits are known by their names, see `NAMES`, and hold folders; a class folder of such a name
-    holds images. A folder that holds nothing but one other folder, as archives leave, is passed through.
+    Folders of splits are recognized by their names, see `NAMES`, and hold folders; a class folder of such a
+    name holds images. A folder that holds nothing but one other folder, as archives leave, is passed over.
 
     Args:
         root: the folder, a `pathlib.Path`.
@@ -53,9 +54,10 @@ def find_layout(root):
         The `Layout`.
 
     Raises:
-        UserError: more than one reading is possible, or none.
+        UserError: more than one layout fits, or none.
     """
-    place, between = root, {}
+    place = root
+    between: dict[Path, set[str]] = {}
     while (inner := _only_folder(place)) is not None:
         between[place] = {inner.name}
         place = inner
@@ -70,21 +72,20 @@ def find_layout(root):
             between[folder] = {inner.name}
             folder = splits[split] = inner
     _refuse_unknown_split(place, splits)
-    return Layout(splits, between, tuple(map(printable, _said_of_splits(root, place, splits))))
+    return Layout(splits, between, tuple(map(printable, _notes_on_splits(root, place, splits))))
 
 
-def _said_of_splits(root, place, splits):
-    """Return lines: which folder was taken for which split, where that is not plain, and what for none."""
+def _notes_on_splits(root: Path, place: Path, splits: Mapping[str, Path]) -> list[str]:
+    """Return lines: which folder is which split, where that is not obvious, and what is not used."""
     places = {split: str(folder.relative_to(root)) for split, folder in splits.items()}
     lines = []
     if not all(found in ("train", "val", "validation", "test") for found in places.values()):
         lines = [f"{root}: read as " + ", ".join(f"{split} = {found}" for split, found in places.items())]
     unused = _unlabelled(_contents(place)[1])
-    said = "has images, but no class folders, and is not used"
-    return lines + [f"{folder}: {said}" for folder in unused]
+    return lines + [f"{folder}: has images, but no class folders, and is not used" for folder in unused]
 
 
-def folders_below(folder):
+def folders_below(folder: Path) -> list[Path]:
     """Return the folders within a class folder, at any depth, that images lie in: a list of paths.
 
     Args:
@@ -103,7 +104,7 @@ def folders_below(folder):
     return holding
 
 
-def _contents(folder):
+def _contents(folder: Path) -> tuple[list[str], list[Path]]:
     """Return the names of a folder's images, and the folders in it."""
     names, _ = listed(folder)
     images = [name for name in names if is_image_name(name)]
@@ -111,7 +112,7 @@ def _contents(folder):
     return images, [path for path in others if path.is_dir() and not leads_upwards(path)]
 
 
-def _only_folder(place):
+def _only_folder(place: Path) -> Path | None:
     """Return the one folder in a folder without images, unless it is a split's or a class's; else None."""
     images, folders = _contents(place)
     if images or len(folders) != 1 or split_named(folders[0].name) == "train":
@@ -120,7 +121,7 @@ def _only_folder(place):
     return folders[0] if inside and not images else None
 
 
-def _folder_of_same_name(folder):
+def _folder_of_same_name(folder: Path) -> Path | None:
     """Return the one folder in a folder without images that bears its name again, or its split's; or None."""
     images, folders = _contents(folder)
     if images or len(folders) != 1 or not _contents(folders[0])[1]:
@@ -129,14 +130,14 @@ def _folder_of_same_name(folder):
     return folders[0] if again or split_named(folders[0].name) == split_named(folder.name) else None
 
 
-def _split_folders(place):
+def _split_folders(place: Path) -> dict[str, Path]:
     """Return a dict of split to its folder; an empty one where the class folders lie in `place` itself."""
     folders = _contents(place)[1]
     unlabelled = _unlabelled(folders)
     if len({split_named(folder.name) for folder in unlabelled}) > 1:
         found = _listed(unlabelled)
         raise UserError(f"{place}: found images, but no class folders, in {found}; {ALLOWED}, or a CSV file")
-    named = {}
+    named: dict[str, list[Path]] = {}
     for folder in folders:
         split = split_named(folder.name)
         if split and folder not in unlabelled:
@@ -144,7 +145,7 @@ def _split_folders(place):
     for split, same in named.items():
         if len(same) > 1:
             raise UserError(
-                f"{place}: found {_listed(same)}, all of them names for {split}; allowed: one folder a split"
+                f"{place}: found {_listed(same)}, all of them names for {split}; allowed: one for each split"
             )
     if "train" in named:
         return {split: named[split][0] for split in NAMES if split in named}
@@ -154,18 +155,19 @@ def _split_folders(place):
     return {}
 
 
-def _unlabelled(folders):
+def _unlabelled(folders: Iterable[Path]) -> list[Path]:
     """Return those folders that are named as splits, and hold images and no folders."""
     contents = {folder: _contents(folder) for folder in folders if split_named(folder.name)}
     return [folder for folder, (images, inside) in contents.items() if images and not inside]
 
 
-def _refuse_unknown_split(place, splits):
+def _refuse_unknown_split(place: Path, splits: Mapping[str, Path]) -> None:
     """Refuse a folder beside the splits' that has class folders of the same names: it may be a split too."""
     classes = {path.name for path in _contents(splits["train"])[1]}
+    tops = {split.relative_to(place).parts[0] for split in splits.values()}
     for folder in _contents(place)[1]:
         common = classes & {path.name for path in _contents(folder)[1]}
-        if common and folder.name not in {path.name for path in map(_top(place), splits.values())}:
+        if common and folder.name not in tops:
             found = f"found {folder.name} beside {splits['train'].relative_to(place)}"
             raise UserError(
                 printable(
@@ -174,11 +176,7 @@ def _refuse_unknown_split(place, splits):
             )
 
 
-def _top(place):
-    return lambda folder: place / folder.relative_to(place).parts[0]
-
-
-def _check_classes(root, place):
+def _check_classes(root: Path, place: Path) -> None:
     """Refuse class folders that may be splits, and splits below class folders."""
     images, folders = _contents(place)
     names = {folder.name for folder in folders}
@@ -190,8 +188,8 @@ def _check_classes(root, place):
             found = f"found {one}, and {one} below {folder.name} too"
             raise UserError(printable(f"{place}: {found}: is that a class or a split? {ALLOWED}"))
         if any(split_named(path.name) == "train" for path in inside):
-            said = f"{place}: found {_listed(inside)} below the class folder {folder.name}"
-            raise UserError(printable(f"{said}; {ALLOWED}"))
+            found = f"found {_listed(inside)} below the class folder {folder.name}"
+            raise UserError(printable(f"{place}: {found}; {ALLOWED}"))
     if images and not folders:
         above = root.absolute().parent
         classes = [folder for folder in _contents(above)[1] if _contents(folder)[0]]
@@ -201,8 +199,8 @@ def _check_classes(root, place):
         )
 
 
-def _left_beside(root):
-    """Return the line that says which splits lie beside a folder that is a split itself."""
+def _left_beside(root: Path) -> tuple[str, ...]:
+    """Return a line about the splits that lie beside a folder which is a split itself."""
     here = root.absolute()
     split = split_named(here.name)
     beside = [path for path in _contents(here.parent)[1] if path != here] if split else []
@@ -214,5 +212,5 @@ def _left_beside(root):
     )
 
 
-def _listed(folders):
-    return printable(", ".join(folder.name for folder in folders))
+def _listed(folders: Iterable[Path]) -> str:
+    return printable(few(folder.name for folder in folders))

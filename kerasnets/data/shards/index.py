@@ -1,5 +1,8 @@
 """Where each image of a split lies in its shards: one array, one entry an image."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import numpy as np
 
 from kerasnets.data.dataset import Split
@@ -7,22 +10,27 @@ from kerasnets.data.images.encoded import EncodedImages
 
 INDEX = np.dtype(
     [
-        ("shard", "<i4"), ("offset", "<i8"), ("length", "<i8"),
-        ("label", "<i8"), ("orientation", "u1"), ("weight", "<f4"),
+        ("shard", "<i4"),
+        ("offset", "<i8"),
+        ("length", "<i8"),
+        ("label", "<i8"),
+        ("orientation", "u1"),
+        ("weight", "<f4"),
     ]
-)  # fmt: skip
-"""One image: its shard's number, where its bytes lie in there; label, EXIF orientation, weight or NaN."""
+)
+"""An image's entry: its shard's number and place there in bytes, label, EXIF orientation, weight or NaN."""
 
 
-def split_of(index, files):
+def split_of(index: np.ndarray, files: Iterable[str | Path]) -> Split:
     """Return the `Split` that an index describes.
 
     Args:
         index: array of `INDEX`.
         files: paths of the shards, in the order of their numbers.
     """
-    columns = {key: np.ascontiguousarray(index[key]) for key in INDEX.names}
-    weights = columns.pop("weight")
-    places = (columns[key] for key in ("shard", "offset", "length", "orientation"))
-    images = EncodedImages(tuple(map(str, files)), *places)
-    return Split(images, columns["label"], None if np.isnan(weights).all() else weights)
+    shard, offset, length, label, orientation, weight = (
+        np.ascontiguousarray(index[key])
+        for key in ("shard", "offset", "length", "label", "orientation", "weight")
+    )
+    images = EncodedImages(tuple(map(str, files)), shard, offset, length, orientation)
+    return Split(images, label, None if np.isnan(weight).all() else weight)

@@ -1,11 +1,17 @@
-"""What a packing will write: which images go into which shard, and what tells it from any other packing."""
+"""What a packing will write: which images in which shard; and a fingerprint that tells it from any other."""
 
 import hashlib
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from kerasnets.data.dataset import Dataset, Split
+from kerasnets.data.shards.contents import Contents
 from kerasnets.data.shards.manifest import INDEX_FILE, MANIFEST, PLAN
 from kerasnets.errors import UserError
 from kerasnets.files.whole_files import TEMPORARY
@@ -13,7 +19,7 @@ from kerasnets.files.whole_files import TEMPORARY
 
 @dataclass(frozen=True)
 class Shard:
-    """One file to be: images `first` to `last` - 1 of a split, the split's shard `number`."""
+    """One shard, written or not: images `first` to `last` - 1 of a split, in its shard `number`."""
 
     split: str
     number: int
@@ -22,8 +28,8 @@ class Shard:
     last: int
 
 
-def cut(split, sizes, shard_bytes):
-    """Return the `Shard`s of a split: as many as `shard_bytes` asks for, as even as whole images allow.
+def cut(split: str, sizes: np.ndarray, shard_bytes: int) -> list[Shard]:
+    """Return the shards of a split: as many as `shard_bytes` requires, as even as whole images allow.
 
     Args:
         split: the split's name.
@@ -35,15 +41,13 @@ def cut(split, sizes, shard_bytes):
     _, firsts = np.unique(begins // -(-total // count), return_index=True)
     bounds = [*firsts.tolist(), len(sizes)]
     return [
-        Shard(
-            split, number, f"{split}-{number:05}-of-{len(firsts):05}.tfrecord", *bounds[number : number + 2]
-        )
-        for number in range(len(firsts))
+        Shard(split, number, f"{split}-{number:05}-of-{len(firsts):05}.tfrecord", first=first, last=last)
+        for number, (first, last) in enumerate(pairwise(bounds))
     ]
 
 
-def fingerprint(dataset, contents):
-    """Return a hash of all that decides what the shards hold."""
+def fingerprint(dataset: Dataset, contents: Mapping[str, Contents]) -> str:
+    """Return a hash of everything that decides what the shards hold."""
     digest = hashlib.sha256(json.dumps([dataset.classes, dataset.image_shape, list(contents)]).encode())
     for name, packed in contents.items():
         packed.fingerprint(digest)
@@ -52,12 +56,12 @@ def fingerprint(dataset, contents):
     return digest.hexdigest()
 
 
-def weights_of(split):
+def weights_of(split: Split) -> np.ndarray:
     """Return a split's weights, float32 (N,): NaN where it has none."""
     return np.full(len(split), np.nan, "float32") if split.weights is None else split.weights
 
 
-def refuse_anything_else(folder, plan, files):
+def refuse_anything_else(folder: Path, plan: Mapping[str, Any], files: Iterable[str]) -> None:
     """Raise UserError unless `folder` is absent, empty, or holds this plan's packing and nothing more."""
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder}: found a file, allowed: a folder to pack into")
@@ -66,8 +70,8 @@ def refuse_anything_else(folder, plan, files):
     ours = {PLAN, INDEX_FILE, MANIFEST, *files} if PLAN in names else set()
     if PLAN in names and _read(folder / PLAN) != plan:
         raise UserError(
-            f"{folder}: found a packing of other images, or one cut otherwise, "
-            "allowed: an empty folder, or one with a packing of these images to go on with"
+            f"{folder}: found a packing of other images, or with shards of another size, "
+            "allowed: an empty folder, or one with a packing of these images to continue"
         )
     if names - ours:
         raise UserError(
@@ -76,7 +80,7 @@ def refuse_anything_else(folder, plan, files):
         )
 
 
-def _read(path):
+def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError:

@@ -4,7 +4,11 @@ import errno
 import math
 import os
 import re
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +16,7 @@ from google.protobuf.message import DecodeError
 
 from kerasnets.data.images.formats import sniff
 from kerasnets.data.shards.index import INDEX
-from kerasnets.errors import UserError
+from kerasnets.errors import UserError, few
 from kerasnets.files.user_files import check_file
 
 IMAGE, LABEL = "image/encoded", "image/class/label"
@@ -23,7 +27,9 @@ HEADER, FOOTER = 8 + 4, 4
 """Bytes around a record's data: its length and that number's checksum before, the data's checksum behind."""
 
 
-def example(contents, label, text, name, orientation=1, weight=math.nan):
+def example(
+    contents: bytes, label: int, *, text: str, name: str, orientation: int = 1, weight: float = math.nan
+) -> bytes:
     """Return one image as a serialized tf.train.Example; the same arguments give the same bytes.
 
     Args:
@@ -47,48 +53,70 @@ def example(contents, label, text, name, orientation=1, weight=math.nan):
     return message.SerializeToString(deterministic=True)
 
 
-def image_offset(record, contents):
-    """Return where in a record's data an image's bytes lie; equal bytes elsewhere in it would do as well."""
-    first = record.find(contents[:64])  # searching for all of them takes long to prepare
+def image_offset(record: bytes, contents: bytes) -> int:
+    """Return where an image's bytes, or equal ones, lie in a record's data."""
+    first = record.find(contents[:64])  # a search for all bytes takes long to prepare
     return first if record.startswith(contents, first) else record.find(contents)
 
 
-def scan(path, stop, shard=0, image_key=IMAGE, label_key=LABEL):
+def scan(
+    path: str | Path, stop: threading.Event, *, shard: int = 0, image_key: str = IMAGE, label_key: str = LABEL
+) -> tuple[np.ndarray, set[tuple[int, str]]]:
     """Read a shard from beginning to end, checksums and all.
 
     Args:
         path: the TFRecord file, not compressed.
-        stop: `threading.Event`; set, it ends the reading.
-        shard: what the index shall call this file.
+        stop: ends the reading once it is set.
+        shard: the number of this file in the index.
         image_key, label_key: keys of the encoded image and of its integer label.
 
     Returns:
-        An array of `INDEX`, one entry a record, and the set of (label, class name) that occur.
+        An array of `INDEX`, an entry for each record, and the (label, class name)s that occur.
 
     Raises:
         UserError: no such file, a damaged record, a key that is missing.
         CancelledError: `stop` was set.
     """
-    entries, texts, begin = [], set(), 0
+    entries, begin = [], 0
+    texts: set[tuple[int, str]] = set()
     for number, record in enumerate(_records(path)):
         if stop.is_set():
             raise CancelledError
-        try:
-            feature = tf.train.Example.FromString(record).features.feature
-        except DecodeError as error:
-            raise UserError(f"{path}: record {number}: found no tf.train.Example ({error})") from None
-        contents = _value(feature, image_key, "bytes_list", path, number)
-        label = _value(feature, label_key, "int64_list", path, number)
-        orientation = _value(feature, ORIENTATION, "int64_list", path, number, default=1)
-        weight = _value(feature, WEIGHT, "float_list", path, number, default=math.nan)
+        found = _Record(path, number, record)
+        contents, label = found.value(image_key, "bytes_list"), found.value(label_key, "int64_list")
+        orientation = found.value(ORIENTATION, "int64_list", default=1)
+        weight = found.value(WEIGHT, "float_list", default=math.nan)
         offset = begin + HEADER + image_offset(record, contents)
         entries.append((shard, offset, len(contents), label, orientation, weight))
-        texts.add((label, os.fsdecode(_value(feature, TEXT, "bytes_list", path, number, default=b""))))
+        texts.add((label, os.fsdecode(found.value(TEXT, "bytes_list", default=b""))))
         begin += HEADER + len(record) + FOOTER
     return np.array(entries, INDEX), texts
 
 
-def _records(path):
+class _Record:
+    """A record of a shard, and its place for messages."""
+
+    def __init__(self, path: str | Path, number: int, record: bytes) -> None:
+        self._where = f"{path}: record {number}"
+        try:
+            self._feature = tf.train.Example.FromString(record).features.feature
+        except DecodeError as error:
+            raise UserError(f"{self._where}: found no tf.train.Example ({error})") from None
+
+    def value(self, key: str, kind: str, *, default: Any = None) -> Any:
+        """Return the one value of a key, or the default where it has none."""
+        values: Sequence[Any] = getattr(self._feature[key], kind).value if key in self._feature else ()
+        if len(values) == 1 and values[0] != b"":
+            return values[0]
+        if default is not None:
+            return default
+        raise UserError(
+            f"{self._where}: found {len(values)} values in {key!r}, allowed: one, not empty, "
+            f"in its {kind} (the keys there are: {few(sorted(self._feature)) or 'none'})"
+        )
+
+
+def _records(path: str | Path) -> Iterator[bytes]:
     _check_lengths(path)
     try:
         for batch in tf.data.TFRecordDataset(str(path)).batch(64).as_numpy_iterator():
@@ -98,7 +126,7 @@ def _records(path):
         raise UserError(f"{path}: not readable as a TFRecord file: {reason}") from None
 
 
-def _check_lengths(path):
+def _check_lengths(path: str | Path) -> None:
     """Refuse a record that is longer than the file: TensorFlow would allocate what it declares."""
     size, position = check_file(path), 0
     with open(path, "rb") as file:
@@ -106,25 +134,12 @@ def _check_lengths(path):
             file.seek(position)
             length = int.from_bytes(file.read(8), "little")
             if length > size:
-                said = f"corrupted record at {position}: it declares {length:,} bytes of {size:,} in the file"
-                raise UserError(f"{path}: not readable as a TFRecord file: {said}")
+                what = f"corrupted record at {position}: it declares {length:,} bytes of {size:,} in the file"
+                raise UserError(f"{path}: not readable as a TFRecord file: {what}")
             position += HEADER + length + FOOTER
 
 
-def _value(feature, key, kind, path, number, default=None):
-    """Return the one value of a key."""
-    values = getattr(feature[key], kind).value if key in feature else ()
-    if len(values) == 1 and values[0] != b"":
-        return values[0]
-    if default is not None:
-        return default
-    raise UserError(
-        f"{path}: record {number}: found {len(values)} values in {key!r}, allowed: one, not empty, "
-        f"in its {kind} (the keys there are: {', '.join(sorted(feature)) or 'none'})"
-    )
-
-
-def write_shard(path, records):
+def write_shard(path: Path, records: Iterable[bytes]) -> None:
     """Write serialized examples as a TFRecord file.
 
     Raises:
@@ -135,6 +150,6 @@ def write_shard(path, records):
             for record in records:
                 writer.write(record)
     except tf.errors.OpError as error:
-        # TensorFlow's are no OSErrors, which is what commands say in one line
+        # TensorFlow's errors are no OSErrors, which commands report in one line
         number = errno.ENOSPC if isinstance(error, tf.errors.ResourceExhaustedError) else errno.EIO
         raise OSError(number, str(error.message).rpartition("; ")[2]) from error

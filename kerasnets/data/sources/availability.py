@@ -11,11 +11,11 @@ KERAS_NAMES = {
     "cifar10": "cifar-10-batches-py*",
     "cifar100": "cifar-100-python*",
 }
-"""What Keras's downloads are called in its cache."""
+"""Names of Keras's downloads in its cache."""
 
 
-def is_local(source, path=None):
-    """Return whether reading a source would download nothing; arguments as of `load_dataset`."""
+def is_local(source: str, path: str | Path | None = None) -> bool:
+    """Return whether a source can be read without a download; arguments as of `load_dataset`."""
     if source in CLASSES:
         names = (f"{source}.npz", source, source.replace("_", "-"))
         kept = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"

@@ -1,4 +1,4 @@
-"""MNIST, Fashion-MNIST and CIFAR: looked for on this machine first, then downloaded through Keras."""
+"""MNIST, Fashion-MNIST and CIFAR: searched for on this machine first, then downloaded through Keras."""
 
 import gzip
 import math
@@ -10,8 +10,8 @@ import numpy as np
 
 from kerasnets.data.cache_folder import cache_folder
 from kerasnets.data.dataset import Dataset
-from kerasnets.data.sources.npz import npz_split
-from kerasnets.errors import UserError
+from kerasnets.data.sources.npz import npz_split, shape_of
+from kerasnets.errors import UserError, few
 from kerasnets.files.arrays import read_arrays
 from kerasnets.files.user_files import check_memory
 
@@ -26,13 +26,13 @@ IDX_FILES = {
 
 DIGITS = tuple("0123456789")
 GARMENTS = (
-    "T-shirt/top", "trouser", "pullover", "dress", "coat",
-    "sandal", "shirt", "sneaker", "bag", "ankle boot",
-)  # fmt: skip
+    *("T-shirt/top", "trouser", "pullover", "dress", "coat"),
+    *("sandal", "shirt", "sneaker", "bag", "ankle boot"),
+)
 OBJECTS = (
-    "airplane", "automobile", "bird", "cat", "deer",
-    "dog", "frog", "horse", "ship", "truck",
-)  # fmt: skip
+    *("airplane", "automobile", "bird", "cat", "deer"),
+    *("dog", "frog", "horse", "ship", "truck"),
+)
 CLASSES = {
     "mnist": DIGITS,
     "fashion_mnist": GARMENTS,
@@ -41,14 +41,14 @@ CLASSES = {
 }
 
 
-def search_places():
-    """Return the folders that published data sets are looked for in, in order."""
+def search_places() -> list[Path]:
+    """Return the folders where published data sets are searched for, in order."""
     own = os.environ.get("KERASNETS_DATA")
     return [*([Path(own).expanduser()] if own else []), cache_folder(), DEBIAN]
 
 
-def read_published(name):
-    """Read a published data set: NAME.npz or a folder NAME of idx files, or else Keras's download.
+def read_published(name: str) -> Dataset:
+    """Read a published data set: NAME.npz, or a folder NAME of idx files, or else Keras's download.
 
     Raises:
         UserError: found nowhere and not downloadable, or a file found is not readable.
@@ -57,6 +57,8 @@ def read_published(name):
     path, arrays = found or (name, _download(name))
     classes = CLASSES[name]
     train, test = npz_split(arrays, "train", path), npz_split(arrays, "test", path)
+    if train is None or test is None:
+        raise UserError(f"{path}: found arrays {few(arrays)}, allowed: {few(IDX_FILES)}")
     if train.numeric or test.numeric:
         raise UserError(f"{path}: found labels that are floats, allowed: integers, the classes of {name}")
     highest = max(train.labels.max(), test.labels.max())
@@ -64,16 +66,15 @@ def read_published(name):
         raise UserError(
             f"{path}: found label {highest}, allowed: below {len(classes)}, the classes of {name}"
         )
-    return Dataset(classes, train.images.shape[1:], train, test=test)
+    return Dataset(classes, shape_of(train), train, test=test)
 
 
-def _read_place(place, name):
+def _read_place(place: Path, name: str) -> tuple[Path, dict[str, np.ndarray]] | None:
     archive = place / f"{name}.npz"
     if archive.is_file():
         arrays = read_arrays(archive)
         if not set(IDX_FILES) <= set(arrays):
-            found = ", ".join(arrays) or "none"
-            raise UserError(f"{archive}: found arrays {found}, allowed: {', '.join(IDX_FILES)}")
+            raise UserError(f"{archive}: found arrays {few(arrays) or 'none'}, allowed: {few(IDX_FILES)}")
         return archive, arrays
     for folder in (place / name, place / name.replace("_", "-")):
         if all((folder / file).is_file() for file in IDX_FILES.values()):
@@ -81,7 +82,7 @@ def _read_place(place, name):
     return None
 
 
-def read_idx(path):
+def read_idx(path: Path) -> np.ndarray:
     """Read a gzipped idx file of unsigned bytes (the format of the four MNIST files) as a uint8 array.
 
     Raises:
@@ -89,9 +90,10 @@ def read_idx(path):
     """
     try:
         with gzip.open(path) as file:
-            zeros, kind, rank = (start := file.read(4))[:2], start[2], start[3]
+            start = file.read(4)
+            zeros, kind, rank = start[:2], start[2], start[3]
             if zeros != b"\0\0" or kind != 8:
-                raise ValueError("it does not start as one of unsigned bytes does")
+                raise ValueError("it does not start like one of unsigned bytes")
             shape = tuple(map(int, np.frombuffer(file.read(4 * rank), ">u4", count=rank)))
             declared = math.prod(shape)
             check_memory(declared, path)
@@ -104,7 +106,7 @@ def read_idx(path):
         raise UserError(f"{path}: not readable as a gzipped idx file: {error}") from error
 
 
-def _download(name):
+def _download(name: str) -> dict[str, np.ndarray]:
     import keras
 
     try:

@@ -1,11 +1,12 @@
 """Splits that a source does not bring, drawn from its training images: by a hash of each image's bytes.
 
 Whether an image is held out depends on its own bytes alone, not on its name, its place or other images. So
-adding, removing, renaming, moving or packing images moves no other one, and copies always stay together. The
-shares are kept on average only, by class as in the whole.
+adding, removing, renaming, moving or packing images moves no other one to another split, and copies always
+stay together. Splits have their fractions on average only, in each class as in the whole.
 
-A class of few images may get none that way. In the test split it then gets the one that came nearest; and one
-image of each class stays in training, whatever its hash. Such an image may change sides when its class grows.
+A class of few images may get none in a split that way. In the test split it then gets the one whose hash came
+nearest; and one image of each class stays in training, whatever its hash. Such an image may change to another
+split when its class grows.
 """
 
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ import numpy as np
 from kerasnets.data.dataset import Split
 
 TEST_SALT = 0
-"""The test images of a source without a test split of its own never change, whatever the recipe's seed."""
+"""The test images drawn from a source do not depend on the recipe's seed."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,9 @@ class Shares:
     """How much is held out of the training images, where a source does not bring such a split itself.
 
     Attributes:
-        validation: fraction from 0 (none) to 1, of what the test split leaves; which, depends on `seed`.
-        test: fraction from 0 (none) to 1, held out first; which, depends on nothing.
+        validation: fraction from 0 (none) to 1 of the images that are not in the test split; `seed` decides
+            which.
+        test: fraction from 0 (none) to 1, held out first; always the same ones.
         seed: non-negative integer.
     """
 
@@ -33,21 +35,25 @@ class Shares:
     seed: int = 0
 
 
-def hold_out(split: Split, shares: Shares, groups: np.ndarray, counted: np.ndarray) -> dict[str, np.ndarray]:
-    """Deal the training images of a source to the splits it lacks.
+def hold_out(
+    split: Split, shares: Shares, *, groups: np.ndarray, counted: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Divide the training images of a source among the splits that it lacks.
 
     Args:
         split: the training images, with their identities.
         shares: how much is held out; 0 for a split that is there already.
-        groups: int64 array (N,), a number that images share which must stay on one side.
-        counted: bool array (N,), whether an image will be used. Others do not count as one of their class.
+        groups: int64 array (N,), the same number for images that must stay in one split.
+        counted: bool array (N,), whether an image will be used. Others do not count for their class.
 
     Returns:
         Mapping of "train" and of each split that could be drawn to the indices of its images, ascending.
     """
-    parts, left = {}, np.arange(len(split))
+    if split.identities is None:
+        raise ValueError("the images have no identities: the data set was not audited")
+    digests, parts, left = split.identities.digests, {}, np.arange(len(split))
     classes = np.zeros(len(split), "int64") if split.numeric else split.labels
-    draws = (
+    draws: tuple[tuple[str, float, int, bool], ...] = (
         ("test", shares.test, TEST_SALT, True),
         ("validation", shares.validation, shares.seed + 1, False),
     )
@@ -55,7 +61,7 @@ def hold_out(split: Split, shares: Shares, groups: np.ndarray, counted: np.ndarr
         if not fraction:
             continue
         chosen = _held_out(
-            chances=group_chances(split.identities.digests, groups, salt)[left],
+            chances=group_chances(digests, groups, salt)[left],
             fraction=fraction,
             classes=classes[left],
             groups=groups[left],
@@ -67,8 +73,18 @@ def hold_out(split: Split, shares: Shares, groups: np.ndarray, counted: np.ndarr
     return {"train": left, **parts}
 
 
-def _held_out(*, chances, fraction, classes, groups, counted, of_each_class):
-    """Return which images (N,) are held out: those with a chance below `fraction`, and what classes need."""
+def _held_out(
+    *,
+    chances: np.ndarray,
+    fraction: float,
+    classes: np.ndarray,
+    groups: np.ndarray,
+    counted: np.ndarray,
+    of_each_class: bool,
+) -> np.ndarray:
+    """Return which images, bool (N,), are held out: those with a chance below `fraction`, and
+    those that classes need.
+    """
     chosen, count = chances < fraction, classes.max(initial=0) + 1
     of_class, _ = np.unique(np.stack([classes, groups], 1)[counted], axis=0).T
     several = np.bincount(of_class, minlength=count) > 1
@@ -89,22 +105,22 @@ def _held_out(*, chances, fraction, classes, groups, counted, of_each_class):
 
 
 def group_chances(digests: np.ndarray, groups: np.ndarray, salt: int) -> np.ndarray:
-    """Return a number for each image, float64 (N,) from 0 to below 1, evenly spread: that of its group.
+    """Return a number for each image, float64 (N,) uniform in [0, 1) and the same in a group.
 
-    A group's is that of its smallest digest.
+    It follows from the smallest digest in the group.
 
     Args:
         digests: uint64 array (N,).
         groups: int64 array (N,), from 0.
-        salt: non-negative integer; another one gives other numbers.
+        salt: non-negative integer; each gives other numbers.
     """
     smallest = np.full(groups.max(initial=0) + 1, np.iinfo("uint64").max, "uint64")
     np.minimum.at(smallest, groups, digests)
     return (_mixed(smallest, salt) >> np.uint64(11))[groups] * 2.0**-53
 
 
-def _mixed(values, salt):
-    """Return SplitMix64's outputs for the states `values`, moved on by `salt` + 1 steps (Steele 2014)."""
+def _mixed(values: np.ndarray, salt: int) -> np.ndarray:
+    """Return SplitMix64's outputs for the states `values`, advanced by `salt` + 1 steps (Steele 2014)."""
     mixed = values + np.uint64((salt + 1) * 0x9E3779B97F4A7C15 % 2**64)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ mixed >> np.uint64(shift)) * np.uint64(factor)

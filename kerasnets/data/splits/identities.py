@@ -1,37 +1,39 @@
-"""What each image is called and what tells it from any other, from what its inspection found."""
+"""The name of each image, and what tells it from any other, from what its inspection found."""
 
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
 
-from kerasnets.data.dataset import Identities
+from kerasnets.data.audit.dataset_checks import Member
+from kerasnets.data.dataset import Dataset, Identities
 
 
-def identified(dataset, members):
+def identified(dataset: Dataset, members: Iterable[Member]) -> Dataset:
     """Return a dataset whose splits know their images' identities.
 
     Args:
-        dataset: a `Dataset`.
-        members: the `Member` of every image, split after split, in order.
+        dataset: a source's images.
+        members: every image, split after split, in order.
     """
     splits = {
         name: replace(dataset.splits[name], identities=_identities(list(group), dataset.root))
         for name, group in groupby(members, key=lambda member: member.split)
     }
-    return replace(dataset, **splits)
+    return dataset.with_splits(splits)
 
 
-def _identities(members, root):
+def _identities(members: Sequence[Member], root: str) -> Identities:
     names = np.empty(len(members), object)
     names[:] = [_name_from(root, member.path) for member in members]
     digests = [int(member.found.sha256[:16] or "0", 16) for member in members]
     return Identities(names, np.array(digests, "uint64"))
 
 
-def _name_from(root, path):
-    """Return a path from the folder `root`; where there is none, it is a name already."""
+def _name_from(root: str, path: str) -> str:
+    """Return `path` relative to the folder `root`; as it is where there is no root."""
     if not root:
         return path
     start = root.rstrip("/") + "/"

@@ -1,29 +1,32 @@
-"""Which images a run was made of: a list that is kept, and what has changed since."""
+"""Which images a run was trained on: a list that is kept, and what has changed since."""
 
 import gzip
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from kerasnets.data.dataset import Dataset, Identities, Split
 from kerasnets.errors import UserError, printable
 from kerasnets.files.arrays import DAMAGED
 from kerasnets.files.whole_files import whole_file
 
 COLUMNS = ["split", "name", "label", "weight", "digest"]
 FIRST = 3
-"""Names that are said of each kind of change."""
+"""Most names that are listed of each kind of change."""
 
 
-def fingerprints(dataset):
+def fingerprints(dataset: Dataset) -> dict[str, str]:
     """Return a digest of each split: of its images, their order, their labels' names and their weights.
 
-    Names and places of files do not count. Quick: what the audit knows of the images is not read again.
+    Names and places of files do not count. No image is read again: the audit has the digests.
 
     Args:
-        dataset: a `Dataset` that was audited.
+        dataset: audited images.
 
     Returns:
         Mapping of split to 40 hexadecimal digits.
@@ -31,20 +34,20 @@ def fingerprints(dataset):
     return {name: _fingerprint(split, dataset.classes) for name, split in dataset.splits.items()}
 
 
-def _fingerprint(split, classes):
+def _fingerprint(split: Split, classes: Sequence[str]) -> str:
     digest = hashlib.blake2b(json.dumps([classes, split.labels.shape]).encode(), digest_size=20)
-    for array in (split.identities.digests, split.labels, split.weights):
+    for array in (_identities(split).digests, split.labels, split.weights):
         if array is not None:
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
-def write_image_list(path, dataset):
+def write_image_list(path: Path, dataset: Dataset) -> None:
     """Write the images of every split, a row each with `COLUMNS`, as a gzipped CSV file.
 
     Args:
         path: the file, whose name ends in .csv.gz; about 15 bytes an image.
-        dataset: a `Dataset` that was audited.
+        dataset: audited images.
     """
     text = _table(dataset).to_csv(index=False, lineterminator="\n")
     with whole_file(path) as temporary:
@@ -52,8 +55,8 @@ def write_image_list(path, dataset):
         temporary.write_bytes(gzip.compress(text.encode("utf-8", "surrogateescape"), 6, mtime=0))
 
 
-def read_image_list(path):
-    """Return the DataFrame that `write_image_list` has written: all columns are text, but the digest uint64.
+def read_image_list(path: Path) -> pd.DataFrame:
+    """Return what `write_image_list` has written as a DataFrame: all columns are text, but the digest uint64.
 
     Raises:
         UserError: the file is damaged.
@@ -72,7 +75,7 @@ def read_image_list(path):
         raise UserError(f"{path}: not readable as a list of images: {reason}") from error
 
 
-def _table(dataset):
+def _table(dataset: Dataset) -> pd.DataFrame:
     """Return the table of a dataset's images, as it is written: the digest in hexadecimal."""
     parts = []
     for name, split in dataset.splits.items():
@@ -81,17 +84,23 @@ def _table(dataset):
             pd.DataFrame(
                 {
                     "split": name,
-                    "name": split.identities.names,
+                    "name": _identities(split).names,
                     "label": _label_texts(split, dataset.classes),
                     "weight": list(weights),
-                    "digest": [f"{digest:016x}" for digest in split.identities.digests.tolist()],
+                    "digest": [f"{digest:016x}" for digest in _identities(split).digests.tolist()],
                 }
             )
         )
     return pd.concat(parts, ignore_index=True)
 
 
-def _label_texts(split, classes):
+def _identities(split: Split) -> Identities:
+    if split.identities is None:
+        raise ValueError("the images have no identities: the data set was not audited")
+    return split.identities
+
+
+def _label_texts(split: Split, classes: Sequence[str]) -> Sequence[str] | np.ndarray:
     """Return each image's class name, or its numbers, as text that tells any two apart."""
     if split.numeric:
         return [" ".join(map(repr, row)) for row in split.labels.tolist()]
@@ -100,48 +109,48 @@ def _label_texts(split, classes):
 
 @dataclass(frozen=True)
 class Changes:
-    """What has become of a run's images: each a list of names, or of short texts that begin with one.
+    """What has changed of a run's images: lists of names, or of short texts that begin with a name.
 
-    An image is the same where its bytes are, whatever it is called now.
+    An image is the same where its bytes are the same, whatever its name is now.
     """
 
-    added: list
-    removed: list
-    replaced: list
-    relabelled: list
-    reweighted: list
-    moved: list
+    added: list[str]
+    removed: list[str]
+    replaced: list[str]
+    relabelled: list[str]
+    reweighted: list[str]
+    moved: list[str]
 
-    def __str__(self):
-        said = {
+    def __str__(self) -> str:
+        lists = {
             "added": self.added,
             "removed": self.removed,
             "replaced by other contents": self.replaced,
-            "labelled otherwise": self.relabelled,
-            "weighted otherwise": self.reweighted,
+            "labelled differently": self.relabelled,
+            "weighted differently": self.reweighted,
             "in another split": self.moved,
         }
-        return ", ".join(_counted(what, names) for what, names in said.items() if names)
+        return ", ".join(_counted(what, names) for what, names in lists.items() if names)
 
 
-def _counted(what, names):
+def _counted(what: str, names: Sequence[str]) -> str:
     first = ", ".join(printable(name)[:120] for name in names[:FIRST])
-    more = ", …" if len(names) > FIRST else ""
+    more = f" and {len(names) - FIRST:,} more" if len(names) > FIRST else ""
     return f"{len(names):,} {'image' if len(names) == 1 else 'images'} {what} ({first}{more})"
 
 
-def changes(kept, dataset):
+def changes(kept: pd.DataFrame, dataset: Dataset) -> Changes:
     """Return the `Changes` from the images of a kept list to those of a dataset.
 
     Images are paired by name and bytes; then by their bytes alone, which finds those that were renamed or lie
-    in another class folder; then by name alone: these were replaced.
+    in another class folder; then by name alone, which finds those that were replaced.
 
     Args:
         kept: DataFrame, as `read_image_list` returns it.
-        dataset: a `Dataset` that was audited.
+        dataset: audited images.
     """
     now = _table(dataset)
-    now["digest"] = np.concatenate([split.identities.digests for split in dataset.splits.values()])
+    now["digest"] = np.concatenate([_identities(split).digests for split in dataset.splits.values()])
     pairs = []
     for keys in (["name", "digest"], ["digest"], ["name"]):
         old, new = (_numbered(table, keys) for table in (kept, now))
@@ -160,12 +169,12 @@ def changes(kept, dataset):
     )
 
 
-def _numbered(table, keys):
+def _numbered(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return a table with its index as `row`, and as `copy` how many rows before have the same keys."""
     return table.assign(row=table.index, copy=table.groupby(keys, sort=False).cumcount())
 
 
-def _differing(pairs, column):
+def _differing(pairs: pd.DataFrame, column: str) -> list[str]:
     other = pairs[pairs[column] != pairs[f"{column}_now"]].sort_values("row")
     rows = zip(other["name"], other[column], other[f"{column}_now"], strict=True)
     return [f"{name}: {was or 'none'}, now {found or 'none'}" for name, was, found in rows]

@@ -21,7 +21,7 @@ from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.data.sources.load import audited, read_source
 from kerasnets.errors import UserError
 from kerasnets.recipe import Recipe
-from kerasnets.runs.dataset import audit_settings
+from kerasnets.runs.dataset import audit_settings, recipe_shares
 from kerasnets.runs.view_sizes import view_short_sides
 from kerasnets.terminal import phase, say
 
@@ -189,9 +189,13 @@ def prepare_inputs(
     recipe, preprocessing, operations = listed.recipe, listed.preprocessing, listed.operations
     data = recipe.data
     dataset = audited(
-        listed.dataset, data.path or data.source, validation=data.validation, test=data.test,
-        seed=recipe.train.seed, workers=data.workers, said=report, **audit_settings(recipe),
-    )  # fmt: skip
+        listed.dataset,
+        data.path or data.source,
+        shares=recipe_shares(recipe),
+        workers=data.workers,
+        report=report,
+        **audit_settings(recipe),
+    )
     if check:
         check(dataset)
     _check_batches(recipe, len(dataset.train))
@@ -203,7 +207,7 @@ def prepare_inputs(
             dataset.train,
             [preprocessing.spatial_steps, preprocessing.image_shape],
             lambda: spatial_batches(dataset.train, preprocessing, reading),
-            preprocessing.needs == "products",
+            products=preprocessing.needs == "products",
         )
         preprocessing.fit(moments)
         operations = [_in_numbers(operation, moments) for operation in operations]

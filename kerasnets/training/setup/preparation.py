@@ -116,4 +116,4 @@ def _check_monitors(listed: ListedInputs) -> None:
 
 def _show_audit(audit: Audit) -> None:
     if len(audit.table) or audit.inspected or audit.notes:
-        say(audit.text())
+        say(str(audit))

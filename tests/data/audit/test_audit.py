@@ -1,5 +1,6 @@
 """The audit: every kind of broken input is found before the first step, and skipping leaves just the good."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from broken_images import photos, write_broken
 from PIL import Image
 from places import SHARED
 
+import kerasnets
 from kerasnets.catalog.audit_kinds import DEFAULTS, KINDS
 from kerasnets.data.audit.audit_dataset import audit
 from kerasnets.data.audit.page import write_audit
@@ -21,7 +23,9 @@ from kerasnets.data.sources.folder import read_folder
 from kerasnets.data.sources.load import load_dataset, read_source
 from kerasnets.data.sources.tfrecord import read_tfrecord
 from kerasnets.errors import UserError
+from kerasnets.recipe import load_recipe
 from kerasnets.recipe.tables.audit import Audit as Policies
+from kerasnets.runs.dataset import recipe_dataset
 
 SKIP = {name: "skip" if "skip" in kind.policies else kind.default for name, kind in KINDS.items()}
 
@@ -255,3 +259,17 @@ def test_a_folder_that_may_not_be_written_to_remembers_nothing_and_goes_on(
     shutil.rmtree(image_folder / "digit2")
     with pytest.raises(UserError, match="digit9"):
         audit(read_folder(image_folder / "digit9", 3))
+
+
+def test_a_recipe_is_audited_in_the_splits_that_it_trains_with(image_folder, tmp_path):
+    overrides = {"data.source": "folder", "data.path": str(image_folder), "data.channels": 1}
+    recipe = load_recipe("lenet5-digits", overrides)
+    dataset = recipe_dataset(recipe)
+    found = kerasnets.audit(recipe)
+    assert found.drawn == dataset.drawn == ("validation", "test")
+    assert found.split_sizes == {name: len(split) for name, split in dataset.splits.items()}
+    assert found.splits_text().endswith(" (validation and test drawn from train)")
+    table = json.loads(json.dumps(found.to_dict()))
+    assert table["split_sizes"] == found.split_sizes
+    assert len(table["findings"]) == len(found.table)
+    assert kerasnets.audit(image_folder).split_sizes == {"train": 60}

@@ -11,11 +11,11 @@ import tensorflow as tf
 from broken_images import FILES, encoded, exif, palette, photos, png, with_size
 from PIL import Image
 
-from kerasnets.catalog.audit_kinds import KINDS, MAX_PIXELS
+from kerasnets.catalog.audit_kinds import KINDS
 from kerasnets.data.audit.audit_dataset import audit
-from kerasnets.data.audit.image_checks import inspect
+from kerasnets.data.audit.image_checks import InspectionSettings, inspect
 from kerasnets.data.audit.near_duplicates import similar
-from kerasnets.data.audit.perceptual_hash import look
+from kerasnets.data.audit.perceptual_hash import image_hash
 from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.images.conversion import converted_pixels
 from kerasnets.data.images.decoding import decode
@@ -85,14 +85,15 @@ def test_what_it_accepts_can_be_decoded_and_the_rest_tensorflow_refuses(photo, m
     accepted = 0
     for _ in range(60):
         spoilt = _spoilt(contents, draws)
-        found = inspect(spoilt, None, channels, 10**6)
+        found = inspect(spoilt, None, InspectionSettings(channels, 10**6))
         if "bomb" in found.problems:
             continue
         if UNUSABLE & set(found.problems):
             assert found.format not in ("JPEG", "PNG") or _decoded(spoilt, channels) is None, found
             continue
         convert = converted_pixels if found.converted else decode
-        pixels = convert(spoilt, channels, *[True] * found.converted)
+        options = {"on_white": True} if found.converted else {}
+        pixels = convert(spoilt, channels, **options)
         assert pixels.shape == (found.height, found.width, channels)
         accepted += 1
     assert accepted < 60
@@ -100,17 +101,17 @@ def test_what_it_accepts_can_be_decoded_and_the_rest_tensorflow_refuses(photo, m
 
 def test_bytes_that_no_pixel_needs_are_no_damage(photo):
     for contents in (encoded(photo), encoded(photo, progressive=True), png(photo)):
-        assert inspect(contents + b"and more", None, 3, MAX_PIXELS).problems == {}
+        assert inspect(contents + b"and more", None, InspectionSettings(3)).problems == {}
     padded = encoded(photo)[:-2] + bytes(40) + b"\xff\xff\xff\xd9"
-    assert inspect(padded, None, 3, MAX_PIXELS).problems == {}
+    assert inspect(padded, None, InspectionSettings(3)).problems == {}
 
 
 def test_the_size_is_read_from_the_header_and_a_bomb_is_never_decoded(photo, monkeypatch):
-    found = inspect(encoded(photo), "a.jpg", 3, 160 * 120)
+    found = inspect(encoded(photo), "a.jpg", InspectionSettings(3, 160 * 120))
     assert (found.width, found.height, found.problems) == (160, 120, {})
     monkeypatch.setattr("kerasnets.data.audit.image_checks.CHECKS", {"JPEG": None, "PNG": None})
     for contents in (encoded(photo), png(photo), with_size(encoded(photo), 9000, 9000)):
-        assert set(inspect(contents, "a", 3, 160 * 120 - 1).problems) == {"bomb"}
+        assert set(inspect(contents, "a", InspectionSettings(3, 160 * 120 - 1)).problems) == {"bomb"}
 
 
 def _fixed(tmp_path, contents, name="odd.png", policies=None, channels=3):
@@ -153,7 +154,7 @@ def test_copies_look_alike_and_other_photos_do_not():
     for image in itertools.islice(photos(0), 40):
         half = image.resize((image.width // 2, image.height // 2))
         again = Image.open(io.BytesIO(encoded(half, quality=75)))
-        looks.append((look(np.asarray(image))[0], look(np.asarray(again))[0]))
+        looks.append((image_hash(np.asarray(image))[0], image_hash(np.asarray(again))[0]))
     assert sum(_alike(*pair) for pair in looks) >= 32
     assert not any(_alike(one[0], other[0]) for one, other in itertools.combinations(looks, 2))
 

@@ -58,15 +58,15 @@ def _files(folder):
 
 
 def test_packed_files_come_back_as_they_were_in_their_order(photos, tmp_path):
-    manifest = pack(photos, tmp_path / "packed", SMALL)
+    manifest = pack(photos, tmp_path / "packed", shard_bytes=SMALL)
     read = read_tfrecord(tmp_path / "packed")
     assert_same_images(read, photos)
     assert (read.classes, read.image_shape) == (photos.classes, (None, None, 3))
-    assert len(manifest["splits"]["train"]) > 3
-    assert sum(shard["count"] for shard in manifest["splits"]["train"]) == 45
-    assert (
-        verify(tmp_path / "packed") == manifest == json.loads((tmp_path / "packed/manifest.json").read_text())
-    )
+    assert len(manifest.splits["train"]) > 3
+    assert sum(shard.count for shard in manifest.splits["train"]) == 45
+    assert verify(tmp_path / "packed") == manifest
+    assert manifest.to_dict() == json.loads((tmp_path / "packed/manifest.json").read_text())
+    assert str(manifest).startswith("train: 45 images, ")
 
 
 def test_odd_file_and_class_names_survive(image_folder, tmp_path):
@@ -84,7 +84,7 @@ def test_odd_file_and_class_names_survive(image_folder, tmp_path):
 
 
 def test_a_part_of_packed_shards_packs_again(photos, tmp_path):
-    pack(photos, tmp_path / "packed", SMALL)
+    pack(photos, tmp_path / "packed", shard_bytes=SMALL)
     part = read_tfrecord(tmp_path / "packed")
     part = replace(part, train=part.train.at(np.arange(0, 45, 2)))
     pack(part, tmp_path / "again")
@@ -97,7 +97,7 @@ def test_arrays_are_packed_without_loss(digits, tmp_path, channels):
         return replace(split, images=split.images * np.array([1, 0, 1], "uint8")[:channels])
 
     dataset = Dataset(digits.classes, (8, 8, channels), wide(digits.train), test=wide(digits.test))
-    pack(dataset, tmp_path, SMALL)
+    pack(dataset, tmp_path, shard_bytes=SMALL)
     read = read_tfrecord(tmp_path)
     assert (read.classes, read.image_shape) == (digits.classes, (8, 8, channels))
     assert read_tfrecord(tmp_path, channels=3).image_shape == (8, 8, 3)
@@ -109,7 +109,7 @@ def test_arrays_are_packed_without_loss(digits, tmp_path, channels):
 
 
 def test_anybodys_tensorflow_reads_the_shards(photos, tmp_path):
-    pack(photos, tmp_path / "packed", SMALL)
+    pack(photos, tmp_path / "packed", shard_bytes=SMALL)
     text, integer = tf.io.FixedLenFeature([], tf.string), tf.io.FixedLenFeature([], tf.int64)
     keys = {f"image/{key}": text for key in ("encoded", "class/text", "format", "filename")}
     keys |= {"image/class/label": integer, "image/orientation": integer}
@@ -146,8 +146,10 @@ def test_shards_are_as_even_as_whole_images_allow():
 
 def test_threads_have_no_effect_on_the_files_and_progress_counts_all(digits, tmp_path):
     heard = []
-    pack(digits, tmp_path / "one", SMALL, workers=1)
-    pack(digits, tmp_path / "four", SMALL, workers=4, progress=lambda *counts: heard.append(counts))
+    pack(digits, tmp_path / "one", shard_bytes=SMALL, workers=1)
+    pack(
+        digits, tmp_path / "four", shard_bytes=SMALL, workers=4, progress=lambda *counts: heard.append(counts)
+    )
     files = _files(tmp_path / "one")
     assert files == _files(tmp_path / "four")
     shards = [contents for name, contents in files.items() if name.endswith(".tfrecord")]
@@ -165,7 +167,7 @@ def _interruptible():
 
 @pytest.mark.usefixtures("_interruptible")
 def test_ctrl_c_leaves_whole_shards_that_the_repeat_keeps(digits, tmp_path):
-    pack(digits, tmp_path / "whole", TINY)
+    pack(digits, tmp_path / "whole", shard_bytes=TINY)
     heard = []
 
     def interrupt(*counts):
@@ -174,7 +176,7 @@ def test_ctrl_c_leaves_whole_shards_that_the_repeat_keeps(digits, tmp_path):
             os.kill(os.getpid(), signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
-        pack(digits, tmp_path / "packed", TINY, progress=interrupt)
+        pack(digits, tmp_path / "packed", shard_bytes=TINY, progress=interrupt)
     left, whole = _files(tmp_path / "packed"), _files(tmp_path / "whole")
     assert len(left) >= 3  # the plan and two shards
     assert not {"index.npz", "manifest.json"} & set(left)
@@ -183,7 +185,7 @@ def test_ctrl_c_leaves_whole_shards_that_the_repeat_keeps(digits, tmp_path):
         read_tfrecord(tmp_path / "packed")
     shards = [name for name in left if name.endswith(".tfrecord")]
     written = [os.stat(tmp_path / "packed" / name).st_mtime_ns for name in shards]
-    pack(digits, tmp_path / "packed", TINY)
+    pack(digits, tmp_path / "packed", shard_bytes=TINY)
     assert _files(tmp_path / "packed") == whole
     assert [os.stat(tmp_path / "packed" / name).st_mtime_ns for name in shards] == written
 
@@ -198,13 +200,13 @@ def progress(done, total, size):
     print("shard", flush=True)
     if done > int(sys.argv[3]):
         time.sleep(3600)  # this thread; the others go on packing
-pack(Dataset(tuple("0123456789"), (8, 8, 1), train), sys.argv[2], 512, progress=progress)
+pack(Dataset(tuple("0123456789"), (8, 8, 1), train), sys.argv[2], shard_bytes=512, progress=progress)
 """
 
 
 def test_a_packing_killed_at_any_instant_goes_on_to_the_same_files(digits, tmp_path):
     dataset = Dataset(tuple("0123456789"), (8, 8, 1), digits.train)
-    pack(dataset, tmp_path / "whole", TINY)
+    pack(dataset, tmp_path / "whole", shard_bytes=TINY)
     np.savez(tmp_path / "train.npz", images=digits.train.images, labels=digits.train.labels)
     arguments = [tmp_path / "train.npz", tmp_path / "packed", "100"]
     process = subprocess.Popen([sys.executable, "-c", KILLED, *arguments], stdout=subprocess.PIPE, text=True)
@@ -213,7 +215,7 @@ def test_a_packing_killed_at_any_instant_goes_on_to_the_same_files(digits, tmp_p
     process.kill()
     process.communicate()
     assert not (tmp_path / "packed/manifest.json").exists()
-    pack(dataset, tmp_path / "packed", TINY)
+    pack(dataset, tmp_path / "packed", shard_bytes=TINY)
     assert _files(tmp_path / "packed") == _files(tmp_path / "whole")
 
 
@@ -240,8 +242,8 @@ def test_a_folder_with_anything_else_is_refused_and_untouched(digits, photos, tm
     for other in (photos, replace(digits, train=others)):
         with pytest.raises(UserError, match="packed: found a packing of other images"):
             pack(other, folder)
-    with pytest.raises(UserError, match="or one cut otherwise"):
-        pack(digits, folder, SMALL)
+    with pytest.raises(UserError, match="or with shards of another size"):
+        pack(digits, folder, shard_bytes=SMALL)
     (folder / "notes.txt").write_text("mine")
     with pytest.raises(UserError, match=r"found 'notes\.txt', allowed: an empty folder"):
         pack(digits, folder)
@@ -277,7 +279,7 @@ def test_a_source_file_that_changes_meanwhile_is_said(photos, tmp_path, change, 
     last = photos.train.images.path(44)
     photos = replace(photos, validation=None)
     with pytest.raises(UserError, match=f"{last}: {said}"):
-        pack(photos, tmp_path / "packed", SMALL, workers=1, progress=_spoil_next([last], change))
+        pack(photos, tmp_path / "packed", shard_bytes=SMALL, workers=1, progress=_spoil_next([last], change))
     assert not any(name.startswith(".") for name in _files(tmp_path / "packed"))
 
 
@@ -293,14 +295,14 @@ def test_what_is_no_image_is_not_packed(photos, tmp_path):
 
 
 def test_damage_is_found_and_mended_by_packing_again(digits, tmp_path):
-    pack(digits, tmp_path, SMALL)
+    pack(digits, tmp_path, shard_bytes=SMALL)
     whole = _files(tmp_path)
     shard = tmp_path / min(name for name in whole if name.startswith("train-"))
     flip_bit(shard, 1000)
     read_tfrecord(tmp_path)
     with pytest.raises(UserError, match=f"{shard}: damaged: found sha256"):
         verify(tmp_path)
-    pack(digits, tmp_path, SMALL)
+    pack(digits, tmp_path, shard_bytes=SMALL)
     assert _files(tmp_path) == whole
     with open(shard, "ab") as file:
         file.write(b"x")
@@ -309,7 +311,7 @@ def test_damage_is_found_and_mended_by_packing_again(digits, tmp_path):
     shard.unlink()
     with pytest.raises(UserError, match=f"{shard}: found no such file, allowed: {len(whole[shard.name])} by"):
         verify(tmp_path)
-    pack(digits, tmp_path, SMALL)
+    pack(digits, tmp_path, shard_bytes=SMALL)
     assert _files(tmp_path) == whole
 
 
@@ -326,7 +328,7 @@ def test_damage_is_found_and_mended_by_packing_again(digits, tmp_path):
     ],
 )
 def test_a_manifest_that_does_not_fit_is_said(digits, tmp_path, change, said):
-    manifest = pack(digits, tmp_path)
+    manifest = pack(digits, tmp_path).to_dict()
     (tmp_path / "manifest.json").write_text(json.dumps(change(manifest)))
     with pytest.raises(UserError, match=said):
         read_tfrecord(tmp_path)

@@ -143,7 +143,7 @@ def test_names_without_ending_and_with_backslashes_are_found_and_said(table, ima
     named = "names without ending taken for the images there of that name: 2, first 'digit0/00' in row 2"
     assert dataset.notes == (f"{path}: path: {turned}", f"{path}: path: {named}")
     (image_folder / "digit0/00.jpg").touch()
-    with pytest.raises(UserError, match=r"row 2, path: found 'digit0/00', which may be 00\.jpg or"):
+    with pytest.raises(UserError, match=r"row 2, path: found 'digit0/00', which may be any of 00\.jpg"):
         read_csv(path, 3)
 
 

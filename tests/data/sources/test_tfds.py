@@ -98,7 +98,9 @@ def test_what_is_no_image_classification_is_said(tmp_path):
 
 
 def test_a_name_that_tensorflow_datasets_does_not_know_is_said_in_one_line(tmp_path):
-    with pytest.raises(UserError, match="tfds:no_such_digits: tensorflow-datasets cannot give it: ") as said:
+    with pytest.raises(
+        UserError, match="tfds:no_such_digits: tensorflow-datasets cannot provide it: "
+    ) as said:
         read_tfds("no_such_digits", tmp_path)
     assert "\n" not in str(said.value)
 

@@ -85,7 +85,7 @@ def test_copies_and_near_copies_stay_on_one_side(tmp_path):
         Image.open(path).save(path.with_suffix(".jpg"), quality=90)
     for seed in (0, 1):
         said = []
-        where = _where(root, validation=0.2, seed=seed, said=said.append)
+        where = _where(root, validation=0.2, seed=seed, report=said.append)
         assert len(where) == 480
         assert {split for split in set(where.values()) if list(where.values()).count(split) > 40} == {
             "train", "validation", "test",
@@ -124,7 +124,7 @@ def test_copies_across_splits_of_the_source_are_said_whatever_their_labels():
 def test_small_classes_are_measured_and_keep_an_image_to_train_on(tmp_path):
     counts = {f"class{count}": count for count in (1, 2, 3, 5, 40)}
     said = []
-    where = _where(_write(tmp_path / "photos", counts), said=said.append)
+    where = _where(_write(tmp_path / "photos", counts), report=said.append)
     for name, count in counts.items():
         sides = [split for path, split in where.items() if path.startswith(f"{name}/")]
         assert len(sides) == count
@@ -146,12 +146,12 @@ def _arrays(count, labels, weights=None):
 def test_numbers_are_split_evenly_and_weights_go_along():
     weights = np.arange(4000, dtype="float32")
     split = _arrays(4000, np.random.default_rng(2).normal(size=(4000, 1)).astype("float32"), weights)
-    parts = hold_out(split, Shares(0.1, 0.2, seed=3), np.arange(4000), np.ones(4000, bool))
+    parts = hold_out(split, Shares(0.1, 0.2, seed=3), groups=np.arange(4000), counted=np.ones(4000, bool))
     assert sorted(np.concatenate(list(parts.values()))) == list(range(4000))
     for name, share in (("test", 0.2), ("validation", 0.08)):
         assert abs(len(parts[name]) - 4000 * share) < 4 * np.sqrt(4000 * share * (1 - share))
         np.testing.assert_array_equal(split.at(parts[name]).weights, parts[name])
-    again = hold_out(split, Shares(0.1, 0.2, seed=4), np.arange(4000), np.ones(4000, bool))
+    again = hold_out(split, Shares(0.1, 0.2, seed=4), groups=np.arange(4000), counted=np.ones(4000, bool))
     np.testing.assert_array_equal(parts["test"], again["test"])
     assert not np.array_equal(parts["validation"], again["validation"])
 
@@ -160,7 +160,7 @@ def test_images_that_are_left_out_do_not_count():
     split = _arrays(3, np.zeros(3, "int64"))
     for used in range(3):
         counted = np.arange(3) != used
-        parts = hold_out(split, Shares(0, 1e-9), np.arange(3), counted)
+        parts = hold_out(split, Shares(0, 1e-9), groups=np.arange(3), counted=counted)
         (held,) = parts["test"]
         assert counted[held]
         assert counted[parts["train"]].sum() == 1
