@@ -36,7 +36,7 @@ def _shapes(name, *arguments, **options):
         return kerasnets.build(name, *arguments, **options)
 
 
-@pytest.fixture(scope="module", params=BUILDERS)
+@pytest.fixture(scope="module", params=sweep(BUILDERS, quick=BUILDERS.keys() - {"resnet1202"}))
 def published(request):
     """Each architecture as published, without memory for its weights."""
     assert request.param in GOLDEN.index, f"{request.param} has no row in tests/architectures.csv"
