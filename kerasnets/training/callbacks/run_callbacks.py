@@ -138,7 +138,7 @@ def _diagnostics(inputs: TrainingInputs, log: DiagnosticsLog) -> dict[str, keras
             log,
             _probe(inputs, settings.probe_images),
             settings.activation_stats_every,
-            settings.collapse,
+            collapse=settings.collapse,
         )
     return callbacks
 
