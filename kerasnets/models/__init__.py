@@ -1,9 +1,14 @@
 """Every architecture by name. `build` is the way to one; each file here is one paper."""
 
 import inspect
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from kerasnets.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    import keras
 
 BUILDERS = {
     "lenet5": "lenet",
@@ -52,7 +57,9 @@ BUILDERS = {
 """Architecture name to the module of this package whose function of the same name builds it."""
 
 
-def build(name, input_shape=None, classes=None, **options):
+def build(
+    name: str, input_shape: Sequence[int] | None = None, classes: int | None = None, **options: Any
+) -> "keras.Model":
     """Build an architecture.
 
     Args:
@@ -81,23 +88,23 @@ def build(name, input_shape=None, classes=None, **options):
         raise UserError(f"{name} cannot be built with {given | options}: {reason}") from error
 
 
-def check_name(name):
+def check_name(name: str) -> None:
     """Raise UserError unless `name` is an architecture. Loads nothing."""
     if name not in BUILDERS:
         raise UserError(f"unknown model {name!r}, allowed: {', '.join(BUILDERS)}{nearest(name, BUILDERS)}")
 
 
-def check_options(name, options):
+def check_options(name: str, options: Iterable[str]) -> None:
     """Raise UserError unless the builder of architecture `name` takes all of `options`."""
     _builder(name, options)
 
 
-def _builder(name, options):
+def _builder(name: str, options: Iterable[str]) -> Callable[..., "keras.Model"]:
     check_name(name)
     builder = getattr(import_module(f"{__name__}.{BUILDERS[name]}"), name)
     allowed = [key for key in inspect.signature(builder).parameters if key not in ("input_shape", "classes")]
     for key in options:
         if key not in allowed:
-            said = ", ".join(allowed) or "none"
-            raise UserError(f"{name} has no option {key!r}, allowed: {said}{nearest(key, allowed)}")
+            known = ", ".join(allowed) or "none"
+            raise UserError(f"{name} has no option {key!r}, allowed: {known}{nearest(key, allowed)}")
     return builder

@@ -25,16 +25,16 @@ import keras
 from keras import layers
 
 from kerasnets.layers.normalization import LocalResponseNormalization
-from kerasnets.models.blocks import conv_relu
+from kerasnets.models.blocks import Shape, conv_relu
 
 
-def alexnet(input_shape=(227, 227, 3), classes=1000, dropout=0.5):
+def alexnet(input_shape: Shape = (227, 227, 3), classes: int = 1000, *, dropout: float = 0.5) -> keras.Model:
     """Return AlexNet on one GPU, as in the course's table. 62,378,344 parameters.
 
     Args:
-        input_shape: (height, width, channels); height and width at least 67.
+        input_shape: (height, width, channels), height and width at least 67.
         classes: number of logits.
-        dropout: rate after fc6 and fc7.
+        dropout: rate after fc6 and fc7, from 0, below 1.
     """
     x = images = keras.Input(input_shape, name="images")
     x = conv_relu(x, 96, 11, "conv1", stride=4, padding="valid")
@@ -45,16 +45,18 @@ def alexnet(input_shape=(227, 227, 3), classes=1000, dropout=0.5):
     x = conv_relu(x, 384, 3, "conv4")
     x = conv_relu(x, 256, 3, "conv5")
     x = _pool(x, 5)
-    return keras.Model(images, classifier(x, classes, dropout), name="alexnet")
+    return keras.Model(images, classifier(x, classes, dropout=dropout), name="alexnet")
 
 
-def alexnet_grouped(input_shape=(227, 227, 3), classes=1000, dropout=0.5):
+def alexnet_grouped(
+    input_shape: Shape = (227, 227, 3), classes: int = 1000, *, dropout: float = 0.5
+) -> keras.Model:
     """Return AlexNet as split over two GPUs: conv2, conv4 and conv5 in two groups. 60,965,224 parameters.
 
     Args:
-        input_shape: (height, width, channels); height and width at least 67.
+        input_shape: (height, width, channels), height and width at least 67.
         classes: number of logits.
-        dropout: rate after fc6 and fc7.
+        dropout: rate after fc6 and fc7, from 0, below 1.
     """
     x = images = keras.Input(input_shape, name="images")
     x = conv_relu(x, 96, 11, "conv1", stride=4, padding="valid")
@@ -65,16 +67,18 @@ def alexnet_grouped(input_shape=(227, 227, 3), classes=1000, dropout=0.5):
     x = conv_relu(x, 384, 3, "conv4", groups=2)
     x = conv_relu(x, 256, 3, "conv5", groups=2)
     x = _pool(x, 5)
-    return keras.Model(images, classifier(x, classes, dropout), name="alexnet_grouped")
+    return keras.Model(images, classifier(x, classes, dropout=dropout), name="alexnet_grouped")
 
 
-def alexnet_owt(input_shape=(224, 224, 3), classes=1000, dropout=0.5):
+def alexnet_owt(
+    input_shape: Shape = (224, 224, 3), classes: int = 1000, *, dropout: float = 0.5
+) -> keras.Model:
     """Return the AlexNet of "One weird trick", as torchvision has it. 61,100,840 parameters.
 
     Args:
-        input_shape: (height, width, channels); height and width at least 63.
+        input_shape: (height, width, channels), height and width at least 63.
         classes: number of logits.
-        dropout: rate before fc6 and fc7.
+        dropout: rate before fc6 and fc7, from 0, below 1.
     """
     x = images = keras.Input(input_shape, name="images")
     x = layers.ZeroPadding2D(2, name="conv1_pad")(x)
@@ -90,8 +94,8 @@ def alexnet_owt(input_shape=(224, 224, 3), classes=1000, dropout=0.5):
     return keras.Model(images, layers.Dense(classes, name="fc8")(x), name="alexnet_owt")
 
 
-def classifier(x, classes, dropout, units=4096):
-    """Return fc6, fc7 with dropout after each, and the logits fc8."""
+def classifier(x: keras.KerasTensor, classes: int, *, dropout: float, units: int = 4096) -> keras.KerasTensor:
+    """Return the logits fc8 of two hidden layers of `units`, fc6 and fc7, with dropout after each."""
     x = layers.Flatten(name="flatten")(x)
     for name in ("fc6", "fc7"):
         x = layers.Dense(units, activation="relu", name=name)(x)
@@ -99,9 +103,9 @@ def classifier(x, classes, dropout, units=4096):
     return layers.Dense(classes, name="fc8")(x)
 
 
-def _pool(x, number):
+def _pool(x: keras.KerasTensor, number: int) -> keras.KerasTensor:
     return layers.MaxPooling2D(3, strides=2, name=f"pool{number}")(x)
 
 
-def _norm(x, number):
+def _norm(x: keras.KerasTensor, number: int) -> keras.KerasTensor:
     return LocalResponseNormalization(name=f"norm{number}")(x)

@@ -8,12 +8,14 @@ Parameters per layer: 280, 910, 910, 910, 910, 910 and 4·4·10·10 + 10 = 1,610
 import keras
 from keras import layers
 
+from kerasnets.models.blocks import Shape
 
-def convnet10(input_shape=(32, 32, 3), classes=10):
+
+def convnet10(input_shape: Shape = (32, 32, 3), classes: int = 10) -> keras.Model:
     """Return the course's small ConvNet. 6,440 parameters, 1,775,680 multiply-accumulates at 32x32x3.
 
     Args:
-        input_shape: (height, width, channels); height and width at least 8.
+        input_shape: (height, width, channels), height and width at least 8.
         classes: number of logits.
     """
     x = images = keras.Input(input_shape, name="images")

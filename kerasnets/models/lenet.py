@@ -17,6 +17,7 @@ Proc. IEEE 86(11), 1998, section II.B and figure 2.
 import keras
 from keras import layers
 
+from kerasnets.models.blocks import Shape, check_option
 from kerasnets.models.lenet_1998 import (
     PartialConv2D,
     RadialBasis,
@@ -24,19 +25,22 @@ from kerasnets.models.lenet_1998 import (
     scaled_tanh,
 )
 
+POOLINGS = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}
 
-def lenet5(input_shape=(32, 32, 1), classes=10, activation="tanh", pooling="average"):
+
+def lenet5(
+    input_shape: Shape = (32, 32, 1), classes: int = 10, *, activation: str = "tanh", pooling: str = "average"
+) -> keras.Model:
     """Return LeNet-5 with plain pooling and a linear output. 61,706 parameters, 416,520 multiply-accumulates.
 
     Args:
-        input_shape: (height, width, channels); height and width at least 32.
+        input_shape: (height, width, channels), height and width at least 32.
         classes: number of logits.
-        activation: any Keras activation's name; the paper's kind is "tanh", today's "relu".
+        activation: a Keras activation's name; "tanh" is the paper's kind, "relu" is usual today.
         pooling: "average" as in the paper, or "max".
     """
-    if pooling not in ("average", "max"):
-        raise ValueError(f"pooling is {pooling!r}, allowed: 'average', 'max'")
-    subsample = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}[pooling]
+    check_option("pooling", pooling, tuple(POOLINGS))
+    subsample = POOLINGS[pooling]
     x = images = keras.Input(input_shape, name="images")
     x = layers.Conv2D(6, 5, activation=activation, name="c1")(x)
     x = subsample(2, name="s2")(x)
@@ -48,14 +52,14 @@ def lenet5(input_shape=(32, 32, 1), classes=10, activation="tanh", pooling="aver
     return keras.Model(images, layers.Dense(classes, name="output")(x), name="lenet5")
 
 
-def lenet5_1998(input_shape=(32, 32, 1), classes=10):
-    """Return LeNet-5 as the paper has it. 60,000 trainable parameters at 32x32x1.
+def lenet5_1998(input_shape: Shape = (32, 32, 1), classes: int = 10) -> keras.Model:
+    """Return LeNet-5 as in the paper. 60,000 trainable parameters at 32x32x1.
 
     The logits are the negated outputs of the radial basis functions, so that softmax cross-entropy on
     them is the paper's criterion (9) without its rubbish class.
 
     Args:
-        input_shape: (height, width, channels); height and width at least 32.
+        input_shape: (height, width, channels), height and width at least 32.
         classes: number of logits. Ten classes get the bitmaps of the digits, others random codes.
     """
     x = images = keras.Input(input_shape, name="images")

@@ -17,11 +17,18 @@ from functools import partial
 import keras
 from keras import layers
 
-from kerasnets.models.blocks import conv_bn
-from kerasnets.models.resnet import basic_block, check_option, drop_rates
+from kerasnets.models.blocks import Shape, check_option, conv_bn
+from kerasnets.models.resnet import basic_block, drop_rates
 
 
-def resnet_cifar(input_shape=(32, 32, 3), classes=10, depth=20, shortcut="A", stochastic_depth=0.0):
+def resnet_cifar(
+    input_shape: Shape = (32, 32, 3),
+    classes: int = 10,
+    *,
+    depth: int = 20,
+    shortcut: str = "A",
+    stochastic_depth: float = 0.0,
+) -> keras.Model:
     """Return a residual network for small images.
 
     Args:
@@ -32,10 +39,17 @@ def resnet_cifar(input_shape=(32, 32, 3), classes=10, depth=20, shortcut="A", st
         stochastic_depth: probability of losing the last residual branch in training; from 0, below 1.
     """
     check_option("shortcut", shortcut, ("A", "B", "C"))
-    return _network("resnet_cifar", depth, shortcut, input_shape, classes, stochastic_depth)
+    return _network(
+        "resnet_cifar",
+        depth,
+        shortcut,
+        input_shape=input_shape,
+        classes=classes,
+        stochastic_depth=stochastic_depth,
+    )
 
 
-def plain_cifar(input_shape=(32, 32, 3), classes=10, depth=20):
+def plain_cifar(input_shape: Shape = (32, 32, 3), classes: int = 10, *, depth: int = 20) -> keras.Model:
     """Return a plain network for small images.
 
     Args:
@@ -43,19 +57,41 @@ def plain_cifar(input_shape=(32, 32, 3), classes=10, depth=20):
         classes: number of logits.
         depth: 6n + 2, at least 8.
     """
-    return _network("plain_cifar", depth, None, input_shape, classes)
+    return _network("plain_cifar", depth, None, input_shape=input_shape, classes=classes)
 
 
-def _resnet(depth, input_shape=(32, 32, 3), classes=10, shortcut="A", stochastic_depth=0.0):
+def _resnet(
+    depth: int,
+    input_shape: Shape = (32, 32, 3),
+    classes: int = 10,
+    *,
+    shortcut: str = "A",
+    stochastic_depth: float = 0.0,
+) -> keras.Model:
     check_option("shortcut", shortcut, ("A", "B", "C"))
-    return _network(f"resnet{depth}", depth, shortcut, input_shape, classes, stochastic_depth)
+    return _network(
+        f"resnet{depth}",
+        depth,
+        shortcut,
+        input_shape=input_shape,
+        classes=classes,
+        stochastic_depth=stochastic_depth,
+    )
 
 
-def _plain(depth, input_shape=(32, 32, 3), classes=10):
-    return _network(f"plain{depth}", depth, None, input_shape, classes)
+def _plain(depth: int, input_shape: Shape = (32, 32, 3), classes: int = 10) -> keras.Model:
+    return _network(f"plain{depth}", depth, None, input_shape=input_shape, classes=classes)
 
 
-def _network(name, depth, shortcut, input_shape, classes, stochastic_depth=0.0):
+def _network(
+    name: str,
+    depth: int,
+    shortcut: str | None,
+    *,
+    input_shape: Shape,
+    classes: int,
+    stochastic_depth: float = 0.0,
+) -> keras.Model:
     if not isinstance(depth, int) or depth < 8 or depth % 6 != 2:
         raise ValueError(f"depth is {depth!r}, allowed: 6n + 2 from 8 on: 8, 14, 20, 26, …")
     # Keras walks a graph by recursion, two calls a layer: here, and whenever the network is saved or trained
@@ -66,7 +102,14 @@ def _network(name, depth, shortcut, input_shape, classes, stochastic_depth=0.0):
     for stage in (1, 2, 3):
         for number in range(1, depth // 6 + 1):
             stride = 2 if stage > 1 and number == 1 else 1
-            x = basic_block(x, 2 ** (stage + 3), f"stage{stage}_block{number}", stride, shortcut, next(drops))
+            x = basic_block(
+                x,
+                2 ** (stage + 3),
+                f"stage{stage}_block{number}",
+                stride=stride,
+                shortcut=shortcut,
+                drop=next(drops),
+            )
     x = layers.GlobalAveragePooling2D(name="average_pool")(x)
     return keras.Model(images, layers.Dense(classes, name="fc")(x), name=name)
 

@@ -19,7 +19,7 @@ import keras
 from keras import layers
 
 from kerasnets.models.alexnet import classifier
-from kerasnets.models.blocks import conv_bn, conv_relu
+from kerasnets.models.blocks import Shape, conv_bn, conv_relu
 
 CONVOLUTIONS = {
     "vgg11": (1, 1, 2, 2, 2),
@@ -32,15 +32,22 @@ CONVOLUTIONS = {
 FILTERS = (64, 128, 256, 512, 512)
 
 
-def _vgg(name, input_shape=(224, 224, 3), classes=1000, dropout=0.5, units=4096):
+def _vgg(
+    name: str,
+    input_shape: Shape = (224, 224, 3),
+    classes: int = 1000,
+    *,
+    dropout: float = 0.5,
+    units: int = 4096,
+) -> keras.Model:
     """Return a VGG network.
 
     Args:
-        name: a key of `CONVOLUTIONS`, with _bn behind it for batch normalization.
-        input_shape: (height, width, channels); height and width at least 32.
+        name: a key of `CONVOLUTIONS`, with "_bn" at its end for batch normalization.
+        input_shape: (height, width, channels), height and width at least 32.
         classes: number of logits.
-        dropout: rate after fc6 and fc7.
-        units: of fc6 and fc7; 512 is usual for small images.
+        dropout: rate after fc6 and fc7, from 0, below 1.
+        units: width of fc6 and fc7; 512 is usual for small images.
     """
     unit = partial(conv_bn, bias=True) if name.endswith("_bn") else conv_relu
     x = images = keras.Input(input_shape, name="images")
@@ -50,7 +57,7 @@ def _vgg(name, input_shape=(224, 224, 3), classes=1000, dropout=0.5, units=4096)
         for number in range(1, count + 1):
             x = unit(x, filters, 3, f"conv{stage}_{number}")
         x = layers.MaxPooling2D(2, name=f"pool{stage}")(x)
-    return keras.Model(images, classifier(x, classes, dropout, units), name=name)
+    return keras.Model(images, classifier(x, classes, dropout=dropout, units=units), name=name)
 
 
 vgg11, vgg11_bn = partial(_vgg, "vgg11"), partial(_vgg, "vgg11_bn")

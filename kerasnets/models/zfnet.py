@@ -22,20 +22,22 @@ from keras import layers
 
 from kerasnets.layers.normalization import LocalResponseNormalization
 from kerasnets.models.alexnet import classifier
-from kerasnets.models.blocks import conv_relu, max_pool_rounding_up
+from kerasnets.models.blocks import Shape, conv_relu, max_pool_rounding_up
 
 WIDTHS = {"zfnet": (512, 1024, 512), "zfnet_small": (384, 384, 256)}
 """Filters of conv3, conv4 and conv5."""
 
 
-def _zfnet(name, input_shape=(224, 224, 3), classes=1000, dropout=0.5):
+def _zfnet(
+    name: str, input_shape: Shape = (224, 224, 3), classes: int = 1000, *, dropout: float = 0.5
+) -> keras.Model:
     """Return ZFNet.
 
     Args:
         name: a key of `WIDTHS`.
-        input_shape: (height, width, channels); height and width at least 63.
+        input_shape: (height, width, channels), height and width at least 63.
         classes: number of logits.
-        dropout: rate after fc6 and fc7.
+        dropout: rate after fc6 and fc7, from 0, below 1.
     """
     x = images = keras.Input(input_shape, name="images")
     x = layers.ZeroPadding2D(1, name="conv1_pad")(x)
@@ -46,7 +48,7 @@ def _zfnet(name, input_shape=(224, 224, 3), classes=1000, dropout=0.5):
     for number, filters in enumerate(WIDTHS[name], 3):
         x = conv_relu(x, filters, 3, f"conv{number}")
     x = layers.MaxPooling2D(3, strides=2, name="pool5")(x)
-    return keras.Model(images, classifier(x, classes, dropout), name=name)
+    return keras.Model(images, classifier(x, classes, dropout=dropout), name=name)
 
 
 zfnet = partial(_zfnet, "zfnet")

@@ -105,7 +105,9 @@ def test_the_courses_inception_module():
     sum to 271 million; its total of 358 is had with the direct 1x1 and the 3x3 reduction changed about."""
     images = keras.Input((28, 28, 256))
     macs = {
-        kind: layer_sizes(keras.Model(images, inception_module(images, kind, filters, kind.split("_")[0])))
+        kind: layer_sizes(
+            keras.Model(images, inception_module(images, kind, filters, kind=kind.split("_")[0]))
+        )
         for kind, filters in {
             "naive": (128, 64, 192, 64, 96, 64),
             "reduced": (128, 64, 192, 64, 96, 64),

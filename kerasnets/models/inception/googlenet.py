@@ -11,6 +11,7 @@ Convolutions", CVPR 2015, table 1 and section 5.
 kernels in the branch that table 1 calls 5x5.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import keras
@@ -18,7 +19,11 @@ from keras import layers
 
 from kerasnets.layers.normalization import LocalResponseNormalization
 from kerasnets.models.blocks import (
+    Branches,
+    Shape,
+    Unit,
     averaged_classifier,
+    check_option,
     conv_bn,
     conv_relu,
     inception,
@@ -41,20 +46,28 @@ MODULES = {
 KINDS = ("reduced", "naive")
 
 
-def inception_module(x, name, filters, kind="reduced", unit=conv_relu, large="5x5"):
+def inception_module(
+    x: keras.KerasTensor,
+    name: str,
+    filters: tuple[int, int, int, int, int, int],
+    *,
+    kind: str = "reduced",
+    unit: Unit = conv_relu,
+    large: str = "5x5",
+) -> keras.KerasTensor:
     """Return one Inception module (figure 2; the naive kind is 2a, the reduced one 2b).
 
     Args:
-        x: feature maps.
+        x: feature maps (N, H, W, C).
         name: of the module.
-        filters: a row of `MODULES`; the naive kind has no use for the reductions and the projection.
+        filters: a row of `MODULES`; the naive kind does not use the reductions and the projection.
         kind: "reduced" or "naive".
         unit: how a convolution is made.
-        large: kernel of the third branch.
+        large: kernel size of the third branch, "5x5" or "3x3".
     """
     one, reduce3, three, reduce5, five, projection = filters
     if kind == "naive":
-        branches = ((f"1x1 {one}",), (f"3x3 {three}",), (f"{large} {five}",), ("max 3x3",))
+        branches: Branches = ((f"1x1 {one}",), (f"3x3 {three}",), (f"{large} {five}",), ("max 3x3",))
     else:
         branches = (
             (f"1x1 {one}",),
@@ -62,24 +75,29 @@ def inception_module(x, name, filters, kind="reduced", unit=conv_relu, large="5x
             (f"1x1 {reduce5}", f"{large} {five}"),
             ("max 3x3", f"1x1 {projection}"),
         )
-    return inception(x, name, branches, unit)
+    return inception(x, name, branches, unit=unit)
 
 
 def googlenet(
-    input_shape=(224, 224, 3), classes=1000, auxiliary=False, modules="reduced", dropout=0.4, norm_alpha=2e-5
-):
+    input_shape: Shape = (224, 224, 3),
+    classes: int = 1000,
+    *,
+    auxiliary: bool = False,
+    modules: str = "reduced",
+    dropout: float = 0.4,
+    norm_alpha: float = 2e-5,
+) -> keras.Model:
     """Return GoogLeNet. 6,998,552 parameters, 1,582,671,872 multiply-accumulates at 224x224x3.
 
     Args:
-        input_shape: (height, width, channels); height and width at least 31, with heads at least 79.
+        input_shape: (height, width, channels), height and width at least 31, with heads at least 79.
         classes: number of logits.
-        auxiliary: whether the heads at 4a and 4d are further outputs, for training.
+        auxiliary: whether the heads at 4a and 4d are outputs too, for training.
         modules: "reduced", the paper's, or "naive", without the 1x1 reductions.
-        dropout: rate before the classifier.
-        norm_alpha: of the response normalization; the paper names none, the public weights have 1e-4 / 5.
+        dropout: rate before the classifier, from 0, below 1.
+        norm_alpha: alpha of the response normalization; the paper names none, the public weights have 1e-4/5.
     """
-    if modules not in KINDS:
-        raise ValueError(f"modules is {modules!r}, allowed: {', '.join(map(repr, KINDS))}")
+    check_option("modules", modules, KINDS)
     norm = partial(LocalResponseNormalization, bias=1.0, alpha=norm_alpha)
     module = partial(inception_module, kind=modules)
     x = images = keras.Input(input_shape, name="images")
@@ -88,18 +106,22 @@ def googlenet(
     x = conv_relu(x, 64, 1, "conv2_reduce")
     x = norm(name="norm2")(conv_relu(x, 192, 3, "conv2"))
     x = max_pool_rounding_up(x, "pool2")
-    outputs = _modules(x, module, conv_relu, 3, classes, auxiliary, dropout)
+    outputs = _outputs(
+        x, module, conv_relu, last_pool=3, classes=classes, auxiliary=auxiliary, dropout=dropout
+    )
     return keras.Model(images, outputs, name="googlenet")
 
 
-def googlenet_bn(input_shape=(224, 224, 3), classes=1000, auxiliary=False, dropout=0.2):
+def googlenet_bn(
+    input_shape: Shape = (224, 224, 3), classes: int = 1000, *, auxiliary: bool = False, dropout: float = 0.2
+) -> keras.Model:
     """Return torchvision's GoogLeNet. 6,624,904 parameters, 1,498,376,192 multiply-accumulates.
 
     Args:
-        input_shape: (height, width, channels); height and width at least 15, with heads at least 79.
+        input_shape: (height, width, channels), height and width at least 15, with heads at least 79.
         classes: number of logits.
-        auxiliary: whether the heads at 4a and 4d are further outputs, for training.
-        dropout: rate before the classifier.
+        auxiliary: whether the heads at 4a and 4d are outputs too, for training.
+        dropout: rate before the classifier, from 0, below 1.
     """
     unit = partial(conv_bn, epsilon=1e-3)
     module = partial(inception_module, unit=unit, large="3x3")
@@ -107,23 +129,33 @@ def googlenet_bn(input_shape=(224, 224, 3), classes=1000, auxiliary=False, dropo
     x = max_pool_rounding_up(unit(x, 64, 7, "conv1", stride=2), "pool1")
     x = unit(x, 64, 1, "conv2_reduce")
     x = max_pool_rounding_up(unit(x, 192, 3, "conv2"), "pool2")
-    outputs = _modules(x, module, unit, 2, classes, auxiliary, dropout)
+    outputs = _outputs(x, module, unit, last_pool=2, classes=classes, auxiliary=auxiliary, dropout=dropout)
     return keras.Model(images, outputs, name="googlenet_bn")
 
 
-def _modules(x, module, unit, last_pool, classes, auxiliary, dropout):
-    heads = []
+def _outputs(
+    x: keras.KerasTensor,
+    module: Callable[..., keras.KerasTensor],
+    unit: Unit,
+    *,
+    last_pool: int,
+    classes: int,
+    auxiliary: bool,
+    dropout: float,
+) -> keras.KerasTensor | list[keras.KerasTensor]:
+    """Return the logits, and those of the heads; `last_pool` is the size of the pool after 4e."""
+    heads: list[keras.KerasTensor] = []
     for name, filters in MODULES.items():
         x = module(x, f"inception{name}", filters)
         if auxiliary and name in ("4a", "4d"):
-            heads.append(_head(x, f"aux{len(heads) + 1}", classes, unit))
+            heads.append(_head(x, f"aux{len(heads) + 1}", classes=classes, unit=unit))
         if name in ("3b", "4e"):
             x = max_pool_rounding_up(x, f"pool{name[0]}", size=3 if name == "3b" else last_pool)
     logits = averaged_classifier(x, classes, dropout)
     return [logits, *heads] if auxiliary else logits
 
 
-def _head(x, name, classes, unit):
+def _head(x: keras.KerasTensor, name: str, *, classes: int, unit: Unit) -> keras.KerasTensor:
     """Return the logits of an auxiliary head (section 5)."""
     x = layers.AveragePooling2D(5, strides=3, name=f"{name}_pool")(x)
     x = unit(x, 128, 1, f"{name}_conv")

@@ -18,7 +18,7 @@ from functools import partial
 import keras
 from keras import layers
 
-from kerasnets.models.blocks import averaged_classifier, conv_bn, convolution, inception
+from kerasnets.models.blocks import Branches, Shape, averaged_classifier, conv_bn, convolution, inception
 from kerasnets.models.inception.inception_v3 import stem
 
 unit = partial(conv_bn, epsilon=1e-3)
@@ -47,11 +47,13 @@ V2_REDUCTION_B = (
 V2_C = (("1x1 192",), ("1x1 192", "1x3 224", "3x1 256"))
 
 
-def inception_resnet_v1(input_shape=(299, 299, 3), classes=1000, dropout=0.2):
+def inception_resnet_v1(
+    input_shape: Shape = (299, 299, 3), classes: int = 1000, *, dropout: float = 0.2
+) -> keras.Model:
     """Return Inception-ResNet v1. 22,756,328 parameters, 6,206,361,696 multiply-accumulates at 299x299x3.
 
     Args:
-        input_shape: (height, width, channels); height and width at least 75.
+        input_shape: (height, width, channels), height and width at least 75.
         classes: number of logits.
         dropout: rate before the classifier; the paper keeps 0.8.
     """
@@ -63,43 +65,49 @@ def inception_resnet_v1(input_shape=(299, 299, 3), classes=1000, dropout=0.2):
     x = unit(x, 80, 1, "conv3b")
     x = unit(x, 192, 3, "conv4a", padding="valid")
     x = unit(x, 256, 3, "conv4b", stride=2, padding="valid")
-    x = _residuals(x, "block_a", 5, V1_A, 0.17)
-    x = inception(x, "reduction_a", V1_REDUCTION_A, unit)
-    x = _residuals(x, "block_b", 10, V1_B, 0.1)
-    x = inception(x, "reduction_b", V1_REDUCTION_B, unit)
-    x = _residuals(x, "block_c", 5, V1_C, 0.2)
+    x = _residuals(x, "block_a", V1_A, count=5, scale=0.17)
+    x = inception(x, "reduction_a", V1_REDUCTION_A, unit=unit)
+    x = _residuals(x, "block_b", V1_B, count=10, scale=0.1)
+    x = inception(x, "reduction_b", V1_REDUCTION_B, unit=unit)
+    x = _residuals(x, "block_c", V1_C, count=5, scale=0.2)
     return keras.Model(images, averaged_classifier(x, classes, dropout), name="inception_resnet_v1")
 
 
-def inception_resnet_v2(input_shape=(299, 299, 3), classes=1000, dropout=0.2):
+def inception_resnet_v2(
+    input_shape: Shape = (299, 299, 3), classes: int = 1000, *, dropout: float = 0.2
+) -> keras.Model:
     """Return Inception-ResNet v2. 55,843,464 parameters, 13,155,794,016 multiply-accumulates at 299x299x3.
 
     Args:
-        input_shape: (height, width, channels); height and width at least 75.
+        input_shape: (height, width, channels), height and width at least 75.
         classes: number of logits.
         dropout: rate before the classifier; the paper keeps 0.8.
     """
     x = images = keras.Input(input_shape, name="images")
-    x = inception(stem(x), "mixed5b", V2_MIXED_5B, unit)
-    x = _residuals(x, "block_a", 10, V2_A, 0.17)
-    x = inception(x, "reduction_a", V2_REDUCTION_A, unit)
-    x = _residuals(x, "block_b", 20, V2_B, 0.1)
-    x = inception(x, "reduction_b", V2_REDUCTION_B, unit)
-    x = _residuals(x, "block_c", 9, V2_C, 0.2)
-    x = _residual(x, "block_c10", V2_C, 1.0, relu=False)
+    x = inception(stem(x), "mixed5b", V2_MIXED_5B, unit=unit)
+    x = _residuals(x, "block_a", V2_A, count=10, scale=0.17)
+    x = inception(x, "reduction_a", V2_REDUCTION_A, unit=unit)
+    x = _residuals(x, "block_b", V2_B, count=20, scale=0.1)
+    x = inception(x, "reduction_b", V2_REDUCTION_B, unit=unit)
+    x = _residuals(x, "block_c", V2_C, count=9, scale=0.2)
+    x = _residual(x, "block_c10", V2_C, scale=1.0, relu=False)
     x = unit(x, 1536, 1, "conv7b")
     return keras.Model(images, averaged_classifier(x, classes, dropout), name="inception_resnet_v2")
 
 
-def _residuals(x, name, count, branches, scale):
+def _residuals(
+    x: keras.KerasTensor, name: str, branches: Branches, *, count: int, scale: float
+) -> keras.KerasTensor:
     for number in range(1, count + 1):
-        x = _residual(x, f"{name}{number}", branches, scale)
+        x = _residual(x, f"{name}{number}", branches, scale=scale)
     return x
 
 
-def _residual(x, name, branches, scale, relu=True):
+def _residual(
+    x: keras.KerasTensor, name: str, branches: Branches, *, scale: float, relu: bool = True
+) -> keras.KerasTensor:
     """Return x plus the scaled module, whose closing 1x1 convolution has x's channels and no activation."""
-    residual = inception(x, f"{name}_mixed", branches, unit)
+    residual = inception(x, f"{name}_mixed", branches, unit=unit)
     residual = convolution(residual, x.shape[-1], 1, f"{name}_conv")
     residual = layers.Rescaling(scale, name=f"{name}_scale")(residual)
     x = layers.Add(name=f"{name}_add")([x, residual])

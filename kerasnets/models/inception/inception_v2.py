@@ -16,12 +16,21 @@ from functools import partial
 
 import keras
 
-from kerasnets.models.blocks import averaged_classifier, conv_bn, inception, max_pool_rounding_up
+from kerasnets.models.blocks import (
+    Branches,
+    Shape,
+    averaged_classifier,
+    conv_bn,
+    inception,
+    max_pool_rounding_up,
+)
 
 unit = partial(conv_bn, epsilon=1e-3)
 
 
-def _module(one, reduce3, three, reduce_double, double, pool, projection):
+def _module(
+    one: int, reduce3: int, three: int, reduce_double: int, double: int, pool: str, projection: int
+) -> Branches:
     return (
         (f"1x1 {one}",),
         (f"1x1 {reduce3}", f"3x3 {three}"),
@@ -30,7 +39,7 @@ def _module(one, reduce3, three, reduce_double, double, pool, projection):
     )
 
 
-def _reduction(reduce3, three, reduce_double, double):
+def _reduction(reduce3: int, three: int, reduce_double: int, double: int) -> Branches:
     return (
         (f"1x1 {reduce3}", f"3x3 {three} /2"),
         (f"1x1 {reduce_double}", f"3x3 {double}", f"3x3 {double} /2"),
@@ -38,7 +47,7 @@ def _reduction(reduce3, three, reduce_double, double):
     )
 
 
-MODULES = {
+MODULES: dict[str, Branches] = {
     "inception3a": _module(64, 64, 64, 64, 96, "avg", 32),
     "inception3b": _module(64, 64, 96, 64, 96, "avg", 64),
     "inception3c": _reduction(128, 160, 64, 96),
@@ -52,7 +61,9 @@ MODULES = {
 }
 
 
-def inception_v2(input_shape=(224, 224, 3), classes=1000, dropout=0.2):
+def inception_v2(
+    input_shape: Shape = (224, 224, 3), classes: int = 1000, *, dropout: float = 0.2
+) -> keras.Model:
     """Return Inception v2. 11,194,984 parameters, 2,018,851,840 multiply-accumulates at 224x224x3.
 
     Args:
@@ -65,5 +76,5 @@ def inception_v2(input_shape=(224, 224, 3), classes=1000, dropout=0.2):
     x = unit(x, 64, 1, "conv2_reduce")
     x = max_pool_rounding_up(unit(x, 192, 3, "conv2"), "pool2")
     for name, branches in MODULES.items():
-        x = inception(x, name, branches, unit)
+        x = inception(x, name, branches, unit=unit)
     return keras.Model(images, averaged_classifier(x, classes, dropout), name="inception_v2")

@@ -18,6 +18,8 @@ import keras
 from keras import layers
 
 from kerasnets.models.blocks import (
+    Branches,
+    Shape,
     average_pool,
     average_pool_counting_zeros,
     averaged_classifier,
@@ -28,16 +30,16 @@ from kerasnets.models.blocks import (
 unit = partial(conv_bn, epsilon=1e-3)
 
 
-def _figure_5(pool):
+def _figure_5(projection: int) -> Branches:
     return (
         ("1x1 64",),
         ("1x1 48", "5x5 64"),
         ("1x1 64", "3x3 96", "3x3 96"),
-        ("avg 3x3", f"1x1 {pool}"),
+        ("avg 3x3", f"1x1 {projection}"),
     )
 
 
-def _figure_6(width):
+def _figure_6(width: int) -> Branches:
     return (
         ("1x1 192",),
         (f"1x1 {width}", f"1x7 {width}", "7x1 192"),
@@ -46,14 +48,14 @@ def _figure_6(width):
     )
 
 
-FIGURE_7 = (
+FIGURE_7: Branches = (
     ("1x1 320",),
     ("1x1 384", ("1x3 384", "3x1 384")),
     ("1x1 448", "3x3 384", ("1x3 384", "3x1 384")),
     ("avg 3x3", "1x1 192"),
 )
 
-MODULES = {
+MODULES: dict[str, Branches] = {
     "mixed5b": _figure_5(32),
     "mixed5c": _figure_5(64),
     "mixed5d": _figure_5(64),
@@ -72,30 +74,37 @@ MODULES = {
 }
 
 
-def inception_v3(input_shape=(299, 299, 3), classes=1000, auxiliary=False, dropout=0.5, count_zeros=True):
+def inception_v3(
+    input_shape: Shape = (299, 299, 3),
+    classes: int = 1000,
+    *,
+    auxiliary: bool = False,
+    dropout: float = 0.5,
+    count_zeros: bool = True,
+) -> keras.Model:
     """Return Inception v3. 23,834,568 parameters, 5,713,216,096 multiply-accumulates at 299x299x3.
 
     Args:
-        input_shape: (height, width, channels); height and width at least 75, with the head at least 299.
+        input_shape: (height, width, channels), height and width at least 75, with the head at least 299.
         classes: number of logits.
-        auxiliary: whether the head at 17x17 is a further output, for training.
-        dropout: rate before the classifier.
-        count_zeros: whether average pools count the zeros around the map, as the PyTorch networks do;
-            false for the weights of keras.applications, and Google's.
+        auxiliary: whether the head at 17x17 is an output too, for training.
+        dropout: rate before the classifier, from 0, below 1.
+        count_zeros: whether average pools count the zeros around the map, as the PyTorch networks do; false
+            for the weights of keras.applications and of Google.
     """
     average = average_pool_counting_zeros if count_zeros else average_pool
     x = images = keras.Input(input_shape, name="images")
     x = stem(x)
     outputs = []
     for name, branches in MODULES.items():
-        x = inception(x, name, branches, unit, average)
+        x = inception(x, name, branches, unit=unit, average=average)
         if auxiliary and name == "mixed6e":
             outputs = [_head(x, classes)]
     logits = averaged_classifier(x, classes, dropout)
     return keras.Model(images, [logits, *outputs] if auxiliary else logits, name="inception_v3")
 
 
-def stem(x):
+def stem(x: keras.KerasTensor) -> keras.KerasTensor:
     """Return the maps that the first Inception module sees; Inception-ResNet v2 has the same."""
     x = unit(x, 32, 3, "conv1a", stride=2, padding="valid")
     x = unit(x, 32, 3, "conv2a", padding="valid")
@@ -106,7 +115,7 @@ def stem(x):
     return layers.MaxPooling2D(3, strides=2, name="pool5a")(x)
 
 
-def _head(x, classes):
+def _head(x: keras.KerasTensor, classes: int) -> keras.KerasTensor:
     x = layers.AveragePooling2D(5, strides=3, name="aux_pool")(x)
     x = unit(x, 128, 1, "aux_conv1")
     x = unit(x, 768, 5, "aux_conv2", padding="valid")
