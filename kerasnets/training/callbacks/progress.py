@@ -74,7 +74,7 @@ class Progress(keras.callbacks.Callback):
             f"{rate:,.0f} images/s  {_clock(self._left(step, now))} left"
         )
         if sys.stdout.isatty():
-            terminal.show(line)
+            terminal.show(line, step / self.steps)
         else:
             terminal.say(line, kept=False)
 
