@@ -1,5 +1,6 @@
 """A run directory and its records: what is written is what is read, of this version and of those before."""
 
+import ast
 import json
 import os
 from dataclasses import replace
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import kerasnets
 from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
@@ -116,6 +118,22 @@ def test_a_later_version_is_refused_by_what_states_none(directory):
     ):
         with pytest.raises(UserError, match=r"environment\.json: written by a newer kerasnets: format 3"):
             reader()
+
+
+def test_no_other_module_has_the_name_of_a_file_of_a_run():
+    """A search, whose folder is not a run, has a recipe.toml too."""
+    package = Path(kerasnets.__file__).parent
+    files = {path.name for path in vars(RunDirectory("run")).values() if path.suffix} - {"recipe.toml"}
+    assert {"history.csv", "result.json", "model.keras"} < files
+    modules = set(package.rglob("*.py")) - {package / "runs/directory.py"}
+    found = {}
+    for module in modules - set(package.glob("benchmarking/*")):  # which logs diagnostics without a run
+        constants = (
+            node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Constant)
+        )
+        if names := files & {node.value for node in constants if isinstance(node.value, str)}:
+            found[module.name] = names
+    assert not found
 
 
 def test_a_directory_is_a_path(directory):
