@@ -16,7 +16,7 @@ PHASES = (
     "loading TensorFlow",
     "reading the list of images",
     "building the network",
-    "looking at every image",
+    "inspecting every image",
     "taking statistics of the training images",
     "tracing the first step",
 )
