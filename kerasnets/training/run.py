@@ -70,7 +70,7 @@ def run_training(
     with deterministic_ops(recipe.train.deterministic):
         # before any data: logical devices can be made only until TensorFlow has run its first operation
         train = recipe.train
-        strategy = make_strategy(train.strategy, train.devices, train.host_wait_seconds)
+        strategy = make_strategy(train.strategy, train.devices, host_wait_seconds=train.host_wait_seconds)
         hosts = Hosts(strategy)
         unused = unused_gpu()
         if unused:
@@ -86,7 +86,7 @@ def run_training(
                 with refusing_together(hosts):
                     if hosts.chief:
                         directory.check_usable(recipe, resume=resume)
-                        run_log.keep_in(directory.log_file)
+                        run_log.write_to(directory.log_file)
                         write_first_files(directory, prepared.inputs, strategy)
                 _complete(prepared, directory, callbacks=callbacks, rescue=rescue)
 

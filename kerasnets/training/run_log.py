@@ -1,6 +1,7 @@
-"""log.txt of a run: what was said while it was trained, a line each with its time."""
+"""log.txt of a run: what was printed and logged while it was trained, each line with its time."""
 
 import contextlib
+import io
 import os
 import time
 from collections.abc import Iterator
@@ -11,18 +12,19 @@ from kerasnets.errors import one_line
 
 
 class RunLog:
-    """Keeps what is said; appends it to a file once there is one to append to.
+    """Keeps the lines that are printed and logged, and appends them to a file once there is one.
 
-    A run that is refused leaves nothing: its lines wait for `keep_in`, which never comes. Each line goes to
+    A run that is refused leaves nothing: its lines wait for `write_to`, which never comes. Each line goes to
     the system at once, so that it is there after `kill -9`. A full disk does not end a run for its log.
     """
 
-    def __init__(self):
-        self._waiting, self._file = [], None
+    def __init__(self) -> None:
+        self._waiting: list[str] = []
+        self._file: io.FileIO | None = None
 
     @contextlib.contextmanager
-    def kept(self) -> Iterator[None]:
-        """Show phases and keep what is said while the block runs; how it ends is the last line."""
+    def recording(self) -> Iterator[None]:
+        """Show phases and keep lines while the block runs; how it ends is the last line."""
         with terminal.kept_by(self):
             try:
                 yield
@@ -39,21 +41,21 @@ class RunLog:
         now = time.strftime("%Y-%m-%d %H:%M:%S")
         self._write([f"{now} {line}\n" for line in text.splitlines()])
 
-    def keep_in(self, path: Path) -> None:
-        """Append what was said so far to a file, created if need be, and everything from now on.
+    def write_to(self, path: Path) -> None:
+        """Append the lines so far to a file, created if need be, and every line from now on.
 
         Raises:
             OSError: it cannot be opened, or is a link to another file.
         """
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-        self._file = open(os.open(path, flags, 0o666), "r+b", buffering=0)  # noqa: SIM115  `kept` closes it
+        self._file = io.FileIO(os.open(path, flags, 0o666), "r+")
         size, waiting = os.fstat(self._file.fileno()).st_size, self._waiting
         if size and os.pread(self._file.fileno(), 1, size - 1) != b"\n":
             waiting = ["\n", *waiting]  # a process that was killed left half a line
         self._waiting = []
         self._write(waiting)
 
-    def _write(self, lines):
+    def _write(self, lines: list[str]) -> None:
         if self._file is None:
             self._waiting += lines
             return

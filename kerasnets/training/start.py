@@ -59,7 +59,7 @@ def start_training(
         print(f"{directory}: finished already; give another --run to train anew")
         return directory.path
     run_log = RunLog()
-    with run_log.kept() if chief else nullcontext():
+    with run_log.recording() if chief else nullcontext():
         terminal.phase("loading TensorFlow")
         runtime.prepare()
         from kerasnets.training.run import run_training
@@ -76,7 +76,7 @@ def start_training(
     return directory.path
 
 
-def _check_start(recipe):
+def _check_start(recipe: "Recipe") -> None:
     """Refuse what a run cannot start from."""
     weights, earlier = recipe.model.weights, recipe.initialization.from_run
     if weights and weights != "imagenet" and not Path(weights).is_file():

@@ -123,7 +123,7 @@ def test_a_run_that_is_refused_keeps_no_log_and_a_link_is_not_followed(quick_rec
     assert not (tmp_path / "run").exists()
     (tmp_path / "log.txt").symlink_to(tmp_path / "precious")
     with pytest.raises(OSError, match=r"log\.txt"):
-        RunLog().keep_in(tmp_path / "log.txt")
+        RunLog().write_to(tmp_path / "log.txt")
     assert not (tmp_path / "precious").exists()
 
 

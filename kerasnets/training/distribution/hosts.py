@@ -1,7 +1,11 @@
-"""What the hosts of a run tell each other, and how batches are distributed to the replicas."""
+"""What the hosts of a run exchange, and how batches are distributed to the replicas."""
+
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from kerasnets.training.distribution.tf_config import Cluster, cluster
 
@@ -13,7 +17,7 @@ class Hosts:
     is one of them, however many devices it has.
 
     Args:
-        strategy: a `tf.distribute.Strategy`.
+        strategy: of the run.
 
     Attributes:
         index: this host's number, from 0.
@@ -23,7 +27,7 @@ class Hosts:
         replicas: devices of this host.
     """
 
-    def __init__(self, strategy):
+    def __init__(self, strategy: tf.distribute.Strategy):
         several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
         own = cluster() if several else Cluster()
         self._strategy = strategy
@@ -31,8 +35,8 @@ class Hosts:
         self.names = tuple(map(str, own.hosts))
         self.replicas = strategy.num_replicas_in_sync // self.count
 
-    def all_reduce_sum(self, x):
-        """Return the sum over the hosts of what each of them gives.
+    def all_reduce_sum(self, x: ArrayLike) -> Any:
+        """Return the sum over the hosts of the numbers that each passes.
 
         Args:
             x: a number or an array of int64 (any Python integer), int32, float64 or float32.
@@ -46,30 +50,30 @@ class Hosts:
         # a tensor that is not distributed counts once for each host, not once for each of its devices
         return self._strategy.reduce("SUM", tf.identity(x), axis=None).numpy()[()]
 
-    def broadcast_from_chief(self, x):
-        """Return what the chief gives; arguments and result as of `all_reduce_sum`."""
+    def broadcast_from_chief(self, x: ArrayLike) -> Any:
+        """Return the numbers that the chief passes; arguments and result as of `all_reduce_sum`."""
         x = np.asarray(x)
         return self.all_reduce_sum(x if self.chief else np.zeros_like(x))
 
-    def lost(self, error):
+    def lost(self, error: tf.errors.OpError) -> bool:
         """Return whether a TensorFlow error says that another host has ended."""
         return self.count > 1 and (
             isinstance(error, tf.errors.UnavailableError) or "Collective ops is aborted" in str(error)
         )
 
-    def barrier(self):
+    def barrier(self) -> None:
         """Wait until all hosts have come here."""
         self.all_reduce_sum(0)
 
-    def broadcast_text_from_chief(self, text):
+    def broadcast_text_from_chief(self, text: str) -> str:
         """Return the chief's text."""
         return self._texts(text if self.chief else "", 1)[0]
 
-    def all_gather_text(self, text):
+    def all_gather_text(self, text: str) -> list[str]:
         """Return the texts of all hosts, by their number."""
         return self._texts(text, self.count)
 
-    def _texts(self, text, rows):
+    def _texts(self, text: str, rows: int) -> list[str]:
         """Return the texts of the first hosts, as many as `rows`."""
         contents = np.frombuffer(text.encode("utf-8", "surrogateescape"), "uint8")
         own = np.zeros(rows, "int64")
@@ -86,12 +90,12 @@ class Hosts:
         ]
 
 
-def distribute_batches(batches, strategy):
+def distribute_batches(batches: tf.data.Dataset, strategy: tf.distribute.Strategy) -> Iterable:
     """Return batches as the replicas take them: shares of this host's, equal where they can be.
 
     Args:
-        batches: a `tf.data.Dataset` of this host's share of the global batches.
-        strategy: that of the run.
+        batches: this host's shares of the global batches.
+        strategy: of the run.
 
     Returns:
         An iterable for `strategy.run`. With several replicas it goes on without end: TensorFlow then need
@@ -101,11 +105,11 @@ def distribute_batches(batches, strategy):
         return batches
     replicas = Hosts(strategy).replicas
 
-    def share(tensor, replica):
+    def share(tensor: tf.Tensor, replica: tf.Tensor) -> tf.Tensor:
         each = -(-tf.shape(tensor)[0] // replicas)
         return tensor[replica * each : (replica + 1) * each]
 
-    def deal(*batch):
+    def deal(*batch: tf.Tensor) -> tf.data.Dataset:
         numbers = tf.data.Dataset.range(replicas, output_type=tf.int32)
         return numbers.map(lambda replica: tuple(share(tensor, replica) for tensor in batch))
 

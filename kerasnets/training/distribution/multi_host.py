@@ -1,5 +1,7 @@
 """TensorFlow's strategy for several hosts, on any number of devices of each."""
 
+from typing import Any
+
 import tensorflow as tf
 from tensorflow.python.distribute import collective_all_reduce_strategy as tensorflow_multi_worker
 
@@ -20,11 +22,13 @@ class MultiHostStrategy(tf.distribute.MultiWorkerMirroredStrategy):
 
 
 class _Extended(tensorflow_multi_worker.CollectiveAllReduceExtended):
-    def __init__(self, *arguments, cpus, **named):
+    def __init__(self, *arguments: Any, cpus: int, **options: Any):
         self._cpus = cpus
-        super().__init__(*arguments, **named)
+        super().__init__(*arguments, **options)
 
-    def _initialize_local_devices(self, cluster_resolver, worker_device):
+    def _initialize_local_devices(
+        self, cluster_resolver: Any, worker_device: str
+    ) -> tuple[tuple[str, ...], str]:
         devices, kind = super()._initialize_local_devices(cluster_resolver, worker_device)
         if kind == "CPU":
             devices = tuple(f"{worker_device}/device:CPU:{index}" for index in range(self._cpus))

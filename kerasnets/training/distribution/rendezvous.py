@@ -4,6 +4,7 @@ import logging
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from kerasnets.errors import FailureError, UserError
@@ -12,11 +13,11 @@ from kerasnets.training.distribution.tf_config import Cluster, Host
 log = logging.getLogger("kerasnets")
 
 NOTICE_SECONDS = 30.0
-"""Until it is said which hosts are missing, and until it is said again."""
+"""Time from one warning about the hosts that are missing to the next."""
 POLL_SECONDS = 0.2
 CONNECT_SECONDS = 5.0
 GREETING = b"kerasnets host\n"
-"""What a host says to whoever connects. A connection alone is no sign: a proxy accepts it for a host that is
+"""What a host sends to whoever connects. A connection alone is no sign: a proxy accepts it for a host that is
 not there."""
 
 
@@ -29,14 +30,14 @@ def wait_for_hosts(cluster: Cluster, seconds: float, notice: float = NOTICE_SECO
     Args:
         cluster: the `Cluster`.
         seconds: how long to wait.
-        notice: seconds until it is said which hosts are missing, and until it is said again.
+        notice: seconds from one warning about the hosts that are missing to the next.
 
     Raises:
         UserError: another program listens on this host's port.
         FailureError: a host has not come in time.
     """
     missing = [host for host in cluster.hosts if host is not cluster.hosts[cluster.index]]
-    started = said = time.monotonic()
+    started = warned = time.monotonic()
     with _answering(cluster.hosts[cluster.index]):
         while True:
             missing = [host for host in missing if not _answers(host)]
@@ -47,14 +48,14 @@ def wait_for_hosts(cluster: Cluster, seconds: float, notice: float = NOTICE_SECO
                 raise FailureError(
                     f"{names} did not come within {seconds:g} s (train.host_wait_seconds); start all hosts"
                 )
-            if now - said >= notice:
-                said = now
+            if now - warned >= notice:
+                warned = now
                 log.warning("waiting for %s", names)
             time.sleep(POLL_SECONDS)
 
 
 @contextmanager
-def _answering(host: Host):
+def _answering(host: Host) -> Iterator[None]:
     """Greet whoever connects to this host's port while the block runs."""
     try:
         # not with SO_REUSEPORT, as TensorFlow's server does: two programs would share the port in silence
@@ -77,7 +78,7 @@ def _answering(host: Host):
         server.close()
 
 
-def _greet(server, done):
+def _greet(server: socket.socket, done: threading.Event) -> None:
     while not done.is_set():
         with suppress(OSError):  # none has come for a while, or has gone again
             peer, _ = server.accept()
@@ -86,10 +87,10 @@ def _greet(server, done):
 
 
 def _answers(host: Host) -> bool:
-    """Return whether a host greets, or TensorFlow's server does: by HTTP/2's frame of settings (RFC 9113)."""
+    """Return whether a host greets, or TensorFlow's server does, with HTTP/2's settings frame (RFC 9113)."""
     try:
         with socket.create_connection((host.address, host.port), CONNECT_SECONDS) as peer:
-            said = peer.recv(len(GREETING))
+            answer = peer.recv(len(GREETING))
     except OSError:  # also a name that is not known yet
         return False
-    return said == GREETING or (len(said) > 3 and said[3] == 4)
+    return answer == GREETING or (len(answer) > 3 and answer[3] == 4)

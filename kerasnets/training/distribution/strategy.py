@@ -1,4 +1,4 @@
-"""Which devices share the work."""
+"""Which devices share the work of a run."""
 
 import tensorflow as tf
 
@@ -8,8 +8,10 @@ from kerasnets.training.distribution.rendezvous import wait_for_hosts
 from kerasnets.training.distribution.tf_config import cluster
 
 
-def make_strategy(kind="auto", devices=0, host_wait_seconds=600.0):
-    """Return a `tf.distribute.Strategy`.
+def make_strategy(
+    kind: str = "auto", devices: int = 0, *, host_wait_seconds: float = 600.0
+) -> tf.distribute.Strategy:
+    """Return the strategy that shares work among devices.
 
     Args:
         kind: "single"; "mirrored", on GPUs or else on logical devices of the CPU; "multi_worker", the same
@@ -38,7 +40,7 @@ def make_strategy(kind="auto", devices=0, host_wait_seconds=600.0):
     return tf.distribute.MirroredStrategy(_logical_cpus(count), tf.distribute.ReductionToOneDevice())
 
 
-def _multi_worker(gpus, devices, host_wait_seconds):
+def _multi_worker(gpus: list, devices: int, host_wait_seconds: float) -> tf.distribute.Strategy:
     hosts = cluster()
     if hosts.count == 1:
         raise UserError(
@@ -57,15 +59,17 @@ def _multi_worker(gpus, devices, host_wait_seconds):
         ) from error
 
 
-def ahead_on_device(batches, strategy, device=None):
+def ahead_on_device(
+    batches: tf.data.Dataset, strategy: tf.distribute.Strategy, device: str | None = None
+) -> tf.data.Dataset:
     """Return batches that are copied to the device ahead of their step.
 
     A mirrored strategy does so by itself; for a single GPU it is done here; a CPU needs nothing.
 
     Args:
-        batches: a `tf.data.Dataset`.
-        strategy: that of the run.
-        device: its name; by default the GPU, where there is one.
+        batches: of the run.
+        strategy: of the run.
+        device: name of the device; by default the GPU, where there is one.
     """
     if device is None and tf.config.list_physical_devices("GPU") and strategy.num_replicas_in_sync == 1:
         device = "GPU:0"
@@ -74,7 +78,7 @@ def ahead_on_device(batches, strategy, device=None):
     return batches.apply(tf.data.experimental.prefetch_to_device(device, 2))
 
 
-def _grow_memory(gpus):
+def _grow_memory(gpus: list) -> None:
     for gpu in gpus:
         try:
             tf.config.experimental.set_memory_growth(gpu, True)
@@ -82,7 +86,7 @@ def _grow_memory(gpus):
             return
 
 
-def _logical_cpus(count):
+def _logical_cpus(count: int) -> list[str]:
     cpu = tf.config.list_physical_devices("CPU")[0]
     configuration = [tf.config.LogicalDeviceConfiguration()] * count
     try:

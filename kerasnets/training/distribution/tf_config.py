@@ -4,6 +4,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from kerasnets.errors import UserError
 
@@ -65,12 +66,12 @@ def cluster() -> Cluster:
         configuration = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"TF_CONFIG: not JSON: {error}") from None
-    _check(configuration, dict, "TF_CONFIG", "an object with cluster and task")
+    _check(configuration, dict, "TF_CONFIG", allowed="an object with cluster and task")
     hosts = _hosts(configuration.get("cluster", {}))
     if len(hosts) < 2:
         return Cluster()
-    task = _check(configuration.get("task"), dict, "TF_CONFIG: task", "an object with type and index")
-    index = _check(task.get("index"), int, "TF_CONFIG: task.index", "a number from 0")
+    task = _check(configuration.get("task"), dict, "TF_CONFIG: task", allowed="an object with type and index")
+    index = _check(task.get("index"), int, "TF_CONFIG: task.index", allowed="a number from 0")
     names = [host.name for host in hosts]
     own = f"{task.get('type')} {index}"
     if own not in names:
@@ -78,16 +79,16 @@ def cluster() -> Cluster:
     return Cluster(names.index(own), hosts)
 
 
-def _hosts(addresses):
+def _hosts(addresses: Any) -> tuple[Host, ...]:
     """Return the `Host`s of the table `cluster`, the chief first."""
-    _check(addresses, dict, "TF_CONFIG: cluster", "an object with lists of addresses")
+    _check(addresses, dict, "TF_CONFIG: cluster", allowed="an object with lists of addresses")
     for task in addresses:
         if task not in TASKS:
             raise UserError(f"TF_CONFIG: cluster: found {_short(task)}, allowed: {' and '.join(TASKS)}")
     hosts = []
     for task in TASKS:
         key = f"TF_CONFIG: cluster.{task}"
-        listed = _check(addresses.get(task, []), list, key, 'a list of addresses, each "host:port"')
+        listed = _check(addresses.get(task, []), list, key, allowed='a list of addresses, each "host:port"')
         if task == "chief" and len(listed) > 1:
             raise UserError(f"{key}: found {len(listed)} addresses, allowed: one")
         hosts += [_host(f"{task} {number}", f"{key}.{number}", text) for number, text in enumerate(listed)]
@@ -101,21 +102,23 @@ def _hosts(addresses):
     return tuple(hosts)
 
 
-def _host(name, key, text):
+def _host(name: str, key: str, text: Any) -> Host:
     allowed = 'text, "host:port" with a port from 1 to 65535'
-    match = re.fullmatch(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]/]+):(\d{1,5})", _check(text, str, key, allowed))
+    match = re.fullmatch(
+        r"(\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]/]+):(\d{1,5})", _check(text, str, key, allowed=allowed)
+    )
     if not match or not 0 < int(match[2]) < 2**16:
         raise UserError(f"{key}: found {_short(text)}, allowed: {allowed}")
     return Host(name, match[1].strip("[]").lower(), int(match[2]))
 
 
-def _check(value, kind, key, allowed):
+def _check(value: Any, kind: type, key: str, *, allowed: str) -> Any:
     """Return a value of the kind that is allowed."""
     if not isinstance(value, kind) or isinstance(value, bool):
         raise UserError(f"{key}: found {_short(value)}, allowed: {allowed}")
     return value
 
 
-def _short(value):
+def _short(value: Any) -> str:
     text = "nothing" if value is None else json.dumps(value)
     return text if len(text) <= 60 else f"{text[:60]}…"

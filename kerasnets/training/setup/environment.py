@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.framework.config import disable_op_determinism, is_op_determinism_enabled
@@ -72,7 +73,7 @@ def unused_gpu(root: str = "/") -> str:
     return f"this machine has {_counted(len(cards), 'NVIDIA card')} that TensorFlow cannot use: {_missing()}"
 
 
-def _missing():
+def _missing() -> str:
     if not tf.test.is_built_with_cuda():
         return "it is built without CUDA"
     try:
@@ -98,7 +99,7 @@ def deterministic_ops(wanted: bool) -> Iterator[None]:
             disable_op_determinism()
 
 
-def _settings():
+def _settings() -> dict[str, Any]:
     threading, cores = tf.config.threading, processor()["count"]
     return {
         "onednn": onednn_runs(),
@@ -111,7 +112,7 @@ def _settings():
     }
 
 
-def _gpus():
+def _gpus() -> list[dict[str, str]]:
     """Return the GPUs that this process sees, each as {"kind", "name"}."""
     visible = tf.config.get_visible_devices("GPU")
     details = [tf.config.experimental.get_device_details(gpu) for gpu in visible]
@@ -121,5 +122,5 @@ def _gpus():
     ]
 
 
-def _counted(count, what):
+def _counted(count: int, what: str) -> str:
     return f"{count} {what}" + ("s" if count != 1 else "")

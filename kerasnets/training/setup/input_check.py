@@ -2,11 +2,15 @@
 
 import json
 import logging
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from kerasnets.data.preprocessing.shapes import SPATIAL
+from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.data.preprocessing.value_steps import MIXING, affine, fit_values
+from kerasnets.recipe import Recipe
 
 log = logging.getLogger("kerasnets")
 
@@ -14,12 +18,14 @@ TOLERANCE = 2.0
 """Grey levels of 0 to 255 by which two preparations may differ and still be the same."""
 
 
-def warn_of_other_input(recipe, preprocessing, published) -> None:
+def warn_of_other_input(
+    recipe: Recipe, preprocessing: Preprocessing, published: Sequence[dict[str, Any]]
+) -> None:
     """Warn, in one line with the right table, where the value steps are not those of the published weights.
 
     Args:
-        recipe: the `Recipe`, with `model.weights`.
-        preprocessing: its `Preprocessing`, with statistics.
+        recipe: with `model.weights`.
+        preprocessing: of the recipe, with statistics.
         published: value steps as `kerasnets.weights.published_input` has them; none where nobody knows.
     """
     if published and not _alike(preprocessing.value_steps, fit_values(list(published), None)):
@@ -30,7 +36,7 @@ def warn_of_other_input(recipe, preprocessing, published) -> None:
         )  # fmt: skip
 
 
-def _alike(steps, published):
+def _alike(steps: list[dict[str, Any]], published: list[dict[str, Any]]) -> bool:
     """Return whether fitted value steps map raw pixels to the same numbers, but for `TOLERANCE`."""
     (backwards, slope, offset), (right_way, right_slope, right_offset) = affine(steps), affine(published)
     if backwards != right_way or any(step["op"] in MIXING for step in steps):
@@ -39,10 +45,10 @@ def _alike(steps, published):
     return bool(np.all(np.maximum(np.abs(black), np.abs(white)) <= TOLERANCE * right_slope))
 
 
-def _plain(step):
+def _plain(step: Any) -> dict[str, Any]:
     """Return a recipe's step as a table of what is not its default."""
     return {"op": step.op} | step.model_dump(exclude_none=True, exclude_defaults=True)
 
 
-def _inline(step):
+def _inline(step: dict[str, Any]) -> str:
     return "{" + ", ".join(f"{key} = {json.dumps(value)}" for key, value in step.items()) + "}"

@@ -7,6 +7,9 @@ conv3_2, fc6, fc7 and fc8.
 """
 
 import logging
+from collections.abc import Sequence
+
+import keras
 
 from kerasnets.errors import UserError, nearest
 from kerasnets.runs.trained_run import open_run
@@ -15,16 +18,16 @@ from kerasnets.weights.naming.keras_pairing import array_of
 log = logging.getLogger("kerasnets")
 
 
-def copy_layers(network, run, layers=()):
+def copy_layers(network: keras.Model, run: str, layers: Sequence[str] = ()) -> list[str]:
     """Give a network layers of a finished run: kernels, biases, statistics of batch normalization.
 
     Args:
-        network: functional `keras.Model`.
+        network: a functional model.
         run: path of the run directory.
         layers: names of the layers; none for all that have the same name and shapes in both networks.
 
     Returns:
-        List of the names of the layers copied.
+        The names of the layers copied.
 
     Raises:
         UserError: no finished run lies there; a layer that is not in both networks, has no weights or other
@@ -33,7 +36,7 @@ def copy_layers(network, run, layers=()):
     trained = open_run(run, "initialization.from_run")
     ours, theirs = _layers(network), _layers(trained.network)
     for name in layers:
-        _check(name, ours, theirs, network.name, f"{trained.directory} ({trained.network.name})")
+        _check(name, ours, theirs, network=network.name, run=f"{trained.directory} ({trained.network.name})")
     names = list(layers) or [name for name in ours if name in theirs and _fits(ours[name], theirs[name])]
     if not names:
         raise UserError(
@@ -47,19 +50,27 @@ def copy_layers(network, run, layers=()):
     return names
 
 
-def _layers(network):
+def _layers(network: keras.Model) -> dict[str, keras.Layer]:
     return {layer.name: layer for layer in network.layers if layer.weights}
 
 
-def _shapes(layer):
+def _shapes(layer: keras.Layer) -> dict[str, str]:
     return {variable.name: "x".join(map(str, variable.shape)) for variable in layer.weights}
 
 
-def _fits(layer, other):
+def _fits(layer: keras.Layer, other: keras.Layer) -> bool:
     return _shapes(layer) == _shapes(other)
 
 
-def _check(name, ours, theirs, network, run):
+def _check(
+    name: str,
+    ours: dict[str, keras.Layer],
+    theirs: dict[str, keras.Layer],
+    *,
+    network: str,
+    run: str,
+) -> None:
+    """Refuse a layer that is not in both networks with weights of the same shapes."""
     both = [each for each in ours if each in theirs]
     for layers, where in ((ours, network), (theirs, run)):
         if name not in layers:

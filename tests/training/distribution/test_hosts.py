@@ -130,17 +130,17 @@ def test_hosts_with_other_images_are_refused_on_all(image_folder, tmp_path):
 
 def test_differing_settings_are_named_with_both_values():
     chief = {"keras": "3.15.0", "train.seed": 0, "train.epochs": 3, "optimizer.momentum": 0.9}
-    assert setting_differences(chief, dict(chief), "a", "b") == ""
-    assert setting_differences(chief, chief | {"keras": "3.14.0"}, "a", "b") == (
+    assert setting_differences(chief, dict(chief), chief_name="a", own_name="b") == ""
+    assert setting_differences(chief, chief | {"keras": "3.14.0"}, chief_name="a", own_name="b") == (
         "keras is 3.15.0 on a, 3.14.0 on b"
     )
     others = {"keras": "3.14.0", "train.seed": 1, "train.epochs": 4}
-    assert setting_differences(chief, others, "a", "b") == (
+    assert setting_differences(chief, others, chief_name="a", own_name="b") == (
         "keras is 3.15.0 on a, 3.14.0 on b, train.seed is 0 on a, 1 on b, train.epochs is 3 on a, 4 on b, "
         "and 1 more"
     )
     del others["keras"], others["train.seed"], others["train.epochs"]
-    assert setting_differences({"x": 1}, others, "a", "b") == "x is 1 on a, not set on b"
+    assert setting_differences({"x": 1}, others, chief_name="a", own_name="b") == "x is 1 on a, not set on b"
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,10 @@ def test_differing_settings_are_named_with_both_values():
     ],
 )
 def test_the_first_image_that_differs_is_named(own, said):
-    assert image_differences({"train": ["1\tcat", "2\tdog"]}, {"train": own}, "a", "b") == said
+    assert (
+        image_differences({"train": ["1\tcat", "2\tdog"]}, {"train": own}, chief_name="a", own_name="b")
+        == said
+    )
 
 
 def _two(ports, index=0):
