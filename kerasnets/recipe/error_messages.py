@@ -30,7 +30,7 @@ NAMED = 3
 
 @dataclass(frozen=True)
 class Override:
-    """A key that was set besides the recipe's file.
+    """A key that was set in addition to the recipe's file, by `--set` or `overrides`.
 
     Attributes:
         key: dotted key.
@@ -49,7 +49,7 @@ def mistake_line(error: ValidationError, origin: object, given: Sequence[Overrid
     Args:
         error: why the recipe was refused.
         origin: its file.
-        given: what was set besides the file; a mistake that an override made is laid to it, not to the file.
+        given: the overrides; a mistake that one of them made is reported as its own, not as the file's.
     """
     by_key: dict[str, list[str]] = {}
     tables: dict[str, str] = {}
@@ -79,7 +79,7 @@ def mistake_line(error: ValidationError, origin: object, given: Sequence[Overrid
 
 
 def with_overrides(origin: object, given: Sequence[Override]) -> str:
-    """Return how messages call a recipe: its file, and what was set besides."""
+    """Return how messages call a recipe: its file, and the overrides."""
     more = f" and {len(given) - NAMED} more" if len(given) > NAMED else ""
     return f"{origin} with {_texts(given)}{more}" if given else str(origin)
 

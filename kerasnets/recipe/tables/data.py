@@ -28,8 +28,8 @@ class Data(Section):
     """Where the images come from, how they are split, and how they are read.
 
     `workers`, `prefetch`, `cache`, `cache_gib` (in memory) and `disk_gib` (on disk, of all runs together)
-    have no effect on what the network sees. `streams` has: so many parts the images are dealt into, and as
-    many hosts, or a divisor, can share the reading.
+    have no effect on what the network sees. `streams` has one: it is the number of parts that the images are
+    dealt into; that many hosts, or a divisor of it, can share the reading.
     """
 
     source: SourceName
@@ -115,7 +115,7 @@ class Scale(Section):
 
 
 class BGR(Section):
-    """Turn the channels around: from red, green, blue to blue, green, red, as Caffe has them."""
+    """Reverse the channels: from red, green, blue to blue, green, red, as Caffe has them."""
 
     op: Literal["bgr"]
 
@@ -152,7 +152,7 @@ class Standardize(Section):
 
 
 class PCA(Section):
-    """Turn the images to their principal axes; with `whiten`, divide by the deviation along each too."""
+    """Rotate the images onto their principal axes; with `whiten`, also divide by the deviation along each."""
 
     op: Literal["pca"]
     whiten: bool = False
@@ -160,7 +160,7 @@ class PCA(Section):
 
 
 class ZCA(Section):
-    """Whiten along the principal axes and turn back, so that the result still looks like an image."""
+    """Whiten along the principal axes and rotate back, so that the result still looks like an image."""
 
     op: Literal["zca"]
     epsilon: Annotated[float, Field(gt=0)] = 1e-5

@@ -1,4 +1,4 @@
-"""The table [diagnostics]: what is watched while training."""
+"""The table [diagnostics]: what is measured while training."""
 
 from typing import Annotated, Self
 
@@ -8,7 +8,11 @@ from kerasnets.recipe.base import Between0And1, Count, Positive, Rate, Section, 
 
 
 class Diagnostics(Section):
-    """What is watched while training, every how many steps (0: never)."""
+    """What is measured while training, and every how many steps (0: never).
+
+    Activation statistics are those of `probe_images` training images. A warning follows where an update ratio
+    leaves `ratio_band`, and where a layer's variance falls below `collapse` times the first layer's.
+    """
 
     update_ratio_every: Count = 50
     activation_stats_every: Count = 200

@@ -1,4 +1,4 @@
-"""The table [loss]: what is minimized, besides the penalty of [regularization]."""
+"""The table [loss]: what is minimized, together with the penalty of [regularization]."""
 
 from typing import Annotated, Any, ClassVar, Literal
 

@@ -102,7 +102,7 @@ class OneCycle(_Schedule):
 
 
 class Exponential(_Schedule):
-    """The rate is multiplied by `factor` every so many `epochs`, at once or, without `staircase`, evenly."""
+    """The rate falls by `factor` every `epochs` epochs: at once or, without `staircase`, evenly."""
 
     name: Literal["exponential"]
     factor: Between0And1

@@ -15,10 +15,10 @@ class Train(Section):
     """How long, in which batches, on what, and what is kept.
 
     `batch_size` counts the examples of an optimizer step: all devices' shares and all `accumulation` parts
-    of these together. `devices` counts those of one host; `host_wait_seconds` is how long the other hosts are
-    waited for. `early_stopping` is how many epochs `monitor` may go without improving (0: for ever); `keep`
-    says which weights the finished run has. `deterministic` leaves out kernels of GPUs that add in whatever
-    order their threads come.
+    of these together. `devices` counts those of one host; `host_wait_seconds` is how long to wait for the
+    others. `early_stopping` is how many epochs `monitor` may go without improving (0: for ever); `keep` says
+    which weights the finished run has. `deterministic` leaves out GPU kernels that add in the order in which
+    their threads finish.
     """
 
     epochs: Positive
