@@ -194,6 +194,8 @@ def test_the_installed_wheel_has_its_recipes_and_callbacks(installed_wheel):
         f"assert pathlib.Path(kerasnets.__file__).is_relative_to({str(installed_wheel)!r});"
         "print(*r.recipe_names()); [r.load_recipe(n) for n in r.recipe_names()];"
         "there = i.files('kerasnets'); assert there.joinpath('report', 'template.html').is_file();"
+        "assert there.joinpath('py.typed').is_file();"
+        "import importlib.metadata as m; assert m.version('kerasnets') == kerasnets.__version__;"
         "assert there.joinpath('callbacks', 'update_ratio.py').is_file();"
         "assert not {'keras', 'tensorflow'} & set(sys.modules)"  # which take seconds to load
     )

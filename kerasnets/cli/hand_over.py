@@ -13,9 +13,11 @@ from kerasnets.cli.options import AllowChangedData, Data, RunsArgument
 def export(
     runs: RunsArgument,
     to: Annotated[
-        Path | None, typer.Option(help="Folder for the exports.", show_default="RUN/export")
+        Path | None, typer.Option(metavar="DIR", help="Folder for the exports.", show_default="RUN/export")
     ] = None,
-    kind: Annotated[str, typer.Option("--format", help="Format: saved_model or onnx.")] = "saved_model",
+    kind: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="Format: saved_model or onnx.")
+    ] = "saved_model",
     data: Data = None,
     allow_changed_data: AllowChangedData = False,
 ) -> None:

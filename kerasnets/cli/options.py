@@ -23,12 +23,13 @@ def complete_network(incomplete: str) -> list[str]:
 RecipeArgument = Annotated[
     str,
     typer.Argument(
+        metavar="RECIPE",
         help="Name of a shipped recipe, or path of a TOML file.",
         autocompletion=complete_recipe,
         show_default=False,
     ),
 ]
-RunArgument = Annotated[Path, typer.Argument(help="Run directory.", show_default=False)]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.", show_default=False)]
 RunsArgument = Annotated[
     list[Path],
     typer.Argument(
@@ -79,7 +80,7 @@ InputSize = Annotated[
 ]
 Classes = Annotated[
     int | None,
-    typer.Option(min=1, help="Number of classes.", show_default="the recipe's or the paper's"),
+    typer.Option(metavar="N", min=1, help="Number of classes.", show_default="the recipe's or the paper's"),
 ]
 BuilderOptions = Annotated[
     list[str] | None,
@@ -93,6 +94,7 @@ BuilderOptions = Annotated[
 Precision = Annotated[
     str | None,
     typer.Option(
+        metavar="NAME",
         help="Number format: float32, mixed_bfloat16 or mixed_float16.",
         show_default="the recipe's, or float32",
     ),

@@ -22,7 +22,7 @@ def list_names(
     what: Annotated[
         str | None,
         typer.Argument(
-            metavar="[recipes|architectures]",
+            metavar="recipes|architectures",
             help="What to list.",
             show_default="both",
             autocompletion=lambda: KINDS,
@@ -49,7 +49,9 @@ def list_names(
 
 def audit(
     what: ImagesArgument,
-    to: Annotated[Path, typer.Option(help="Folder for the table and the page.")] = Path("audit"),
+    to: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the table and the page.")] = Path(
+        "audit"
+    ),
 ) -> None:
     """Inspect every image, and report what is wrong or odd.
 
@@ -67,10 +69,12 @@ def audit(
 def preview(
     recipe: RecipeArgument,
     to: Annotated[
-        Path | None, typer.Option(help="PNG file to write.", show_default="NAME-preview.png")
+        Path | None, typer.Option(metavar="FILE", help="PNG file to write.", show_default="NAME-preview.png")
     ] = None,
-    rows: Annotated[int, typer.Option(min=1, max=20, help="Number of images.")] = 6,
-    columns: Annotated[int, typer.Option(min=1, max=20, help="Number of epochs to show each in.")] = 6,
+    rows: Annotated[int, typer.Option(metavar="N", min=1, max=20, help="Number of images.")] = 6,
+    columns: Annotated[
+        int, typer.Option(metavar="N", min=1, max=20, help="Number of epochs to show each in.")
+    ] = 6,
     overrides: Overrides = None,
 ) -> None:
     """Draw training images as they are and as the network will see them."""
@@ -80,7 +84,7 @@ def preview(
 
 def pack(
     what: ImagesArgument,
-    to: Annotated[Path, typer.Argument(help="Folder to pack into.", show_default=False)],
+    to: Annotated[Path, typer.Argument(metavar="DIR", help="Folder to pack into.", show_default=False)],
     shard: Annotated[
         str, typer.Option(metavar="SIZE", help="Bytes of images in a shard, at most.")
     ] = "128MiB",

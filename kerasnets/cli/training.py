@@ -14,10 +14,11 @@ from kerasnets.cli.options import Data, Overrides, RecipeArgument
 def train(
     recipe: RecipeArgument,
     run: Annotated[
-        Path | None, typer.Option(help="Run directory to write.", show_default="runs/NAME")
+        Path | None, typer.Option(metavar="DIR", help="Run directory to write.", show_default="runs/NAME")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the unfinished run in the run directory.")
+        bool,
+        typer.Option("--resume", help="Continue the unfinished run in the run directory, if there is one."),
     ] = False,
     weights: Annotated[
         str | None,
@@ -46,12 +47,12 @@ def train(
 
 def tune(
     recipe: RecipeArgument,
-    trials: Annotated[int, typer.Option(min=1, help="Number of runs to train.")] = 8,
+    trials: Annotated[int, typer.Option(metavar="N", min=1, help="Number of runs to train.")] = 8,
     to: Annotated[
-        Path | None, typer.Option(help="Folder for the search.", show_default="runs/NAME-tune")
+        Path | None, typer.Option(metavar="DIR", help="Folder for the search.", show_default="runs/NAME-tune")
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Continue the search that was stopped in that folder.")
+        bool, typer.Option("--resume", help="Continue the stopped search in that folder, if there is one.")
     ] = False,
     data: Data = None,
     overrides: Overrides = None,

@@ -32,10 +32,13 @@ if TYPE_CHECKING:
 
 def evaluate(
     runs: RunsArgument,
-    split: Annotated[str, typer.Option(help="Split to measure: train, validation or test.")] = "test",
+    split: Annotated[
+        str, typer.Option(metavar="NAME", help="Split to measure: train, validation or test.")
+    ] = "test",
     views: Annotated[
         str | None,
         typer.Option(
+            metavar="NAME",
             help="Views of each image to average: center, ten_crop, crops_144 or dense.",
             show_default="the recipe's",
         ),
@@ -65,9 +68,12 @@ def evaluate(
 def predict(
     run: RunArgument,
     images: Annotated[
-        list[Path], typer.Argument(help="Image files, or folders of them.", show_default=False)
+        list[Path],
+        typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.", show_default=False),
     ],
-    top: Annotated[int, typer.Option(min=1, help="Number of classes to name for each image.")] = 3,
+    top: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of classes to name for each image.")
+    ] = 3,
 ) -> None:
     """Classify image files with a finished run, or predict their numbers.
 
@@ -102,6 +108,7 @@ def summary(
     batch: Annotated[
         int | None,
         typer.Option(
+            metavar="N",
             min=1,
             help="Images in a training step, to estimate its memory.",
             show_default="the recipe's",
@@ -110,6 +117,7 @@ def summary(
     optimizer: Annotated[
         str | None,
         typer.Option(
+            metavar="NAME",
             help="Optimizer of the estimate: sgd, sgd_momentum, adagrad, rmsprop or adam.",
             show_default="the recipe's, or sgd_momentum",
         ),
@@ -157,7 +165,9 @@ def size(
     ],
     layers: Annotated[
         list[str],
-        typer.Argument(help="Layers, for example conv10-3x3 relu pool2 fc10.", show_default=False),
+        typer.Argument(
+            metavar="LAYER...", help="Layers, for example conv10-3x3 relu pool2 fc10.", show_default=False
+        ),
     ],
     as_csv: AsCSV = False,
     as_json: AsJSON = False,
@@ -173,9 +183,13 @@ def size(
 def complexity(
     names: Annotated[
         list[str] | None,
-        typer.Argument(help="Architectures to compare.", show_default="all with a published accuracy"),
+        typer.Argument(
+            metavar="NAME...", help="Architectures to compare.", show_default="all with a published accuracy"
+        ),
     ] = None,
-    to: Annotated[Path, typer.Option(help="Folder for the table and the picture.")] = Path("complexity"),
+    to: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the table and the picture.")] = Path(
+        "complexity"
+    ),
 ) -> None:
     """Compare the published accuracy of architectures with their operations and parameters."""
     table = kerasnets.complexity(to, names)
@@ -197,11 +211,12 @@ def bench(
         ),
     ],
     batch: Annotated[
-        int | None, typer.Option(help="Images in a training step.", show_default="the recipe's, or 32")
+        int | None,
+        typer.Option(metavar="N", help="Images in a training step.", show_default="the recipe's, or 32"),
     ] = None,
     precision: Precision = None,
     backend: Annotated[
-        str, typer.Option(help="Keras backend to measure: tensorflow, jax or torch.")
+        str, typer.Option(metavar="NAME", help="Keras backend to measure: tensorflow, jax or torch.")
     ] = "tensorflow",
     volume: InputSize = None,
     classes: Classes = None,
@@ -209,6 +224,7 @@ def bench(
     steps: Annotated[
         int | None,
         typer.Option(
+            metavar="N",
             min=1,
             help="Training steps in each of five repeats.",
             show_default="as many as take a second",

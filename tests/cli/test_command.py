@@ -89,6 +89,11 @@ def test_list_filters(command, refused):
     assert "did you mean 'recipes'" in refused("list", "recipe")
 
 
+def test_tune_takes_the_place_of_the_images(refused):
+    line = refused("tune", "lenet5-digits", "--data", "photos")
+    assert "--data: found photos for data.source = 'digits', allowed: with a source that has a path" in line
+
+
 def test_shells_complete_commands_and_recipes():
     def completed(words, place):
         asked = {"_KERASNETS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(place)}
