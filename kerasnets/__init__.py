@@ -4,8 +4,13 @@
     >>> run = kerasnets.train("lenet5-digits", run="runs/first")  # doctest: +SKIP
     >>> kerasnets.export(run)  # doctest: +SKIP
 
-`dir(kerasnets)` lists the public functions; `help(kerasnets.train)` explains one. TensorFlow and other large
-libraries are loaded only by the functions that need them, on their first call.
+Prepare:     audit, preview, pack, cache
+Train:       load_recipe, train, tune, build, load_weights
+Understand:  evaluate, predict, write_report, summary, size, complexity, bench
+Hand over:   export
+
+`help(kerasnets.train)` explains one of them. TensorFlow and other large libraries are loaded only by the
+functions that need them, on their first call. All exceptions are `KerasnetsError`s of one line.
 """
 
 from importlib import import_module
@@ -33,7 +38,7 @@ if TYPE_CHECKING:
         write_report,
     )
     from kerasnets.models import build
-    from kerasnets.recipe import Recipe, load_recipe
+    from kerasnets.recipe import load_recipe
 
 __version__ = "0.2.0"
 
@@ -41,7 +46,6 @@ __all__ = [
     "DivergedError",
     "FailureError",
     "KerasnetsError",
-    "Recipe",
     "StoppedError",
     "UserError",
     "__version__",
@@ -64,7 +68,7 @@ __all__ = [
     "write_report",
 ]
 
-_ELSEWHERE = {"build": "kerasnets.models", "load_recipe": "kerasnets.recipe", "Recipe": "kerasnets.recipe"}
+_ELSEWHERE = {"build": "kerasnets.models", "load_recipe": "kerasnets.recipe"}
 """Public names that are not in `kerasnets.api`, and their modules."""
 
 

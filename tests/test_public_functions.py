@@ -2,6 +2,7 @@
 
 import doctest
 import inspect
+import re
 import subprocess
 import sys
 from contextlib import chdir
@@ -88,6 +89,11 @@ def test_dir_and_help_load_nothing_heavy():
     for name in FUNCTIONS:
         assert f"\n    {name}(" in done.stdout
     assert "Train a recipe." in done.stdout
+
+
+def test_the_description_has_every_function():
+    groups = re.findall(r"^(?:Prepare|Train|Understand|Hand over): +(.*)$", kerasnets.__doc__, re.MULTILINE)
+    assert sorted(", ".join(groups).split(", ")) == FUNCTIONS
 
 
 def test_no_other_name_is_public():

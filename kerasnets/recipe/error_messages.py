@@ -75,7 +75,7 @@ def mistake_line(error: ValidationError, origin: object, given: Sequence[Overrid
     more = f" (and {len(by_key) - 1} more)" if len(by_key) > 1 else ""
     line = "; ".join(parts)
     first = next(iter([*missing, *by_key]))
-    return f"{_culprit(tables.get(first, first), line, origin, given)}: {line}{more}"
+    return f"{_culprit(tables.get(first, first), line, origin=origin, given=given)}: {line}{more}"
 
 
 def with_overrides(origin: object, given: Sequence[Override]) -> str:
@@ -97,7 +97,7 @@ def _alternatives(messages: Sequence[str]) -> str:
     return f"{found}allowed: {' or '.join(alternatives)}"
 
 
-def _culprit(key: str, line: str, origin: object, given: Sequence[Override]) -> object:
+def _culprit(key: str, line: str, *, origin: object, given: Sequence[Override]) -> object:
     """Return where a mistake at `key` comes from: the overrides that made it, or else the file.
 
     The closest kind of relation counts: an override of the key or of a table around it, of a key within it,

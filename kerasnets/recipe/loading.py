@@ -110,22 +110,23 @@ def _overridden(tables: dict[str, Any], given: Iterable[Override], origin: objec
     tables = copy.deepcopy(tables)
     # a new `name` first: it empties its table, which the other overrides then fill
     for override in sorted(given, key=lambda each: not each.key.endswith(".name")):
-        _set_key(tables, override.key, override.value, origin)
+        _set_key(tables, override, origin)
     return tables
 
 
-def _set_key(tables: dict[str, Any], key: str, value: Any, origin: object) -> None:
+def _set_key(tables: dict[str, Any], override: Override, origin: object) -> None:
+    key, value = override.key, override.value
     *parents, last = key.split(".") if not key.startswith("tune.parameters.") else _tune_key(key)
     table: Any = tables
     for part in parents:
         if isinstance(table, list):
-            table = table[_index(table, part, key, origin)]
+            table = table[_index(table, part, key=key, origin=origin)]
         else:
             table = table.setdefault(part, {})
         if not isinstance(table, dict | list):
             raise UserError(f"{origin}: {key}: {part} is a value, not a table")
     if isinstance(table, list):
-        table[_index(table, last, key, origin)] = value
+        table[_index(table, last, key=key, origin=origin)] = value
         return
     if last == "name" and parents and table.get("name") != value:
         table.clear()
@@ -138,7 +139,7 @@ def _tune_key(key: str) -> list[str]:
     return ["tune", "parameters", name, field]
 
 
-def _index(items: list[Any], part: str, key: str, origin: object) -> int:
+def _index(items: list[Any], part: str, *, key: str, origin: object) -> int:
     if part.isdecimal() and int(part) < len(items):
         return int(part)
     raise UserError(f"{origin}: {key}: found {part!r}, allowed: an index below {len(items)}")

@@ -30,23 +30,9 @@ SHOWN = 4
 
 
 def load_weights(model: keras.Model, file: str | PathLike[str], *, new_head: bool = False) -> ValueSteps:
-    """Give a network the weights that a file holds.
+    """Give a network the weights that a file holds, and return how images were prepared for them.
 
-    Reads state dicts of torchvision and timm (.pth, .safetensors, and .npz of the same names), .npz of our
-    own names, and .keras, .weights.h5 and .h5 files of this package or of keras.applications.
-
-    Args:
-        model: a network of `kerasnets.build`.
-        file: path, or "imagenet" for what keras.applications publishes of the same architecture.
-        new_head: keep the layer that gives the logits as it is, whatever the file has for it, under whatever
-            name; and the dense layers before it, where the file has none.
-
-    Returns:
-        How images were prepared for the weights: tables as in a recipe's [[preprocess]]. Empty for weights of
-        our own, of which only their run knows.
-
-    Raises:
-        UserError: the file cannot be read, or does not fit; the model is as it was.
+    See `kerasnets.load_weights`.
     """
     if str(file) == "imagenet" or is_keras_file(file):
         state, values = keras_state(model, file)
