@@ -41,7 +41,7 @@ def generated(case: Case) -> TrainingInputs:
     none = Split(np.zeros((0, *case.input_shape), "uint8"), np.zeros(0, "int64"))
     height, width, channels = case.input_shape
     dataset = Dataset(tuple(map(str, range(case.classes))), (height, width, channels), none)
-    plain = Preprocessing([], case.input_shape)
+    plain = Preprocessing([], (height, width, channels))
     return TrainingInputs(recipe, dataset, plain, [], plan=batch_plan(recipe), reading=Reading())
 
 

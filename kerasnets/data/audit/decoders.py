@@ -73,7 +73,7 @@ def _strict_pixels(contents: bytes, header: Header) -> np.ndarray:
     """Return a JPEG's pixels, reduced; of printing colours what an Adobe marker makes of them."""
     space = "CMYK" if header.cmyk else "RGB"
     pixels = simplejpeg.decode_jpeg(contents, space, min_height=SIDE, min_width=SIDE)
-    return of_inks(pixels, True) if header.cmyk else pixels
+    return of_inks(pixels, adobe=True) if header.cmyk else pixels
 
 
 def _is_padding(reason: str, contents: bytes) -> bool:

@@ -1,13 +1,17 @@
 """Turns, shifts and zooms by fractions of a pixel, each one bilinear resampling."""
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from kerasnets.data.augmentation.draws import KNOTS, between, lookup
 
+Outside = str | float | Sequence[float]
+"""What lies outside an image: "reflect", "wrap" or "nearest"; or a raw pixel value, one or one a channel."""
 
-def rotation(images, draws, factor, fill="reflect"):
+
+def rotation(images: tf.Tensor, draws: tf.Tensor, factor: float, *, fill: Outside = "reflect") -> tf.Tensor:
     """Turn about the centre by an angle uniform in ± factor · 360° (Keras's RandomRotation).
 
     Args:
@@ -24,7 +28,14 @@ def rotation(images, draws, factor, fill="reflect"):
     return affine(images, [[cos, -sin], [sin, cos]], fill=fill)
 
 
-def translation(images, draws, height_factor, width_factor, fill="reflect"):
+def translation(
+    images: tf.Tensor,
+    draws: tf.Tensor,
+    height_factor: float,
+    *,
+    width_factor: float,
+    fill: Outside = "reflect",
+) -> tf.Tensor:
     """Shift by fractions of the size, uniform in ± the factors (Keras's RandomTranslation).
 
     Args:
@@ -40,7 +51,14 @@ def translation(images, draws, height_factor, width_factor, fill="reflect"):
     return affine(images, shift=(right, down), fill=fill)
 
 
-def zoom(images, draws, height_factor, width_factor=None, fill="reflect"):
+def zoom(
+    images: tf.Tensor,
+    draws: tf.Tensor,
+    height_factor: float,
+    *,
+    width_factor: float | None = None,
+    fill: Outside = "reflect",
+) -> tf.Tensor:
     """Zoom about the centre; the field of view is uniform in 1 ± the factors (Keras's RandomZoom).
 
     Args:
@@ -55,7 +73,13 @@ def zoom(images, draws, height_factor, width_factor=None, fill="reflect"):
     return affine(images, [[columns, 0.0], [0.0, rows]], fill=fill)
 
 
-def affine(images, matrix=((1.0, 0.0), (0.0, 1.0)), shift=(0.0, 0.0), fill="reflect"):
+def affine(
+    images: tf.Tensor,
+    matrix: Sequence[Sequence[float | tf.Tensor]] = ((1.0, 0.0), (0.0, 1.0)),
+    *,
+    shift: Sequence[float | tf.Tensor] = (0.0, 0.0),
+    fill: Outside = "reflect",
+) -> tf.Tensor:
     """Show at each place p what was at matrix · (p - centre - shift) + centre, between pixels bilinearly.
 
     Args:
@@ -73,15 +97,17 @@ def affine(images, matrix=((1.0, 0.0), (0.0, 1.0)), shift=(0.0, 0.0), fill="refl
     transforms = tf.stack(
         [tf.broadcast_to(tf.cast(number, tf.float32), [count]) for number in numbers], axis=1
     )
-    named = isinstance(fill, str)
-    if not named:  # a row of it: TensorFlow adds a single pixel to all others three times as slowly
-        fill = tf.broadcast_to(tf.constant(fill, tf.float32), images.shape[2:])
+    mode, colour = "CONSTANT", None
+    if isinstance(fill, str):
+        mode = fill.upper()
+    else:  # a row of it: TensorFlow adds a single pixel to all others three times as slowly
+        colour = tf.broadcast_to(tf.constant(fill, tf.float32), images.shape[2:])
     warped = tf.raw_ops.ImageProjectiveTransformV3(
-        images=images if named else images - fill,  # so that zeros come out as `fill`, one a channel
+        images=images if colour is None else images - colour,  # so that zeros become `fill`, one a channel
         transforms=transforms,
         output_shape=[height, width],
         fill_value=0.0,
         interpolation="BILINEAR",
-        fill_mode=fill.upper() if named else "CONSTANT",
+        fill_mode=mode,
     )
-    return tf.clip_by_value(warped if named else warped + fill, 0.0, 255.0)
+    return tf.clip_by_value(warped if colour is None else warped + colour, 0.0, 255.0)

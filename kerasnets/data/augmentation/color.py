@@ -1,4 +1,6 @@
-"""Changes of light and colour. Each factor says how far from the image as it is: 0 leaves it."""
+"""Changes of light and colour. Each factor is a distance from the image as it is: 0 changes nothing."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -6,7 +8,7 @@ import tensorflow as tf
 from kerasnets.data.augmentation.draws import between, normal
 
 
-def brightness(images, draws, factor):
+def brightness(images: tf.Tensor, draws: tf.Tensor, factor: float) -> tf.Tensor:
     """Add one number to all values, uniform in ± factor · 255 (Keras's RandomBrightness).
 
     Args:
@@ -17,7 +19,7 @@ def brightness(images, draws, factor):
     return _clipped(images + _each(between(draws[:, 0], -255 * factor, 255 * factor)))
 
 
-def contrast(images, draws, factor):
+def contrast(images: tf.Tensor, draws: tf.Tensor, factor: float) -> tf.Tensor:
     """Multiply each channel's distance from its mean by a number in 1 ± factor (Keras's RandomContrast).
 
     Args:
@@ -29,7 +31,7 @@ def contrast(images, draws, factor):
     return _clipped((images - mean) * _each(between(draws[:, 0], 1 - factor, 1 + factor)) + mean)
 
 
-def saturation(images, draws, factor):
+def saturation(images: tf.Tensor, draws: tf.Tensor, factor: float) -> tf.Tensor:
     """Multiply the saturation of HSV by a number uniform in 1 ± factor, as `tf.image.random_saturation` does.
 
     Args:
@@ -45,7 +47,7 @@ def saturation(images, draws, factor):
     return _clipped(highest - (highest - images) * scale)
 
 
-def hue(images, draws, factor):
+def hue(images: tf.Tensor, draws: tf.Tensor, factor: float) -> tf.Tensor:
     """Turn the hue of HSV by an angle uniform in ± factor · 180° (Keras's RandomHue).
 
     Args:
@@ -59,7 +61,9 @@ def hue(images, draws, factor):
     return _clipped(tf.image.hsv_to_rgb(turned))
 
 
-def pca_color(images, draws, axes, stddev=0.1):
+def pca_color(
+    images: tf.Tensor, draws: tf.Tensor, *, axes: Sequence[Sequence[float]] | np.ndarray, stddev: float = 0.1
+) -> tf.Tensor:
     """Add a random multiple of each principal axis of the training pixels (Krizhevsky 2012, section 4.1).
 
     Args:
@@ -77,7 +81,7 @@ def pca_color(images, draws, axes, stddev=0.1):
     return _clipped(images + tf.repeat(shift[:, None, None, :], images.shape[2], axis=2))
 
 
-def pixel_mean(images):
+def pixel_mean(images: tf.Tensor) -> tf.Tensor:
     """Return the mean over pixels, (N, 1, 1, C), the same to the last bit in any batch and on any threads.
 
     Sums of floats depend on their order, sums of whole numbers do not: values count in 256ths.
@@ -86,9 +90,10 @@ def pixel_mean(images):
     return tf.cast(tf.cast(sums, tf.float64) * (1 / (256 * images.shape[1] * images.shape[2])), tf.float32)
 
 
-def _each(numbers):
+def _each(numbers: tf.Tensor) -> tf.Tensor:
+    """Return numbers (N,) in a shape that broadcasts over images, (N, 1, 1, 1)."""
     return numbers[:, None, None, None]
 
 
-def _clipped(images):
+def _clipped(images: tf.Tensor) -> tf.Tensor:
     return tf.clip_by_value(images, 0.0, 255.0)

@@ -5,8 +5,9 @@ still enough for the network's input. Windows are computed a batch at a time fro
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,13 +19,21 @@ from kerasnets.data.images.resizing import resize, rounded
 from kerasnets.errors import UserError
 
 ATTEMPTS = 10
+"""Windows that are tried by `random_resized_crop`."""
 REDUCTIONS = (1, 2, 4, 8)
-"""By what the JPEG decoder can divide an image's size."""
+"""Divisors of an image's size that the JPEG decoder offers."""
 NO_JPEG = len(REDUCTIONS)
-"""In place of an index into REDUCTIONS: the image is decoded whole."""
+"""In place of an index into `REDUCTIONS`, for images that are decoded whole."""
 
 
-def random_resized_crop(shapes, draws, size, area=(0.08, 1.0), ratio=(0.75, 4 / 3)):
+def random_resized_crop(
+    shapes: np.ndarray,
+    draws: np.ndarray,
+    size: tuple[int, int],
+    *,
+    area: Sequence[float] = (0.08, 1.0),
+    ratio: Sequence[float] = (0.75, 4 / 3),
+) -> np.ndarray:
     """Return windows of random area and aspect ratio (Szegedy 2014, section 6).
 
     Ten are tried, as in torchvision's RandomResizedCrop; where none lies within the image, the middle is
@@ -33,7 +42,7 @@ def random_resized_crop(shapes, draws, size, area=(0.08, 1.0), ratio=(0.75, 4 / 
     Args:
         shapes: float64 (N, 2), height and width of each image.
         draws: (N, 22), uniform in [0, 1).
-        size: (height, width) of the network's input, of no influence here.
+        size: (height, width) of the network's input; not used here.
         area: range of the window's share of the image.
         ratio: range of its width / height, drawn uniformly in the logarithm.
 
@@ -44,8 +53,8 @@ def random_resized_crop(shapes, draws, size, area=(0.08, 1.0), ratio=(0.75, 4 / 
     areas = shapes.prod(1, keepdims=True) * (area[0] + (area[1] - area[0]) * draws[:, :ATTEMPTS])
     ratios = np.exp(low + (high - low) * draws[:, ATTEMPTS : 2 * ATTEMPTS])
     tried = np.round(np.stack([np.sqrt(areas / ratios), np.sqrt(areas * ratios)], axis=-1))
-    inside = ((tried >= 1) & (tried <= shapes[:, None])).all(-1)
-    first, found = inside.argmax(1), inside.any(1)[:, None]
+    inside: np.ndarray = np.all((tried >= 1) & (tried <= shapes[:, None]), axis=-1)
+    first, found = inside.argmax(1), np.any(inside, axis=1, keepdims=True)
     height, width = shapes.T
     whole = np.stack([np.minimum(height, width / ratio[0]), np.minimum(width, height * ratio[1])], 1)
     windows = np.where(found, tried[np.arange(len(tried)), first], np.maximum(np.round(whole), 1))
@@ -54,7 +63,14 @@ def random_resized_crop(shapes, draws, size, area=(0.08, 1.0), ratio=(0.75, 4 / 
     return np.concatenate([places, windows], 1).astype("int64")
 
 
-def multi_scale_crop(shapes, draws, size, short_side, square=False):
+def multi_scale_crop(
+    shapes: np.ndarray,
+    draws: np.ndarray,
+    size: tuple[int, int],
+    *,
+    short_side: Sequence[int],
+    square: bool = False,
+) -> np.ndarray:
     """Return the windows that random crops of `size` have after the short side gets a random length.
 
     VGG's scale jittering (Simonyan 2014, section 3.1: 256 to 512), ResNet's (He 2015, section 3.4: 256 to
@@ -81,9 +97,14 @@ def multi_scale_crop(shapes, draws, size, short_side, square=False):
 
 @dataclass(frozen=True)
 class Crop:
-    """A crop: `windows` is one of the functions above, `draws` the random numbers it takes."""
+    """A crop.
 
-    windows: Callable
+    Attributes:
+        windows: one of the functions above.
+        draws: number of random numbers that it takes for each image.
+    """
+
+    windows: Callable[..., np.ndarray]
     draws: int
 
 
@@ -93,11 +114,11 @@ CROPS = {
 }
 
 
-def split_crop(operations):
+def split_crop(operations: Sequence[dict[str, Any]]) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
     """Return the crop that an augmentation list starts with, or None, and the operations after it.
 
-    A horizontal flip right after the crop goes with it, as its key `flip`: turning the crop costs less than
-    turning the batch.
+    A horizontal flip right after the crop becomes its key `flip`, because mirroring the crop costs less
+    than mirroring the batch.
     """
     if not operations or operations[0]["op"] not in CROPS:
         return None, list(operations)
@@ -106,12 +127,12 @@ def split_crop(operations):
     return crop | {"flip": flips}, others[flips:]
 
 
-def crop_draws(crop):
+def crop_draws(crop: Mapping[str, Any] | None) -> int:
     """Return how many random numbers a crop takes for each example, that of its flip included."""
     return CROPS[crop["op"]].draws + crop["flip"] if crop else 0
 
 
-def check_crop(crop, size):
+def check_crop(crop: Mapping[str, Any] | None, size: Sequence[int]) -> None:
     """Refuse a crop that is larger than the image it is cut from.
 
     Args:
@@ -128,33 +149,42 @@ def check_crop(crop, size):
         )
 
 
-def crop_windows(crop, shapes, draws, *, size):
+def crop_windows(
+    crop: Mapping[str, Any], shapes: np.ndarray, draws: np.ndarray, *, size: Sequence[int]
+) -> np.ndarray:
     """Return the windows (N, 4) that `crop`, a table, cuts from upright images of `shapes` (N, 2)."""
     options = {key: value for key, value in crop.items() if key not in ("op", "flip")}
     numbers = draws[:, : CROPS[crop["op"]].draws].astype("float64")
     return CROPS[crop["op"]].windows(np.asarray(shapes, "float64"), numbers, size, **options)
 
 
-def flipped(crop, orientations, draws):
-    """Return the orientations with that of every image to be mirrored changed to its mirror's."""
+def flipped(crop: Mapping[str, Any], orientations: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Return the orientations, with those of images to be mirrored replaced by that of their mirror image."""
     if not crop["flip"]:
         return orientations
     return np.where(draws[:, -1] < 0.5, MIRROR_OF[orientations - 1], orientations)
 
 
-def turns(crop, orientations):
-    """Return all orientations, sorted, that images of these orientations are turned from, flips included."""
+def turns(crop: Mapping[str, Any], orientations: np.ndarray) -> np.ndarray:
+    """Return, sorted, the orientations that images of these orientations may be given, flips included."""
     known = np.unique(orientations)
     return np.union1d(known, MIRROR_OF[known - 1]) if crop["flip"] else known
 
 
-def stored_windows(crop, contents, orientations, *, draws, size):
+def stored_windows(
+    crop: Mapping[str, Any],
+    contents: Sequence[bytes],
+    orientations: np.ndarray,
+    *,
+    draws: np.ndarray,
+    size: tuple[int, int],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return where crops lie in encoded images, as they are stored, and how they are decoded.
 
     Args:
         crop: the crop's table.
         contents: list of N files' bytes.
-        orientations: uint8 (N,), EXIF orientations they are turned upright from.
+        orientations: uint8 (N,), EXIF orientations by which they are turned upright.
         draws: (N, crop_draws(crop)), uniform in [0, 1).
         size: (height, width) of the network's input.
 
@@ -173,7 +203,9 @@ def stored_windows(crop, contents, orientations, *, draws, size):
     return stored, reductions.astype("int32"), flipped(crop, orientations, draws)
 
 
-def cut(image, window, orientation, *, size):
+def cut(
+    image: tf.Tensor, window: tf.Tensor, orientation: int | tf.Tensor, *, size: Sequence[int]
+) -> tf.Tensor:
     """Return a window of an image (height, width, C) uint8, turned upright and resized to `size`."""
     top, left, height, width = tf.unstack(window)
     part = image[top : top + height, left : left + width]
@@ -181,7 +213,7 @@ def cut(image, window, orientation, *, size):
     return resize(part, size)
 
 
-def window_decoder(size, channels, orientations):
+def window_decoder(size: tuple[int, int], channels: int, orientations: np.ndarray) -> Callable:
     """Return a function that decodes a window of an image, resizes it and turns it upright.
 
     It takes contents (scalar string), window (int32 (4,)), reduction and orientation as `stored_windows`
@@ -190,17 +222,19 @@ def window_decoder(size, channels, orientations):
     Args:
         size: (height, width) wanted.
         channels: 1 or 3.
-        orientations: those that may come, sorted.
+        orientations: all that may occur, sorted.
     """
     branches = [
-        _branch(reduction, orientation, size, channels)
+        _branch(reduction, orientation, size=size, channels=channels)
         for orientation in orientations.tolist()
         for reduction in (*REDUCTIONS, None)
     ]
 
-    def decode_window(contents, window, reduction, orientation):
+    def decode_window(
+        contents: tf.Tensor, window: tf.Tensor, reduction: tf.Tensor, orientation: tf.Tensor
+    ) -> tf.Tensor:
         turn = tf.reduce_sum(tf.cast(orientation > orientations, tf.int32))
-        # the operation itself runs the one branch; tf.switch_case in tf.data goes through the nodes of all
+        # this operation runs one branch alone; tf.switch_case in tf.data visits the nodes of all
         (image,) = tf.raw_ops.Case(
             branch_index=turn * (NO_JPEG + 1) + reduction,
             input=[contents, window],
@@ -212,8 +246,8 @@ def window_decoder(size, channels, orientations):
     return decode_window
 
 
-def _branch(reduction, orientation, size, channels):
-    def decoded(contents, window):
+def _branch(reduction: int | None, orientation: int, *, size: tuple[int, int], channels: int) -> Callable:
+    def decoded(contents: tf.Tensor, window: tf.Tensor) -> tf.Tensor:
         if reduction is None:
             return cut(decode(contents, channels), window, orientation, size=size)
         # the public wrapper of this operation leaves `ratio` out

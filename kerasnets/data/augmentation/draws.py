@@ -1,26 +1,31 @@
 """From uniform numbers to what an operation needs.
 
-TensorFlow's sin, exp, log and their like give other last bits at the end of a vector than in its middle: an
-example would depend on its place in the batch. Whatever is not arithmetic is therefore looked up in a table.
+The last bits of TensorFlow's sin, exp, log and the like differ at the end of a vector from those in its
+middle: an example would depend on its place in the batch. So whatever is not arithmetic is looked up in a
+table.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 KNOTS = np.linspace(0, 1, 4097)
+"""Where functions are tabulated."""
 
 
-def between(draws, low, high):
-    """Return uniform numbers in [low, high) for uniform numbers in [0, 1)."""
+def between(draws: Any, low: Any, high: Any) -> Any:
+    """Return uniform numbers in [low, high) for uniform numbers in [0, 1); arrays, tensors or numbers."""
     return low + (high - low) * draws
 
 
-def whole_below(draws, count):
-    """Return whole numbers 0 .. count - 1, each alike, as int32; `count` is a number or int32 (N,)."""
+def whole_below(draws: tf.Tensor, count: int | tf.Tensor) -> tf.Tensor:
+    """Return whole numbers from 0 to count - 1, equally likely, int32; `count` is a number or int32 (N,)."""
     return tf.cast(draws * tf.cast(count, tf.float32), tf.int32)
 
 
-def lookup(draws, values):
+def lookup(draws: tf.Tensor, values: Sequence[float] | np.ndarray) -> tf.Tensor:
     """Return a function at `draws`, linear between its `values` at `KNOTS`.
 
     Args:
@@ -34,21 +39,21 @@ def lookup(draws, values):
     return low + (place - tf.cast(knot, tf.float32)) * (tf.gather(values, knot + 1) - low)
 
 
-def normal(draws):
+def normal(draws: tf.Tensor) -> tf.Tensor:
     """Return standard normal numbers for uniform ones, none beyond 3.9."""
     from scipy.special import ndtri
 
     return lookup(draws, ndtri(np.clip(KNOTS, 2**-14, 1 - 2**-14)))
 
 
-def beta(draws, alpha):
+def beta(draws: tf.Tensor, alpha: float) -> tf.Tensor:
     """Return Beta(alpha, alpha) numbers for uniform ones."""
     from scipy.special import betaincinv
 
     return lookup(draws, betaincinv(alpha, alpha, KNOTS))
 
 
-def noise(draws, shape):
+def noise(draws: tf.Tensor, shape: Sequence[int]) -> tf.Tensor:
     """Return whole numbers 0..255 that look random, float32 (N, *shape), from one uniform number an example.
 
     Each is a hash of the example's number and its place (Wellons, "Prospecting for hash functions", 2018).

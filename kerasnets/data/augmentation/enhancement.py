@@ -1,16 +1,16 @@
-"""What Pillow's ImageOps and ImageEnhance do, for batches and without rounding to bytes."""
+"""The operations of Pillow's ImageOps and ImageEnhance, for batches and without rounding to bytes."""
 
 import tensorflow as tf
 
 from kerasnets.data.augmentation.color import pixel_mean
 
 
-def blend(start, images, factors):
-    """Return `start` at factor 0, the images at 1, and beyond them above 1; `factors` is (N,)."""
+def blend(start: tf.Tensor, images: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
+    """Return start + factor · (images - start), clipped to 0..255, for `factors` (N,)."""
     return tf.clip_by_value(start + (images - start) * factors[:, None, None, None], 0.0, 255.0)
 
 
-def grey(images):
+def grey(images: tf.Tensor) -> tf.Tensor:
     """Return the luminance (ITU-R BT.601) in every channel."""
     if images.shape[3] == 1:
         return images
@@ -18,12 +18,12 @@ def grey(images):
     return tf.repeat(0.299 * red + 0.587 * green + 0.114 * blue, 3, axis=3)
 
 
-def flat(images):
+def flat(images: tf.Tensor) -> tf.Tensor:
     """Return the mean luminance everywhere."""
     return tf.zeros_like(images) + pixel_mean(grey(images))
 
 
-def smooth(images):
+def smooth(images: tf.Tensor) -> tf.Tensor:
     """Return the mean over 3x3 pixels, the one in the middle counting five times; the border as it is."""
     rows = images[:, :-2] + images[:, 1:-1] + images[:, 2:]
     sums = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
@@ -32,15 +32,15 @@ def smooth(images):
     return tf.concat([images[:, :1], middle, images[:, -1:]], axis=1)
 
 
-def auto_contrast(images):
+def auto_contrast(images: tf.Tensor) -> tf.Tensor:
     """Stretch each channel to 0..255; a channel of one value stays."""
     lowest = tf.reduce_min(images, axis=(1, 2), keepdims=True)
     range_ = tf.reduce_max(images, axis=(1, 2), keepdims=True) - lowest
     return tf.where(range_ > 0, tf.math.divide_no_nan((images - lowest) * 255, range_), images)
 
 
-def equalize(images):
-    """Make each channel's histogram of bytes even, as far as whole steps allow."""
+def equalize(images: tf.Tensor) -> tf.Tensor:
+    """Make each channel's histogram of bytes flat, as far as whole steps allow."""
     _, height, width, channels = images.shape
     bytes_ = tf.cast(tf.round(images), tf.int32)
     flat_bytes = tf.reshape(tf.transpose(bytes_, [0, 3, 1, 2]), [-1, height * width])
@@ -54,12 +54,12 @@ def equalize(images):
     return tf.cast(tf.transpose(mapped, [0, 2, 3, 1]), tf.float32)
 
 
-def solarize(images, threshold):
-    """Turn values from `threshold` on into their negative."""
+def solarize(images: tf.Tensor, threshold: float) -> tf.Tensor:
+    """Invert values from `threshold` on."""
     return tf.where(images < threshold, images, 255 - images)
 
 
-def posterize(images, bits):
+def posterize(images: tf.Tensor, bits: int) -> tf.Tensor:
     """Keep the highest `bits` of eight."""
     step = 2.0 ** (8 - bits)
     return tf.floor(images * (1 / step)) * step

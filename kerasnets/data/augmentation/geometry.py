@@ -1,11 +1,15 @@
 """Moves and mirrors of whole pixels."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 from kerasnets.data.augmentation.draws import whole_below
 
 
-def pad_crop(images, draws, padding, fill=0.0):
+def pad_crop(
+    images: tf.Tensor, draws: tf.Tensor, padding: int, *, fill: float | Sequence[float] = 0.0
+) -> tf.Tensor:
     """Pad every side and cut the original size out at a random place (He 2015, section 4.2).
 
     Args:
@@ -21,11 +25,11 @@ def pad_crop(images, draws, padding, fill=0.0):
         offsets=tf.cast(corner, tf.float32),
         centered=False,
         normalized=False,
-        noise="zero",  # never seen: the window lies inside
+        noise="zero",  # not used: the window lies inside
     )
 
 
-def flip(images, draws, mode="horizontal"):
+def flip(images: tf.Tensor, draws: tf.Tensor, mode: str = "horizontal") -> tf.Tensor:
     """Mirror the images whose number is below one half.
 
     Args:
@@ -39,7 +43,7 @@ def flip(images, draws, mode="horizontal"):
     return tf.gather(images, order, axis=axis, batch_dims=1)
 
 
-def _padded(images, padding, fill):
+def _padded(images: tf.Tensor, padding: int, fill: float | Sequence[float]) -> tf.Tensor:
     """Pad by concatenation: tf.pad takes one number, not one a channel."""
     count, (height, width, channels) = tf.shape(images)[0], images.shape[1:]
     pixel = tf.constant(fill, tf.float32)

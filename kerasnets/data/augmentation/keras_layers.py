@@ -2,8 +2,10 @@
 
 import inspect
 import re
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -12,17 +14,18 @@ from kerasnets.catalog.keras_layers import LAYERS
 from kerasnets.errors import UserError, few, nearest
 
 NOT_KEYS = ("self", "kwargs", "name", "seed", "value_range", "data_format")
+"""Arguments of layers that a recipe does not set."""
 
 
-@tf.autograph.experimental.do_not_convert  # there is nothing to convert, and it warns of the thread
-def keras_layer(images, draws, name, **arguments):
+@tf.autograph.experimental.do_not_convert  # nothing is to be converted, and it warns of the thread
+def keras_layer(images: tf.Tensor, draws: tf.Tensor, name: str, **arguments: Any) -> tf.Tensor:
     """Apply a Keras layer to each image by itself.
 
     Args:
         images: float32 (N, height, width, C).
         draws: (N, 2), the seed of all random numbers that the layer draws for an example.
-        name: the layer's class, for instance "RandomShear".
-        **arguments: what its constructor takes; `value_range` is 0..255.
+        name: the layer's class, for example "RandomShear".
+        **arguments: arguments of its constructor; `value_range` is 0..255.
     """
 
     # a function of its own: TensorFlow then rewrites the same graph wherever it is called
@@ -36,7 +39,7 @@ def keras_layer(images, draws, name, **arguments):
     return tf.map_fn(lambda example: one(*example), (images, seeds), fn_output_signature=spec)
 
 
-def check_layer(name, arguments, image_shape):
+def check_layer(name: str, arguments: Mapping[str, Any], image_shape: Sequence[int]) -> None:
     """Try a layer on a grey image of the shape (height, width, C).
 
     Raises:
@@ -50,33 +53,33 @@ def check_layer(name, arguments, image_shape):
             raise UserError(f"{key}: unknown key, allowed: {few(keys) or 'none'}{nearest(key, keys)}")
     try:
         _apply(_make(name, arguments), tf.fill(image_shape, 128.0), tf.constant([1, 2]))
-    except Exception as error:  # whatever a layer finds wrong
-        raise UserError(_what_it_says(error)) from error
+    except Exception as error:  # a layer may raise anything
+        raise UserError(_reason(error)) from error
 
 
-def _what_it_says(error):
-    """Return the message of a layer as one line, without TensorFlow's colours and Keras's list of tensors."""
-    said, _, _ = str(error).partition("Arguments received by")
-    return " ".join(re.sub(r"\x1b\[\d+m|{{.*?}}|\[Op:.*|Exception encountered when.*", "", said).split())
+def _reason(error: Exception) -> str:
+    """Return the message of a layer's error as one line, without terminal colours and the list of tensors."""
+    text, _, _ = str(error).partition("Arguments received by")
+    return " ".join(re.sub(r"\x1b\[\d+m|{{.*?}}|\[Op:.*|Exception encountered when.*", "", text).split())
 
 
-def _apply(layer, image, seed):
+def _apply(layer: keras.Layer, image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     _draw_from(layer, _Draws(seed))
     return tf.clip_by_value(layer(image[None], training=True)[0], 0.0, 255.0)
 
 
 class _Draws:
-    """Stands in for a layer's SeedGenerator: the first, second, ... seed of an example, without state."""
+    """In place of a layer's SeedGenerator: the first, second, ... seed of an example, without state."""
 
-    def __init__(self, seed):
+    def __init__(self, seed: tf.Tensor) -> None:
         self.seed, self.used = seed, 0
 
-    def next(self, ordered=True):
+    def next(self, ordered: bool = True) -> tf.Tensor:
         self.used += 1
         return tf.random.experimental.stateless_fold_in(self.seed, self.used)
 
 
-def _draw_from(layer, draws):
+def _draw_from(layer: keras.Layer, draws: "_Draws") -> None:
     """Have a layer, and the layers it is made of, take their seeds from `draws`."""
     if hasattr(layer, "generator"):
         layer.generator.next = draws.next
@@ -85,7 +88,7 @@ def _draw_from(layer, draws):
             _draw_from(part, draws)
 
 
-def _make(name, arguments):
+def _make(name: str, arguments: Mapping[str, Any]) -> keras.Layer:
     fixed = {"value_range": (0, 255)} if "value_range" in _parameters(name) else {}
     make = partial(getattr(keras.layers, name), **arguments, **fixed, dtype="float32")
     # its SeedGenerator makes a variable, which TensorFlow forbids in the thread that traces a pipeline
@@ -93,5 +96,5 @@ def _make(name, arguments):
         return thread.submit(make).result()
 
 
-def _parameters(name):
+def _parameters(name: str) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(getattr(keras.layers, name).__init__).parameters

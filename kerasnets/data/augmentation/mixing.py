@@ -1,12 +1,15 @@
-"""Two examples made into one, labels too."""
+"""Two examples, and their labels, made into one."""
 
+import numpy as np
 import tensorflow as tf
 
 from kerasnets.data.augmentation.draws import beta, whole_below
 from kerasnets.data.augmentation.erasing import put
 
 
-def mixup(images, labels, draws, partners, alpha):
+def mixup(
+    images: tf.Tensor, labels: tf.Tensor, draws: tf.Tensor, *, partners: np.ndarray, alpha: float
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Blend each example with its partner, the share drawn from Beta(alpha, alpha) (Zhang 2017, section 2).
 
     Args:
@@ -24,7 +27,9 @@ def mixup(images, labels, draws, partners, alpha):
     return blended, _blend(labels, tf.gather(labels, partners), share[:, None])
 
 
-def cutmix(images, labels, draws, partners, alpha):
+def cutmix(
+    images: tf.Tensor, labels: tf.Tensor, draws: tf.Tensor, *, partners: np.ndarray, alpha: float
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Put a box of the partner into each example; labels follow the areas (Yun 2019, section 3.1).
 
     Args:
@@ -43,16 +48,16 @@ def cutmix(images, labels, draws, partners, alpha):
         _clipped_span(whole_below(draws[:, axis], size), tf.cast(side * size, tf.int32), size)
         for axis, size in ((1, height), (2, width))
     )
-    mixed = put(images, tf.gather(images, partners), top, left, rows, columns)
+    mixed = put(images, tf.gather(images, partners), top=top, left=left, rows=rows, columns=columns)
     share = tf.cast(rows * columns, tf.float32) * (1 / (height * width))
     return mixed, _blend(labels, tf.gather(labels, partners), share[:, None])
 
 
-def _clipped_span(centre, length, size):
+def _clipped_span(centre: tf.Tensor, length: tf.Tensor, size: int) -> tuple[tf.Tensor, tf.Tensor]:
     """Return where a span of `length` about `centre` begins inside 0..size, and how much of it lies there."""
     start = tf.maximum(centre - length // 2, 0)
     return start, tf.minimum(centre - length // 2 + length, size) - start
 
 
-def _blend(own, other, share):
+def _blend(own: tf.Tensor, other: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
     return own * (1 - share) + other * share

@@ -1,18 +1,25 @@
-"""Which operations there are, and how a batch goes through them.
+"""The table of operations, and how a batch goes through them.
 
 Every example has numbers in [0, 1) for each operation, a pure function of seed, epoch and its place in the
 epoch. An operation takes images and their numbers and nothing else, so an example looks the same whatever
 thread, replica or host it is prepared on.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
 
 from kerasnets.data.augmentation import affine, color, erasing, geometry, mixing
 from kerasnets.data.augmentation.keras_layers import check_layer, keras_layer
 from kerasnets.data.augmentation.rand_augment import rand_augment
-from kerasnets.errors import UserError, nearest
+from kerasnets.errors import UserError, few, nearest
+
+Table = Mapping[str, Any]
+"""A table of [[augment]]: `op` and that operation's keys."""
 
 
 @dataclass(frozen=True)
@@ -21,15 +28,15 @@ class Operation:
 
     Attributes:
         apply: function of (images float32 (N, height, width, C) of raw values 0..255, numbers (N, draws),
-            **options) that returns images of the same shape, of raw values. One that mixes examples: of
-            (images, labels, numbers, partners, **options), returning images and labels.
+            **options) that returns images of the same shape, of raw values. One that mixes examples is
+            a function of (images, labels, numbers, partners=, **options) that returns images and labels.
         draws: random numbers it needs for each example, or a function from its table to that.
         colors: whether it needs red, green and blue.
         mixes: whether it mixes examples.
     """
 
     apply: Callable
-    draws: int | Callable
+    draws: int | Callable[[Table], int]
     colors: bool = False
     mixes: bool = False
 
@@ -53,22 +60,29 @@ OPERATIONS = {
 }
 
 
-def find_operation(name):
+def find_operation(name: str) -> Operation:
     """Return the `Operation` of a name: one of `OPERATIONS`, or else a Keras layer."""
     return OPERATIONS.get(name) or Operation(partial(keras_layer, name=name), 2)
 
 
-def draws_needed(operations):
+def draws_needed(operations: Sequence[Table]) -> int:
     """Return how many random numbers `augment` takes for each example."""
     return sum(map(_draws, operations))
 
 
-def mixes(operations):
+def mixes(operations: Sequence[Table]) -> bool:
     """Return whether one of some operations mixes examples."""
     return any(find_operation(table["op"]).mixes for table in operations)
 
 
-def augment(images, labels, draws, *, operations, partners=None):
+def augment(
+    images: tf.Tensor,
+    labels: tf.Tensor,
+    draws: tf.Tensor,
+    *,
+    operations: Sequence[Table],
+    partners: np.ndarray | None = None,
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Apply operations in order.
 
     Args:
@@ -87,14 +101,14 @@ def augment(images, labels, draws, *, operations, partners=None):
         numbers = draws[:, used : used + _draws(table)]
         used += _draws(table)
         if operation.mixes:
-            images, labels = operation.apply(images, labels, numbers, partners, **_options(table))
+            images, labels = operation.apply(images, labels, numbers, partners=partners, **_options(table))
         else:
             images = operation.apply(images, numbers, **_options(table))
     return images, labels
 
 
-def check_operations(operations, image_shape):
-    """Find what cannot be applied to images of the shape (height, width, C).
+def check_operations(operations: Sequence[Table], image_shape: Sequence[int]) -> None:
+    """Refuse what cannot be applied to images of the shape (height, width, C).
 
     Raises:
         UserError: an unknown operation, one that needs colours where there are none, or a Keras layer that
@@ -106,18 +120,17 @@ def check_operations(operations, image_shape):
             if name[:1].isupper():
                 check_layer(name, _options(table), image_shape)
             elif name not in OPERATIONS:
-                allowed = ", ".join(OPERATIONS)
-                raise UserError(f"unknown operation, allowed: {allowed}{nearest(name, OPERATIONS)}")
+                raise UserError(f"unknown operation, allowed: {few(OPERATIONS)}{nearest(name, OPERATIONS)}")
             elif OPERATIONS[name].colors and image_shape[-1] != 3:
                 raise UserError(f"found images of {image_shape[-1]} channel, allowed: 3")
         except UserError as error:
             raise UserError(f"augment: {name}: {error}") from error
 
 
-def _draws(table):
+def _draws(table: Table) -> int:
     draws = find_operation(table["op"]).draws
     return draws(table) if callable(draws) else draws
 
 
-def _options(table):
+def _options(table: Table) -> dict[str, Any]:
     return {key: value for key, value in table.items() if key != "op"}

@@ -1,6 +1,7 @@
-"""Pixels of images that TensorFlow's decoder would read wrongly, with a noise, or not at all."""
+"""Pixels of images that TensorFlow's decoder reads wrongly, with a warning on the terminal, or not at all."""
 
 import io
+from collections.abc import Iterator
 
 import numpy as np
 import simplejpeg
@@ -8,18 +9,20 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasnets.data.images.formats import sniff
-from kerasnets.data.images.headers import read_header
+from kerasnets.data.images.headers import Header, read_header
 from kerasnets.data.images.pillow_formats import opened, stored_image
 
 BAND = 2**20
-"""Pixels that are worked on at a time: large images need not be in memory several times."""
+"""Pixels that are converted at a time, so that large images are not in memory several times."""
 
 
-def converted_pixels(contents, channels, *, on_white, significant_bits=16):
+def converted_pixels(
+    contents: bytes, channels: int, *, on_white: bool, significant_bits: int = 16
+) -> np.ndarray:
     """Return an image's pixels, as stored, by the rules of `kerasnets.data.images.image_file`.
 
     Args:
-        contents: the file's bytes; an image that an inspection found readable.
+        contents: the file's bytes, which an inspection found readable.
         channels: 1 or 3.
         on_white: whether transparency is laid on white; else it is dropped.
         significant_bits: bits that count in the values of 16-bit files, 9 to 16.
@@ -28,7 +31,7 @@ def converted_pixels(contents, channels, *, on_white, significant_bits=16):
         uint8 (height, width, channels), not turned upright.
 
     Raises:
-        Exception: whatever the decoder raises, of an image that is no longer readable.
+        Exception: whatever the decoder raises, if the image is readable no longer.
     """
     format = sniff(contents)
     if format == "JPEG":
@@ -41,8 +44,10 @@ def converted_pixels(contents, channels, *, on_white, significant_bits=16):
     return _of_channels(colour, channels)
 
 
-def converted_file(contents, channels, *, on_white, significant_bits, compressed=False):
-    """Return `converted_pixels` as a file that TensorFlow decodes to these: a BMP, soon made, or a PNG."""
+def converted_file(
+    contents: bytes, channels: int, *, on_white: bool, significant_bits: int, compressed: bool = False
+) -> bytes:
+    """Return `converted_pixels` as a file that TensorFlow decodes to them: a BMP, made fast, or a PNG."""
     pixels = converted_pixels(contents, channels, on_white=on_white, significant_bits=significant_bits)
     if compressed or channels == 1:  # TensorFlow has no BMP of one channel
         return tf.io.encode_png(pixels, compression=-1 if compressed else 0).numpy()
@@ -51,13 +56,13 @@ def converted_file(contents, channels, *, on_white, significant_bits, compressed
     return buffer.getvalue()
 
 
-def stored(contents, format):
+def stored(contents: bytes, format: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the values and the alpha channel of an image that Pillow reads; see `stored_image`."""
     with opened(contents, format) as image:
         return stored_image(image)
 
 
-def stored_png(contents, header):
+def stored_png(contents: bytes, header: Header) -> tuple[np.ndarray, np.ndarray | None]:
     """Return a PNG's values, uint8 or uint16 (height, width, 1 or 3), and its alpha, uint8 (height, width).
 
     Alpha is None where there is none.
@@ -76,31 +81,37 @@ def stored_png(contents, header):
     return colour, (alpha >> 8).astype("uint8") if header.bits == 16 else alpha
 
 
-def upper_eight(values, bits):
-    """Return the upper eight of `bits` bits as uint8; values beyond them are white. uint8 stays as it is."""
+def upper_eight(values: np.ndarray, bits: int) -> np.ndarray:
+    """Return the upper eight of `bits` bits as uint8; larger values become 255. uint8 stays as it is."""
     if values.dtype == np.uint8:
         return values
     return np.minimum(values >> np.uint16(bits - 8), 255).astype("uint8")
 
 
-def _jpeg(contents, channels):
-    """Return what libjpeg makes of a JPEG, warnings or not, by the algorithms that TensorFlow has it use."""
+def _jpeg(contents: bytes, channels: int) -> np.ndarray:
+    """Return the pixels that libjpeg decodes, whatever it warns of, by TensorFlow's algorithms."""
     cmyk = read_header(contents, "JPEG").cmyk
     space = "CMYK" if cmyk else "GRAY" if channels == 1 else "RGB"
     try:
         values = simplejpeg.decode_jpeg(contents, space, fastdct=True, fastupsample=False, strict=False)
-    except ValueError:  # there are files that Pillow reads all the same
+    except ValueError:  # Pillow reads some of these files
         values, cmyk = stored(contents, "JPEG")[0], False
-    return _of_channels(of_inks(values, b"Adobe" in contents[:4096]) if cmyk else values, channels)
+    return _of_channels(of_inks(values, adobe=b"Adobe" in contents[:4096]) if cmyk else values, channels)
 
 
-def of_inks(values, adobe):
-    """Return the colours of a JPEG's inks, uint8 (height, width, 4), as TensorFlow does."""
+def of_inks(values: np.ndarray, *, adobe: bool) -> np.ndarray:
+    """Return the colours of a JPEG's inks, uint8 (height, width, 4), as TensorFlow computes them.
+
+    Args:
+        values: the inks as stored.
+        adobe: whether the file has an Adobe marker, which means that they are stored inverted.
+    """
     inks = (values if adobe else 255 - values).astype("uint16")
     return (inks[..., :3] * inks[..., 3:] // 255).astype("uint8")
 
 
-def _on_white(colour, alpha):
+def _on_white(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """Return colours (height, width, C) laid on white by their alpha (height, width)."""
     flat = np.empty_like(colour)
     for part in _bands(colour):
         opaque = alpha[part][..., None].astype("uint32")
@@ -108,7 +119,7 @@ def _on_white(colour, alpha):
     return flat
 
 
-def _of_channels(colour, channels):
+def _of_channels(colour: np.ndarray, channels: int) -> np.ndarray:
     if colour.shape[-1] == channels:
         return np.ascontiguousarray(colour)
     if channels == 3:
@@ -120,7 +131,7 @@ def _of_channels(colour, channels):
     return grey
 
 
-def _bands(image):
+def _bands(image: np.ndarray) -> Iterator[slice]:
     """Yield slices of rows that are about `BAND` pixels each."""
     rows = max(1, BAND // image.shape[1])
     for top in range(0, image.shape[0], rows):

@@ -1,10 +1,10 @@
-"""Encoded images to pixels, by TensorFlow; `data.images.image_file` says which images these are."""
+"""Encoded images to pixels by TensorFlow; see `kerasnets.data.images.image_file` for which images."""
 
 import numpy as np
 import tensorflow as tf
 
 
-def decode(contents, channels):
+def decode(contents: tf.Tensor, channels: int) -> tf.Tensor:
     """Decode one JPEG, PNG, BMP or GIF (its first frame) to uint8 (height, width, channels).
 
     Args:
@@ -25,11 +25,11 @@ FLIPPED = np.array([False, False, True, True, False, False, True, True])
 MIRRORED = np.array([False, True, True, False, False, True, True, False])
 
 MIRROR_OF = np.array([2, 1, 4, 3, 6, 5, 8, 7], "uint8")
-"""The orientation that turns the same image upright and mirrors it then."""
+"""For each orientation, the one of an image that is turned upright the same way and then mirrored."""
 
 
-def turned(image, orientation):
-    """Turn an image (height, width, C) upright from its EXIF orientation, an int (EXIF 2.3, tag 0x0112)."""
+def turned(image: tf.Tensor, orientation: int) -> tf.Tensor:
+    """Turn an image (height, width, C) upright, given its EXIF orientation, 1 to 8 (EXIF 2.3, tag 0x0112)."""
     if SWAPPED[orientation - 1]:
         image = tf.transpose(image, [1, 0, 2])
     # tf.reverse along columns of three channels is several times faster than a slice with step -1
@@ -37,17 +37,17 @@ def turned(image, orientation):
     return tf.reverse(image, rows_and_columns) if rows_and_columns else image
 
 
-def upright(image, orientation):
-    """Turn an image upright as `turned` does, from a scalar tensor."""
+def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+    """Turn an image upright as `turned` does, by a scalar tensor."""
 
-    def from_any():
+    def from_any() -> tf.Tensor:
         cases = [lambda number=number: turned(image, number) for number in range(1, 9)]
         return tf.switch_case(tf.cast(orientation, tf.int32) - 1, cases)
 
     return tf.cond(tf.equal(orientation, 1), lambda: image, from_any)
 
 
-def raw_windows(windows, shapes, orientations):
+def raw_windows(windows: np.ndarray, shapes: np.ndarray, orientations: np.ndarray) -> np.ndarray:
     """Return where windows of upright images lie in the images as they are stored.
 
     Args:

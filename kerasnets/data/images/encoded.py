@@ -1,7 +1,10 @@
 """Images that stay encoded until they are needed: bytes in files of their own, or within larger files."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +21,14 @@ class EncodedImages:
         file: int32 (N,), which of `files`.
         offset: int64 (N,), bytes before the image in that file.
         length: int64 (N,), bytes of the image; -1 for the rest of the file.
-        orientation: uint8 (N,), the EXIF orientation (1 to 8) the pixels are turned upright from; 1 where
-            they lie upright or are to be left as they are.
-        converted: bool (N,), whose pixels are `kerasnets.data.images.conversion.converted_pixels`, not what
-            TensorFlow decodes; None where no image is.
-        on_white, significant_bits: how these are converted.
+        orientation: uint8 (N,), EXIF orientations (1 to 8) by which pixels are turned upright; 1 where they
+            are upright or are to be left as they are.
+        converted: bool (N,), whether an image's pixels are `converted_pixels` of
+            `kerasnets.data.images.conversion`, not what TensorFlow decodes; None where no image's are.
+        on_white, significant_bits: arguments of that function.
     """
 
-    files: tuple
+    files: tuple[str, ...]
     file: np.ndarray
     offset: np.ndarray
     length: np.ndarray
@@ -35,8 +38,10 @@ class EncodedImages:
     significant_bits: int = 16
 
     @classmethod
-    def of_files(cls, paths, orientation=None):
-        """Return images that are one file each."""
+    def of_files(
+        cls, paths: Sequence[str | Path], orientation: Sequence[int] | np.ndarray | None = None
+    ) -> "EncodedImages":
+        """Return images that are a file each; by default they are upright."""
         count = len(paths)
         return cls(
             tuple(map(str, paths)),
@@ -46,31 +51,35 @@ class EncodedImages:
             np.ones(count, "uint8") if orientation is None else np.asarray(orientation, "uint8"),
         )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.file)
 
-    def __getitem__(self, indices):
+    def __getitem__(self, indices: np.ndarray) -> "EncodedImages":
         """Return the images at `indices` only; the files stay as they are."""
-        names = ("file", "offset", "length", "orientation")
-        parts = {name: getattr(self, name)[indices] for name in names}
-        converted = None if self.converted is None else self.converted[indices]
-        return replace(self, **parts, converted=converted)
+        return replace(
+            self,
+            file=self.file[indices],
+            offset=self.offset[indices],
+            length=self.length[indices],
+            orientation=self.orientation[indices],
+            converted=None if self.converted is None else self.converted[indices],
+        )
 
     @property
-    def any_converted(self):
-        """Whether there is an image to be converted."""
+    def any_converted(self) -> bool:
+        """Whether any image is to be converted."""
         return self.converted is not None and bool(self.converted.any())
 
     @property
-    def conversion(self):
+    def conversion(self) -> dict[str, Any]:
         """Keyword arguments for `converted_pixels` and `converted_file`."""
         return {"on_white": self.on_white, "significant_bits": self.significant_bits}
 
-    def path(self, index):
+    def path(self, index: int) -> str:
         """Return the path of the file that image `index` lies in."""
         return self.files[self.file[index]]
 
-    def read(self, index):
+    def read(self, index: int) -> bytes:
         """Return the bytes of image `index`.
 
         Raises:
@@ -85,5 +94,5 @@ class EncodedImages:
         finally:
             os.close(descriptor)
         if len(contents) != length:
-            raise OSError(f"{self.path(index)}: ends before the image at byte {self.offset[index]} does")
+            raise OSError(f"{self.path(index)}: ends inside the image at byte {self.offset[index]}")
         return contents

@@ -1,13 +1,13 @@
-"""Which way up a photo is."""
+"""The orientation of a photo."""
 
 import struct
 
 
-def exif_orientation(exif):
-    """Return the orientation (1 to 8) that EXIF data gives, 1 where it gives none that exists.
+def exif_orientation(exif: bytes) -> int:
+    """Return the orientation (1 to 8) in EXIF data; 1 where there is none, or none that exists.
 
     Args:
-        exif: a TIFF header and what follows (Exif 2.32, section 4.5).
+        exif: the bytes of a TIFF header and what follows (Exif 2.32, section 4.5).
     """
     try:
         order = {b"II": "<", b"MM": ">"}[exif[:2]]

@@ -1,6 +1,6 @@
-"""What a JPEG or PNG declares, read by TensorFlow operations: an exported model has no Python to do it.
+"""What a JPEG or PNG declares, read by TensorFlow operations, since an exported model has no Python.
 
-`kerasnets.data.images.headers` says the same of the same bytes; a test compares the two.
+`kerasnets.data.images.headers` reads the same from the same bytes; a test compares the two.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import tensorflow as tf
 from kerasnets.catalog.image_formats import BRANDS, SIGNATURES
 
 MOST_SEGMENTS, MOST_CHUNKS = 2**12, 2**16
-"""Of a JPEG and of a PNG, that are read: a small file that has more would take seconds."""
+"""Segments of a JPEG and chunks of a PNG that are read at most: a small file with more would take seconds."""
 
 _PADDING = 16
 """Zeros behind the bytes, so that a number that begins near the end can be read before it is refused."""
@@ -54,17 +54,19 @@ def graph_format(contents: tf.Tensor) -> tf.Tensor:
     Returns:
         Scalar string tensor, for example "JPEG"; "unknown" where the first bytes are no known format's.
     """
-    start = tf.strings.join([tf.strings.substr(contents, 0, 1024), "~" * _PADDING])  # Substr wants all of it
+    start = tf.strings.join(
+        [tf.strings.substr(contents, 0, 1024), "~" * _PADDING]
+    )  # Substr fails on a shorter string
     served = {name: signature for signature, name in SIGNATURES.items() if name in ("JPEG", "PNG")}
     cases = [(_begins(start, begin), lambda name=name: tf.constant(name)) for name, begin in served.items()]
     return tf.case(cases, default=lambda: _other_format(start))
 
 
-def _begins(start, signature):
+def _begins(start: tf.Tensor, signature: bytes) -> tf.Tensor:
     return tf.equal(tf.strings.substr(start, 0, len(signature)), signature)
 
 
-def _other_format(start):
+def _other_format(start: tf.Tensor) -> tf.Tensor:
     name, lower = tf.constant("unknown"), tf.strings.lower(start)
     for words, found in (("<html|<!doctype html", "HTML"), ("<svg", "SVG")):
         name = tf.where(tf.strings.regex_full_match(lower, rf"\C*({words})\C*"), found, name)
@@ -76,8 +78,8 @@ def _other_format(start):
     return name
 
 
-def _brand(start):
-    """Return the format that the first known brand of an ISO media file says."""
+def _brand(start: tf.Tensor) -> tf.Tensor:
+    """Return the format of the first known brand of an ISO media file."""
     start = tf.strings.substr(tf.strings.join([start, "~" * _MOST_BRANDS]), 0, _MOST_BRANDS)
     size = tf.io.decode_raw(start, tf.int32, little_endian=False)[0]
     end = tf.where(size < 0, _MOST_BRANDS, size)  # there are no numbers of 32 bits without sign
@@ -108,43 +110,43 @@ def graph_header(contents: tf.Tensor, format: tf.Tensor) -> GraphHeader:
 
 
 class _File:
-    """A file's bytes, of which numbers may be asked for anywhere; behind the end lie zeros."""
+    """A file's bytes, from which numbers can be read anywhere; behind the end lie zeros."""
 
-    def __init__(self, contents):
+    def __init__(self, contents: tf.Tensor) -> None:
         self.contents = contents
         self.size = tf.cast(tf.strings.length(contents), tf.int64)
         self._padded = tf.strings.join([contents, "\0" * _PADDING])
 
-    def bytes(self, position, count):
+    def bytes(self, position: tf.Tensor, count: int) -> tf.Tensor:
         """Return `count` bytes (at most 16) from a position, a scalar int64, as a string."""
         return tf.strings.substr(self._padded, tf.minimum(position, self.size), count)
 
-    def number(self, position, count):
+    def number(self, position: tf.Tensor, count: int) -> tf.Tensor:
         """Return the number of `count` bytes (1, 2 or 4) at a position, the highest first, int64."""
         kind = {1: tf.uint8, 2: tf.uint16, 4: tf.int32}[count]
         found = tf.io.decode_raw(self.bytes(position, count), kind, little_endian=False)[0]
         return tf.cast(found, tf.int64) & 0xFFFFFFFF  # there are no numbers of 32 bits without sign
 
-    def part(self, start, end):
+    def part(self, start: tf.Tensor, end: tf.Tensor) -> tf.Tensor:
         """Return the bytes from `start` to `end`, as far as there are any, as a string."""
         start, end = tf.minimum(start, self.size), tf.minimum(end, self.size)
         return tf.strings.substr(self._padded, start, tf.maximum(end - start, 0))
 
 
-def _read_jpeg(file):
+def _read_jpeg(file: _File) -> GraphHeader:
     values = tf.io.decode_raw(file.contents, tf.uint8)
     following = values[1:]
     skipped = (following <= 1) | (following == 0xFF) | ((following >= 0xD0) & (following <= 0xD8))
     markers = tf.concat([tf.where((values[:-1] == 0xFF) & ~skipped)[:, 0], [file.size]], 0)
 
-    def next_marker(position):
+    def next_marker(position: tf.Tensor) -> tf.Tensor:
         return markers[tf.searchsorted(markers, tf.minimum(position, file.size)[None])[0]]
 
-    def goes_on(marker, *_):
+    def goes_on(marker: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
         kind = file.number(marker + 1, 1)
         return (marker + 4 <= file.size) & ~_is_frame(kind) & (kind != 0xD9) & (kind != 0xDA)
 
-    def step(marker, exif, exif_end):
+    def step(marker: tf.Tensor, exif: tf.Tensor, exif_end: tf.Tensor) -> tuple[tf.Tensor, ...]:
         end = marker + 2 + file.number(marker + 2, 2)
         found = (file.number(marker + 1, 1) == 0xE1) & tf.equal(file.bytes(marker + 4, 6), b"Exif\0\0")
         return next_marker(end), tf.where(found, marker + 10, exif), tf.where(found, end, exif_end)
@@ -172,15 +174,17 @@ def _read_jpeg(file):
     )
 
 
-def _is_frame(kind):
+def _is_frame(kind: tf.Tensor) -> tf.Tensor:
     return (kind >= 0xC0) & (kind <= 0xCF) & (kind != 0xC4) & (kind != 0xC8) & (kind != 0xCC)
 
 
-def _read_png(file):
-    def goes_on(position, *_):
+def _read_png(file: _File) -> GraphHeader:
+    def goes_on(position: tf.Tensor, *_: tf.Tensor) -> tf.Tensor:
         return position + 8 <= file.size
 
-    def step(position, exif, exif_end, transparent, frames):
+    def step(
+        position: tf.Tensor, exif: tf.Tensor, exif_end: tf.Tensor, transparent: tf.Tensor, frames: tf.Tensor
+    ) -> tuple[tf.Tensor, ...]:
         name, start = file.bytes(position + 4, 4), position + 8
         end, found = start + file.number(position, 4), tf.equal(name, b"eXIf")
         frames = tf.where(tf.equal(name, b"acTL"), file.number(start, 4), frames)
@@ -213,22 +217,22 @@ def _read_png(file):
     )
 
 
-def _first_problem(*problems):
-    """Return the first of (text, whether it is so) that is so, or an empty string."""
-    said = tf.constant("")
+def _first_problem(*problems: tuple[str, tf.Tensor]) -> tf.Tensor:
+    """Return the text of the first (text, whether it is so) that is so, or an empty string."""
+    first = tf.constant("")
     for text, found in reversed(problems):
-        said = tf.where(found, text, said)
-    return said
+        first = tf.where(found, text, first)
+    return first
 
 
-def _orientation(exif):
-    """Return the orientation (1 to 8) that EXIF data, a string, gives; as `data.images.exif` does."""
+def _orientation(exif: tf.Tensor) -> tf.Tensor:
+    """Return the orientation (1 to 8) in EXIF data, a string, as `kerasnets.data.images.exif` does."""
     values = tf.cast(tf.io.decode_raw(tf.strings.join([exif, "\0" * _PADDING]), tf.uint8), tf.int64)
     end = tf.cast(tf.strings.length(exif), tf.int64)
     order = tf.strings.substr(tf.strings.join([exif, "~~"]), 0, 2)
     little = tf.equal(order, b"II")
 
-    def number(position, count):
+    def number(position: tf.Tensor, count: int) -> tf.Tensor:
         places = tf.minimum(position, end)[..., None] + tf.range(count, dtype=tf.int64)
         powers = tf.constant([256**power for power in range(count)], tf.int64)
         return tf.reduce_sum(tf.gather(values, places) * tf.where(little, powers, powers[::-1]), axis=-1)

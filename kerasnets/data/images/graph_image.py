@@ -1,16 +1,19 @@
 """The pixels of a JPEG or PNG by TensorFlow operations alone, for exported models.
 
-They are those of `data.images.image_file.read_image`, which says what is meant; a test compares the two.
-What only another decoder can tell is not refused here: `damaged`, a JPEG that libjpeg decodes with a warning.
+They are those of `kerasnets.data.images.image_file.read_image`, whose module defines them; a test compares
+the two. `damaged`, a JPEG that libjpeg decodes with a warning, is not refused here.
 """
+
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from kerasnets.data.images.decoding import decode, upright
-from kerasnets.data.images.graph_header import graph_format, graph_header
+from kerasnets.data.images.graph_header import GraphHeader, graph_format, graph_header
 from kerasnets.data.images.image_file import ImageRules
 
 FORMATS = ("JPEG", "PNG")
+"""Formats that exported models read."""
 
 
 def graph_image(contents: tf.Tensor, rules: ImageRules) -> tf.Tensor:
@@ -24,17 +27,20 @@ def graph_image(contents: tf.Tensor, rules: ImageRules) -> tf.Tensor:
         uint8 (height, width, `rules.channels`).
 
     Raises:
-        tf.errors.InvalidArgumentError: another format, damaged data, or what the rules refuse; it says what
-            was found. What the header declares is looked at before a pixel is decoded.
+        tf.errors.InvalidArgumentError: another format, damaged data, or what the rules refuse; its message
+            says what was found. What the header declares is checked before a pixel is decoded.
     """
     format = graph_format(contents)
     header = graph_header(contents, format)
-    contents = _checked(contents, _problem(contents, format, header, rules))
+    contents = _checked(contents, _problem(contents, format, header, rules=rules))
     printing = tf.equal(format, "JPEG") & tf.equal(header.channels, 4)
     on_white = header.alpha & (rules.policy("alpha") == "fix")
     image = tf.case(
         [
-            (on_white | (header.bits > 8), lambda: _careful_png(contents, header, on_white, rules)),
+            (
+                on_white | (header.bits > 8),
+                lambda: _careful_png(contents, header, on_white=on_white, rules=rules),
+            ),
             (printing, lambda: _of_channels(decode(contents, 3), rules.channels)),
         ],
         default=lambda: decode(contents, rules.channels),
@@ -42,19 +48,19 @@ def graph_image(contents: tf.Tensor, rules: ImageRules) -> tf.Tensor:
     return upright(image, header.orientation) if rules.policy("exif_orientation") == "fix" else image
 
 
-def _checked(value, problem):
-    """Return `value`, once it is known that there is no problem."""
+def _checked(value: tf.Tensor, problem: tf.Tensor) -> tf.Tensor:
+    """Return `value`; the graph fails where there is a problem, a string that is not empty."""
     sound = tf.debugging.Assert(tf.equal(problem, ""), [tf.strings.join(["serve_bytes: found ", problem])])
     with tf.control_dependencies([sound] if sound is not None else []):
         return tf.identity(value)
 
 
-def _problem(contents, format, header, rules):
-    """Return what the header says that is refused, and what is allowed; an empty string where nothing is."""
+def _problem(contents: tf.Tensor, format: tf.Tensor, header: GraphHeader, *, rules: ImageRules) -> tf.Tensor:
+    """Return what is refused of what the header declares, and what is allowed; or an empty string."""
     jpeg = tf.equal(format, "JPEG")
     # no product of two 32-bit numbers beyond the range of int64
     pixels = tf.minimum(header.width, 2**30) * tf.minimum(header.height, 2**30)
-    memory = tf.cast(pixels, tf.float64) * _bytes_a_pixel(header, jpeg)
+    memory = tf.cast(pixels, tf.float64) * _bytes_per_pixel(header, jpeg)
     memory = tf.cast(memory, tf.int64) + tf.cast(tf.strings.length(contents), tf.int64)
     most = 13 * rules.max_pixels // 2
     number = tf.strings.as_string
@@ -78,29 +84,31 @@ def _problem(contents, format, header, rules):
             for kind in refused
         ),
     ]
-    said = tf.constant("")
+    first = tf.constant("")
     for text, found in reversed(problems):
-        said = tf.where(found, text, said)
-    return said
+        first = tf.where(found, text, first)
+    return first
 
 
-def _bytes_a_pixel(header, jpeg):
-    """Return about what decoding takes, as `kerasnets.data.images.headers.Header.decoding_bytes` does."""
+def _bytes_per_pixel(header: GraphHeader, jpeg: tf.Tensor) -> tf.Tensor:
+    """Return about how many bytes decoding takes per pixel, as `headers.Header.decoding_bytes` does."""
     progressive = tf.equal(header.process, 0xC2) | tf.equal(header.process, 0xCA)
     of_jpeg = tf.where(progressive, 2 * tf.cast(header.channels, tf.float64), 0.25)
     of_png = tf.where(header.alpha, 6.0, 4.0) * tf.where(header.bits > 8, 2.0, 1.0)
     return tf.where(jpeg, of_jpeg, tf.cast(of_png, tf.float64))
 
 
-def _any_of(format, names):
+def _any_of(format: tf.Tensor, names: Sequence[str]) -> tf.Tensor:
     return tf.reduce_any([tf.equal(format, name) for name in names])
 
 
-def _allowed(found, what, most):
+def _allowed(found: tf.Tensor, what: str, most: int) -> tf.Tensor:
     return tf.strings.join([found, f" {what}, allowed: {most}"])
 
 
-def _careful_png(contents, header, on_white, rules):
+def _careful_png(
+    contents: tf.Tensor, header: GraphHeader, *, on_white: tf.Tensor, rules: ImageRules
+) -> tf.Tensor:
     """Return the pixels of a PNG that has transparency or more than eight bits."""
     deep = header.bits > 8
     values = tf.cond(
@@ -112,14 +120,14 @@ def _careful_png(contents, header, on_white, rules):
     if rules.policy("unscaled_sixteen_bit") in ("error", "skip"):
         highest = tf.reduce_max(tf.cast(values[..., :3], tf.int32))
         unscaled = deep & (highest > 0) & (highest < 2 ** (bits - 4))
-        said = tf.strings.join(["16 bits a channel, but no value above ", tf.strings.as_string(highest)])
-        values = _checked(values, tf.where(unscaled, said, ""))
+        problem = tf.strings.join(["16 bits a channel, but no value above ", tf.strings.as_string(highest)])
+        values = _checked(values, tf.where(unscaled, problem, ""))
     alpha = tf.where(deep, tf.bitwise.right_shift(values[..., 3:], 8), values[..., 3:])
     upper = tf.minimum(tf.bitwise.right_shift(values[..., :3], bits - 8), 255)
     colour = tf.where(deep, upper, values[..., :3])
     transparent = on_white & tf.reduce_any(alpha < 255)
 
-    def laid_on_white():
+    def laid_on_white() -> tf.Tensor:
         # in 16 bits: 255·255 + 127 is less than 2^16
         return tf.where(on_white, (colour * alpha + 255 * (255 - alpha) + 127) // 255, colour)
 
@@ -130,7 +138,7 @@ def _careful_png(contents, header, on_white, rules):
     )
 
 
-def _of_channels(colour, channels):
+def _of_channels(colour: tf.Tensor, channels: int) -> tf.Tensor:
     """Return uint8 (height, width, 3) as it is, or its luminance (height, width, 1) by ITU-R BT.601."""
     if channels == 3:
         return colour

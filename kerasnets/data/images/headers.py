@@ -1,19 +1,20 @@
 """What an encoded image declares about itself, read from its first bytes without decoding a pixel.
 
-Written out for the formats that most images are of; of the others Pillow's reader of that one format says it.
+The headers of common formats are read here; those of the others by Pillow's reader of that one format.
 """
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import KW_ONLY, dataclass
 
 from kerasnets.data.images.exif import exif_orientation
 from kerasnets.data.images.pillow_formats import bits_of, is_read, opened, orientation_of
 
 
 class HeaderError(Exception):
-    """The header makes no sense, or ends before it says what is needed (`truncated`)."""
+    """The header makes no sense, or ends before what is needed (`truncated`)."""
 
-    def __init__(self, detail, truncated=False):
+    def __init__(self, detail: str, *, truncated: bool = False) -> None:
         super().__init__(detail)
         self.truncated = truncated
 
@@ -23,23 +24,24 @@ class Header:
     """What an image declares.
 
     Attributes:
-        format: as `sniff` says.
+        format: as `sniff` returns it.
         width, height: in pixels.
         channels: colour channels as stored, 1 (also for palettes) to 4.
         bits: bits a channel; BMP: bits a pixel.
         cmyk: whether the colours are for printing.
-        cut_off: WebP: whether the file is shorter than it says.
+        cut_off: WebP: whether the file is shorter than it declares.
         palette, alpha: whether colours are indices; whether pixels may be transparent.
         frames: images in the file.
         pixels: pixels of all frames that a decoder unpacks at once.
         orientation: EXIF orientation, 1 to 8.
         process: JPEG: the low byte of its SOF marker (0xC0 baseline, 0xC2 progressive).
-        compressed: BMP: whether its rows are.
+        compressed: BMP: whether its rows are compressed.
     """
 
     format: str
     width: int
     height: int
+    _: KW_ONLY
     channels: int = 3
     bits: int = 8
     palette: bool = False
@@ -53,8 +55,8 @@ class Header:
     cut_off: bool = False
 
     @property
-    def decoding_bytes(self):
-        """About how much memory, in bytes, checking the pixels takes.
+    def decoding_bytes(self) -> int:
+        """About how many bytes of memory checking the pixels takes.
 
         A JPEG is decoded at a fraction of its size, but a progressive one keeps all its coefficients.
         """
@@ -63,12 +65,12 @@ class Header:
         return self.pixels * (6 if self.alpha else 4) * (2 if self.bits > 8 and self.format == "PNG" else 1)
 
 
-def read_header(contents, format):
+def read_header(contents: bytes, format: str) -> Header:
     """Read the header of an encoded image.
 
     Args:
         contents: its bytes, or as many of the first as there are.
-        format: as `sniff` says.
+        format: as `sniff` returns it.
 
     Raises:
         HeaderError: it is damaged or cut off.
@@ -85,7 +87,7 @@ def read_header(contents, format):
     return header
 
 
-def _read_jpeg(contents):
+def _read_jpeg(contents: bytes) -> Header:
     position, orientation = 2, 1
     while True:
         position = contents.find(b"\xff", position)
@@ -103,13 +105,20 @@ def _read_jpeg(contents):
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             bits, height, width, channels = struct.unpack_from(">BHHB", contents, position + 3)
             return Header(
-                "JPEG", width, height, channels, bits,
-                pixels=width * height, orientation=orientation, process=marker, cmyk=channels == 4,
-            )  # fmt: skip
+                "JPEG",
+                width,
+                height,
+                channels=channels,
+                bits=bits,
+                pixels=width * height,
+                orientation=orientation,
+                process=marker,
+                cmyk=channels == 4,
+            )
         position += 1 + length
 
 
-def png_chunks(contents):
+def png_chunks(contents: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Yield (name, start of the data, length) of a PNG's chunks as far as they go."""
     position = 8
     while position + 8 <= len(contents):
@@ -118,7 +127,7 @@ def png_chunks(contents):
         position += 12 + length
 
 
-def _read_png(contents):
+def _read_png(contents: bytes) -> Header:
     name, width, height, bits, colour = struct.unpack_from(">4sIIBB", contents, 12)
     if name != b"IHDR":
         raise HeaderError("does not start with an IHDR chunk")
@@ -131,25 +140,42 @@ def _read_png(contents):
             orientation = exif_orientation(contents[start : start + length])
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.get(colour, 3)
     return Header(
-        "PNG", width, height, channels, bits, colour == 3, alpha, frames, width * height, orientation
+        "PNG",
+        width,
+        height,
+        channels=channels,
+        bits=bits,
+        palette=colour == 3,
+        alpha=alpha,
+        frames=frames,
+        pixels=width * height,
+        orientation=orientation,
     )
 
 
-def _read_bmp(contents):
+def _read_bmp(contents: bytes) -> Header:
     (start, length) = struct.unpack_from("<II", contents, 10)
     form = "<HHHH" if length == 12 else "<iiHHI"
     width, height, _, bits, *compression = struct.unpack_from(form, contents, 18)
     palette = bits < 8 or (bits == 8 and contents[14 + length : start] != _GREY_PALETTE)
     compressed = compression not in ([], [0], [3])  # 3: not compressed, but the channels lie by masks
     height = abs(height)  # negative: rows from the top
-    return Header("BMP", width, height, max(1, bits // 8), bits, palette, pixels=width * height,
-                  compressed=compressed)  # fmt: skip
+    return Header(
+        "BMP",
+        width,
+        height,
+        channels=max(1, bits // 8),
+        bits=bits,
+        palette=palette,
+        pixels=width * height,
+        compressed=compressed,
+    )
 
 
 _GREY_PALETTE = bytes(value for grey in range(256) for value in (grey, grey, grey, 0))
 
 
-def _read_gif(contents):
+def _read_gif(contents: bytes) -> Header:
     width, height, flags = struct.unpack_from("<HHB", contents, 6)
     position, frames, pixels, alpha = 13 + _colour_table(flags), 0, 0, False
     while position < len(contents) and contents[position] in (0x21, 0x2C):
@@ -166,14 +192,23 @@ def _read_gif(contents):
         while position < len(contents) and contents[position]:  # blocks of up to 255 bytes, an empty one last
             position += 1 + contents[position]
         position += 1
-    return Header("GIF", width, height, 1, 8, True, alpha, max(frames, 1), max(pixels, width * height))
+    return Header(
+        "GIF",
+        width,
+        height,
+        channels=1,
+        palette=True,
+        alpha=alpha,
+        frames=max(frames, 1),
+        pixels=max(pixels, width * height),
+    )
 
 
-def _colour_table(flags):
+def _colour_table(flags: int) -> int:
     return 3 << (flags & 7) + 1 if flags & 0x80 else 0
 
 
-def _read_webp(contents):
+def _read_webp(contents: bytes) -> Header:
     """Google's WebP container specification: a RIFF file of VP8, VP8L or, extended, VP8X and more chunks."""
     (declared,) = struct.unpack_from("<I", contents, 4)
     chunks = dict(reversed(list(_riff_chunks(contents))))  # the first of each name
@@ -184,12 +219,18 @@ def _read_webp(contents):
     frames = sum(name == b"ANMF" for name, _ in _riff_chunks(contents))
     exif = contents[chunks[b"EXIF"] :].removeprefix(b"Exif\0\0") if b"EXIF" in chunks else b""
     return Header(
-        "WebP", width, height, alpha=alpha, frames=max(frames, 1), pixels=width * height,
-        orientation=exif_orientation(exif), cut_off=declared + 8 > len(contents),
-    )  # fmt: skip
+        "WebP",
+        width,
+        height,
+        alpha=alpha,
+        frames=max(frames, 1),
+        pixels=width * height,
+        orientation=exif_orientation(exif),
+        cut_off=declared + 8 > len(contents),
+    )
 
 
-def _riff_chunks(contents):
+def _riff_chunks(contents: bytes) -> Iterator[tuple[bytes, int]]:
     """Yield (name, start of the data) of a RIFF file's chunks as far as they go."""
     position = 12
     while position + 8 <= len(contents):
@@ -198,18 +239,17 @@ def _riff_chunks(contents):
         position += 8 + length + length % 2
 
 
-def _extended_size(contents, start):
+def _extended_size(contents: bytes, start: int) -> tuple[int, int, bool]:
     flags, width, height = contents[start], contents[start + 4 : start + 7], contents[start + 7 : start + 10]
-    sides = (1 + int.from_bytes(side, "little") for side in (width, height))
-    return *sides, bool(flags & 0x10)
+    return 1 + int.from_bytes(width, "little"), 1 + int.from_bytes(height, "little"), bool(flags & 0x10)
 
 
-def _lossless_size(contents, start):
+def _lossless_size(contents: bytes, start: int) -> tuple[int, int, bool]:
     (bits,) = struct.unpack_from("<I", contents, start + 1)
     return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF), bool(bits >> 28 & 1)
 
 
-def _lossy_size(contents, start):
+def _lossy_size(contents: bytes, start: int) -> tuple[int, int, bool]:
     width, height = struct.unpack_from("<HH", contents, start + 6)
     return width & 0x3FFF, height & 0x3FFF, False
 
@@ -217,19 +257,34 @@ def _lossy_size(contents, start):
 _WEBP_SIZES = {b"VP8X": _extended_size, b"VP8L": _lossless_size, b"VP8 ": _lossy_size}
 
 
-def _read_by_pillow(contents, format):
+def _read_by_pillow(contents: bytes, format: str) -> Header:
     try:
         with opened(contents, format) as image:
             bits, orientation, (width, height) = bits_of(image), orientation_of(image), image.size
-            if format == "TIFF" and orientation >= 5:  # Pillow says the size of the upright image
+            if format == "TIFF" and orientation >= 5:  # Pillow gives the size of the upright image
                 width, height = height, width
             return Header(
-                format, width, height, len(image.getbands()), bits, image.mode in ("P", "PA"),
-                image.has_transparency_data, getattr(image, "n_frames", 1), width * height, orientation,
+                format,
+                width,
+                height,
+                channels=len(image.getbands()),
+                bits=bits,
+                palette=image.mode in ("P", "PA"),
+                alpha=image.has_transparency_data,
+                frames=getattr(image, "n_frames", 1),
+                pixels=width * height,
+                orientation=orientation,
                 cmyk=image.mode == "CMYK",
-            )  # fmt: skip
+            )
     except Exception as error:  # Pillow raises what it likes
         raise HeaderError(f"not readable as {format}: {error}") from error
 
 
-READERS = {"JPEG": _read_jpeg, "PNG": _read_png, "BMP": _read_bmp, "GIF": _read_gif, "WebP": _read_webp}
+READERS: dict[str, Callable[[bytes], Header]] = {
+    "JPEG": _read_jpeg,
+    "PNG": _read_png,
+    "BMP": _read_bmp,
+    "GIF": _read_gif,
+    "WebP": _read_webp,
+}
+"""Readers of headers by format; Pillow reads those of the others."""

@@ -1,9 +1,9 @@
-"""From the bytes of an image file to its pixels: the one meaning that a file has in this program.
+"""From the bytes of an image file to its pixels, the same wherever this program reads one.
 
-Training, evaluation, prediction, the audit and what is exported see these pixels:
+Training, evaluation, prediction, the audit and exported models see these pixels:
 
 - *Formats.* JPEG, PNG, GIF, BMP, WebP, TIFF, AVIF and JPEG 2000, and HEIC where pillow-heif is installed,
-  told by the first bytes, never by the name. TensorFlow's decoder reads JPEG and PNG, Pillow the others.
+  recognized by the first bytes, never by the name. TensorFlow decodes JPEG and PNG, Pillow the others.
   Anything else is `unsupported_format`.
 - *Several frames* (`animated`): the first one; of a PNG the still image.
 - *Palettes* (`palette`): the colours themselves.
@@ -12,7 +12,7 @@ Training, evaluation, prediction, the audit and what is exported see these pixel
 - *More than 8 bits* (`sixteen_bit`): the upper eight of the bits that count, v >> (bits - 8). All 16 bits of
   a 16-bit file count unless `significant_bits` says fewer; then higher values are white. The same for every
   image: none is stretched by what is in it. A 16-bit image whose values all lie below a sixteenth of that
-  range would keep 16 levels or fewer: it is `unscaled_sixteen_bit`. A TIFF of 9 to 15 bits says so itself.
+  range would keep 16 levels or fewer: it is `unscaled_sixteen_bit`. A TIFF of 9 to 15 bits declares them.
 - *Transparency* (`alpha`): `fix` lays each channel on white, (v·a + 255·(255-a)) / 255 to the nearest
   integer; `keep` drops the alpha channel. tRNS chunks and transparent palette entries count as alpha.
 - *EXIF orientation* (`exif_orientation`): `fix` turns upright, `keep` leaves the pixels as stored. An AVIF's
@@ -23,7 +23,7 @@ Training, evaluation, prediction, the audit and what is exported see these pixel
 - *Damage.* `truncated`, `corrupt` and `empty_file` are refused; `damaged`, a JPEG that libjpeg decodes
   with a warning, by its policy: `keep` takes what libjpeg makes of it.
 - *Size.* An image that declares more than `max_pixels` is never decoded: `bomb`.
-- Colour profiles, gamma and XMP are not looked at. Nothing is resized here.
+- Colour profiles, gamma and XMP are ignored. Nothing is resized here.
 
 A kind that is found and whose policy is `error` or `skip` refuses the file.
 """
@@ -41,22 +41,22 @@ from kerasnets.data.images.conversion import converted_pixels
 from kerasnets.data.images.decoding import decode, upright
 
 PIXEL_KINDS = (
-    "empty_file", "unreadable", "unsupported_format", "truncated", "corrupt", "damaged", "bomb", "animated",
-    "cmyk", "sixteen_bit", "unscaled_sixteen_bit", "palette", "alpha", "exif_orientation",
-)  # fmt: skip
-"""The kinds that are about one file's pixels: their policies hold wherever an image is read. The others are
-about a collection (names, copies, odd ones out) and hold where one is listed."""
+    *("empty_file", "unreadable", "unsupported_format", "truncated", "corrupt", "damaged", "bomb"),
+    *("animated", "cmyk", "sixteen_bit", "unscaled_sixteen_bit", "palette", "alpha", "exif_orientation"),
+)
+"""Kinds of findings about one file's pixels, whose policies apply wherever an image is read. The others are
+about a collection (names, copies, odd ones out) and apply where one is listed."""
 
 
 class ImageRefusedError(Exception):
-    """A file that has no pixels under the rules.
+    """The rules refuse a file.
 
     Attributes:
         kind: the kind of finding, of `PIXEL_KINDS`.
         detail: what was found, in a few words.
     """
 
-    def __init__(self, kind: str, detail: str):
+    def __init__(self, kind: str, detail: str) -> None:
         super().__init__(f"{kind}: {detail}")
         self.kind, self.detail = kind, detail
 
@@ -66,7 +66,7 @@ class ImageRules:
     """What a run decides about image files: its recipe's [data.audit] and its channels.
 
     Attributes:
-        channels: 1 (grey) or 3 (RGB), of the pixels.
+        channels: 1 (grey) or 3 (RGB), what images are decoded to.
         policies: mapping of kind to policy; what is not in it has its default.
         max_pixels: an image that declares more is not decoded.
         significant_bits: bits that count in the values of 16-bit files, 9 to 16.
@@ -87,10 +87,10 @@ def read_image(contents: bytes, rules: ImageRules) -> np.ndarray:
 
     Args:
         contents: the file's bytes.
-        rules: an `ImageRules`.
+        rules: what is decided about image files.
 
     Returns:
-        uint8 (height, width, `rules.channels`), as the module's docstring says.
+        uint8 (height, width, `rules.channels`), as the module's docstring defines them.
 
     Raises:
         ImageRefusedError: the first kind found whose policy refuses it.

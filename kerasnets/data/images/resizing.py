@@ -1,16 +1,19 @@
 """Resizing, one way everywhere: with antialiasing, and rounded to whole raw values as a stored image has.
 
-What it takes does not depend on an image's shape: an image of one row and 20,000 columns, whose short side is
-to get 256 pixels, would become 256 x 5,120,000.
+Memory is bounded whatever an image's shape: one of one row and 20,000 columns, whose short side is to become
+256 pixels, would otherwise become 256 x 5,120,000.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
 LONGEST = 8
-"""Times the short side, or the size wanted, that an image may be long; a longer one's middle is taken."""
+"""Most that an image may be long, in short sides or sizes wanted; of a longer one the middle is taken."""
 
 
-def resize(images, size, method="bilinear"):
+def resize(images: tf.Tensor, size: Sequence[int] | tf.Tensor, method: str = "bilinear") -> tf.Tensor:
     """Resize images to one size.
 
     Args:
@@ -23,10 +26,10 @@ def resize(images, size, method="bilinear"):
     """
     height, width = size[0], size[1]
 
-    def resized(images, size):
+    def resized(images: tf.Tensor, size: Sequence[Any] | tf.Tensor) -> tf.Tensor:
         return tf.image.resize(images, size, method=method, antialias=True)
 
-    # rows come first, and are kept as long as they were: a flat strip would be enlarged to a large sheet
+    # rows are resized first, which would enlarge a flat strip to a large sheet: there, columns are first
     rows, columns = tf.unstack(tf.cast(tf.shape(images)[-3:-1], tf.int64))
     sheet, *others = (tf.cast(height, tf.int64) * columns, rows * columns, tf.cast(height * width, tf.int64))
     strip = sheet > LONGEST * tf.maximum(*others)
@@ -39,7 +42,7 @@ def resize(images, size, method="bilinear"):
     )
 
 
-def middle(images, most):
+def middle(images: tf.Tensor, most: tf.Tensor) -> tf.Tensor:
     """Return the middle of images, exactly in the middle, of no more than `most` pixels (or one more) a side.
 
     Args:
@@ -52,12 +55,12 @@ def middle(images, most):
     return images[..., top : top + height, left : left + width, :]
 
 
-def rounded(images):
+def rounded(images: tf.Tensor) -> tf.Tensor:
     """Return raw values as uint8, rounded and clipped."""
     return tf.cast(tf.clip_by_value(tf.round(tf.cast(images, tf.float32)), 0, 255), tf.uint8)
 
 
-def resize_short_side(images, short_side, method="bilinear"):
+def resize_short_side(images: tf.Tensor, short_side: int, method: str = "bilinear") -> tf.Tensor:
     """Resize images so that the shorter of height and width becomes `short_side`, the other in proportion.
 
     The longer side is rounded down, as in torchvision's Resize. Of an image longer than `LONGEST` times its

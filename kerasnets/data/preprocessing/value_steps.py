@@ -1,34 +1,40 @@
 """Value steps of the preprocessing: affine maps of the pixels, so that one pass over the images is enough.
 
-Channels may be turned around in between.
-
-What a step needs of the images as the steps before it left them follows from the sums of the raw ones.
+The order of channels may be reversed in between. The statistics that a step needs, of images as the steps
+before it leave them, follow from the sums of the raw images.
 """
 
 import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from kerasnets.data.preprocessing.statistics import Moments
 from kerasnets.errors import UserError
 
 LARGEST = 64 * 64 * 3
-"""Values of an image up to which pca and zca are computed: the matrix is the square of that."""
+"""Most values of an image that pca and zca are computed for: their matrix has the square of that."""
 
 MIXING = ("pca", "zca")
+"""Steps that mix all values of an image."""
+
+Numbers = np.float64 | np.ndarray
+"""A number, one for each channel (C,), or one for each value (height, width, C)."""
 
 log = logging.getLogger("kerasnets")
 
 
-def needs_statistics(steps):
-    """Return what value steps need of the images: None, "moments" or "products"."""
+def needs_statistics(steps: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return the statistics of the images that value steps need: None, "moments" or "products"."""
     operations = {step["op"] for step in steps if step.get("mean") is None}
     if operations & set(MIXING):
         return "products"
     return "moments" if operations & {"subtract_mean", "standardize"} else None
 
 
-def apply_values(images, steps):
+def apply_values(images: tf.Tensor, steps: Sequence[Mapping[str, Any]]) -> tf.Tensor:
     """Apply value steps, one multiplication and one addition together, to images (N, height, width, C).
 
     Args:
@@ -47,8 +53,8 @@ def apply_values(images, steps):
     return _mixed(images, steps[-1]["matrix"]) if steps and "matrix" in steps[-1] else images
 
 
-def affine(steps):
-    """Return what value steps do to a pixel, but for a last matrix.
+def affine(steps: Sequence[Mapping[str, Any]]) -> tuple[bool, Numbers, Numbers]:
+    """Return the affine map that value steps amount to, without a last matrix.
 
     Args:
         steps: tables with their statistics.
@@ -57,14 +63,16 @@ def affine(steps):
         (backwards, slope, offset): slope · raw + offset, of raw values in reversed order of channels where
         `backwards`. Both are float64 scalars, (C,), or (height, width, C).
     """
-    backwards, slope, offset = False, np.float64(1), np.float64(0)
+    backwards = False
+    slope: Numbers = np.float64(1)
+    offset: Numbers = np.float64(0)
     for step in steps:
         backwards ^= step["op"] == "bgr"
         slope, offset = _after(step, slope, offset)
     return backwards, slope, offset
 
 
-def _row(numbers, images):
+def _row(numbers: Numbers, images: tf.Tensor) -> np.ndarray:
     """Return a number, or one a channel, as a row of pixels, which TensorFlow broadcasts twice as fast."""
     row = images.shape[2:]
     if row.is_fully_defined():
@@ -72,10 +80,10 @@ def _row(numbers, images):
     return numbers.astype("float32")
 
 
-def _after(step, slope, offset):
+def _after(step: Mapping[str, Any], slope: Numbers, offset: Numbers) -> tuple[Numbers, Numbers]:
     """Return what slope · raw + offset becomes by a step; a matrix, always in the last step, is left out."""
     if step["op"] == "bgr":
-        return tuple(number[..., ::-1] if number.ndim else number for number in (slope, offset))
+        return _reversed(slope), _reversed(offset)
     if step["op"] == "scale":
         low, high = step["to"]
         factor = (high - low) / 255
@@ -84,14 +92,18 @@ def _after(step, slope, offset):
     return (slope / step["std"], offset / step["std"]) if "std" in step else (slope, offset)
 
 
-def _mixed(images, matrix):
+def _reversed(numbers: Numbers) -> Numbers:
+    return numbers[..., ::-1] if isinstance(numbers, np.ndarray) and numbers.ndim else numbers
+
+
+def _mixed(images: tf.Tensor, matrix: np.ndarray) -> tf.Tensor:
     """Multiply each image, as one vector of its values, by a matrix."""
     values = images.shape[1:].num_elements()
     rows = tf.matmul(tf.reshape(images, [-1, values]), tf.constant(matrix, tf.float32), transpose_b=True)
     return tf.ensure_shape(tf.reshape(rows, tf.shape(images)), images.shape)
 
 
-def fit_values(steps, moments):
+def fit_values(steps: Sequence[dict[str, Any]], moments: Moments | None) -> list[dict[str, Any]]:
     """Return value steps with their statistics filled in.
 
     `mean` and `std` are float64 arrays of shape (C,), or (height, width, C) per pixel; `matrix` is (D, D)
@@ -99,40 +111,50 @@ def fit_values(steps, moments):
 
     Args:
         steps: tables of value steps.
-        moments: the `Moments` of the raw images; None where no step needs any.
+        moments: sums over the raw images; None where no step needs them.
 
     Raises:
         UserError: images too large for pca or zca.
     """
-    fitted, slope, offset = [], np.float64(1), np.float64(0)
+    fitted: list[dict[str, Any]] = []
+    slope: Numbers = np.float64(1)
+    offset: Numbers = np.float64(0)
     for step in steps:
         if step["op"] == "bgr":
             moments = moments and moments.backwards()
         elif step["op"] in MIXING:
-            step = step | _mixing(step, moments, slope, offset)
+            step = step | _mixing(step, _needed(moments), slope=slope, offset=offset)
         elif step.get("mean") is not None:
             step = step | {name: np.array(step[name], "float64") for name in ("mean", "std") if name in step}
         elif step["op"] != "scale":
-            pixels = slope * moments.mean() + offset
+            pixels = slope * _needed(moments).mean() + offset
             step = step | {"mean": pixels if step.get("per") == "pixel" else pixels.mean((0, 1))}
             if step["op"] == "standardize":
-                step["std"] = _deviation(moments, slope, offset - step["mean"])
+                step["std"] = _deviation(_needed(moments), slope, offset - step["mean"])
         slope, offset = _after(step, slope, offset)
         fitted.append(step)
     return fitted
 
 
-def _deviation(moments, slope, offset):
+def _needed(moments: Moments | None) -> Moments:
+    if moments is None:
+        raise ValueError("found no statistics of the images, which a step needs")
+    return moments
+
+
+def _deviation(moments: Moments, slope: Numbers, offset: Numbers) -> np.ndarray:
     """Return each channel's standard deviation of slope · raw + offset, whose mean is zero; 1 for none."""
     total, squares = moments.total / moments.count, moments.squares / moments.count
     variance = (slope**2 * squares + 2 * slope * offset * total + offset**2).mean((0, 1))
-    # a channel without spread leaves only what rounding leaves
+    # the variance of a constant channel is only what rounding leaves
     return np.where(
         variance > 1e-12 * (slope**2 * squares).mean((0, 1)), np.sqrt(np.maximum(variance, 0)), 1.0
     )
 
 
-def _mixing(step, moments, slope, offset):
+def _mixing(
+    step: Mapping[str, Any], moments: Moments, *, slope: Numbers, offset: Numbers
+) -> dict[str, np.ndarray]:
     """Return mean and matrix of PCA decorrelation, PCA whitening or ZCA of slope · raw + offset.
 
     With U the eigenvectors and λ the eigenvalues of the covariance over all values of an image: Uᵀx, with
@@ -155,6 +177,8 @@ def _mixing(step, moments, slope, offset):
     mean = np.broadcast_to(slope * moments.mean() + offset, shape)
     raw = moments.mean().ravel()
     slopes = np.broadcast_to(slope, shape).ravel()
+    if moments.pixels is None:
+        raise ValueError(f"found no products of pixels, which {step['op']} needs")
     covariance = (moments.pixels / moments.count - np.outer(raw, raw)) * np.outer(slopes, slopes)
     variances, vectors = np.linalg.eigh(covariance)
     variances, vectors = np.maximum(variances[::-1], 0), vectors[:, ::-1]

@@ -137,9 +137,9 @@ def test_rotation_by_a_full_turn_is_identity():
 def test_translation_by_whole_pixels_is_numpys():
     image = uniform_images(1, 8, 12)
     draws = tf.constant([[0.75, 0.25]])  # a quarter of the height down, a quarter of the width to the left
-    wrapped = translation(image, draws, 0.5, 0.5, fill="wrap")
+    wrapped = translation(image, draws, 0.5, width_factor=0.5, fill="wrap")
     np.testing.assert_allclose(wrapped[0], np.roll(image[0], (2, -3), axis=(0, 1)), atol=1e-3)
-    filled = np.asarray(translation(image, draws, 0.5, 0.5, fill=MEAN))[0]
+    filled = np.asarray(translation(image, draws, 0.5, width_factor=0.5, fill=MEAN))[0]
     np.testing.assert_allclose(filled[2:, :-3], image[0, :-2, 3:], atol=1e-3)
     np.testing.assert_allclose(filled[:2], np.broadcast_to(MEAN, (2, 12, 3)), rtol=1e-6)
     np.testing.assert_allclose(filled[:, -3:], np.broadcast_to(MEAN, (8, 3, 3)), rtol=1e-6)
@@ -149,7 +149,7 @@ def test_zoom_shows_the_middle_larger():
     image = uniform_images(1, 9, 9)
     both = np.asarray(zoom(image, tf.zeros([1, 2]), 0.5))[0]  # half the field of view
     np.testing.assert_allclose(both[::2, ::2], image[0, 2:7, 2:7], atol=1e-3)
-    rows = np.asarray(zoom(image, tf.constant([[0.0, 0.5]]), 0.5, 0.3))[0]
+    rows = np.asarray(zoom(image, tf.constant([[0.0, 0.5]]), 0.5, width_factor=0.3))[0]
     np.testing.assert_allclose(rows[::2], image[0, 2:7], atol=1e-3)
 
 
@@ -179,7 +179,7 @@ def test_pixel_mean_is_numpys():
 
 def test_pca_color_adds_one_colour_an_image_with_the_covariance_of_the_axes():
     images = np.full((40_000, 1, 2, 3), 128, "float32")
-    shifts = np.asarray(pca_color(images, uniform_draws(40_000, 3), AXES, stddev=0.2)) - 128
+    shifts = np.asarray(pca_color(images, uniform_draws(40_000, 3), axes=AXES, stddev=0.2)) - 128
     np.testing.assert_array_equal(shifts[:, :, 0], shifts[:, :, 1])
     right = 0.2**2 * np.array(AXES).T @ AXES
     np.testing.assert_allclose(np.cov(shifts[:, 0, 0].T), right, rtol=0.03, atol=0.03 * right.max())
@@ -250,9 +250,9 @@ def test_mixing_labels_sum_to_one_and_are_the_share_of_the_pixels():
     labels = np.eye(2, dtype="float32")[np.arange(count) % 2]
     partners = np.roll(np.arange(count), -1).astype("int32")
     for operation, columns in ((mixup, 1), (cutmix, 3)):
-        seen, targets = map(
-            np.asarray, operation(images, labels, uniform_draws(count, columns), partners, alpha=1.0)
-        )
+        draws = uniform_draws(count, columns)
+        mixed = operation(images, labels, draws, partners=partners, alpha=1.0)
+        seen, targets = map(np.asarray, mixed)
         np.testing.assert_allclose(targets.sum(1), 1, rtol=1e-6)
         np.testing.assert_allclose(targets[:, 1], seen.mean((1, 2, 3)) / 200, atol=1e-5)
         shares = np.where(np.arange(count) % 2, targets[:, 0], targets[:, 1])
@@ -262,7 +262,9 @@ def test_mixing_labels_sum_to_one_and_are_the_share_of_the_pixels():
 
 def test_cutmix_puts_the_box_about_any_pixel_at_the_same_place_in_both():
     images, draws = uniform_images(60, 13, 17), uniform_draws(60, 3)
-    seen, _ = cutmix(images, np.eye(60, dtype="float32"), draws, np.arange(60)[::-1].astype("int32"), 1.0)
+    seen, _ = cutmix(
+        images, np.eye(60, dtype="float32"), draws, partners=np.arange(60)[::-1].astype("int32"), alpha=1.0
+    )
     side = np.sqrt(1 - draws[:, 0], dtype="float32")  # Beta(1, 1) is uniform; 1 - λ is the area
     for index in range(60):
         rows, columns = int(side[index] * 13), int(side[index] * 17)

@@ -31,7 +31,7 @@ GEOMETRIC = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")
 def test_changes_of_rand_augment_are_pillows(change):
     values = (uniform_images(2, 20, 30) * 0.6 + 20).round()
     for sign in (-1.0, 1.0):
-        seen = np.asarray(CHANGES[change](tf.constant(values), tf.fill([2], sign), 0.6, 128.0))
+        seen = np.asarray(CHANGES[change](tf.constant(values), tf.fill([2], sign), level=0.6, fill=128.0))
         right = [
             np.asarray(_pillow(change, sign, Image.fromarray(image))) for image in values.astype("uint8")
         ]
@@ -42,7 +42,7 @@ def test_geometric_changes_of_rand_augment_are_numpys():
     image, plus = uniform_images(1, 9, 9), tf.ones(1)
 
     def change(name, level):
-        return np.asarray(CHANGES[name](tf.constant(image), plus, level, 0.0))[0]
+        return np.asarray(CHANGES[name](tf.constant(image), plus, level=level, fill=0.0))[0]
 
     np.testing.assert_allclose(change("rotate", 3.0), np.rot90(image[0], 1), atol=1e-2)
     for name, axis in (("translate_x", 1), ("translate_y", 0)):
@@ -66,5 +66,7 @@ def test_rand_augment_gives_each_image_the_changes_it_draws():
     seen = rand_augment(images, draws, layers=1, magnitude=5, fill=0.0)
     for index, change in enumerate([*CHANGES.values()] * 2):
         sign = tf.constant([-1.0 if index < 14 else 1.0])
-        np.testing.assert_array_equal(seen[index], change(images[index : index + 1], sign, 0.5, 0.0)[0])
+        np.testing.assert_array_equal(
+            seen[index], change(images[index : index + 1], sign, level=0.5, fill=0.0)[0]
+        )
     assert len(CHANGES) == 14

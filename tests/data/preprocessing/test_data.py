@@ -79,13 +79,25 @@ SHORT = {"op": "resize", "short_side": 12, "method": "bilinear"}
 @pytest.mark.parametrize(
     ("steps", "shape", "said"),
     [
-        ([{"op": "pad", "size": [4, 9]}], (8, 8, 1), "pad to 4x9: the image is 8x8 already"),
-        ([{"op": "center_crop", "size": [9, 9]}], (8, 8, 1), "crop to 9x9: the image is only 8x8"),
-        ([{"op": "center_crop", "size": [4, 4]}], (None, None, 3), "differ in size: resize first"),
+        ([{"op": "pad", "size": [4, 9]}], (8, 8, 1), "found size 4x9, allowed: 8x8 and above"),
+        ([{"op": "center_crop", "size": [9, 9]}], (8, 8, 1), "found size 9x9, allowed: up to 8x8"),
+        (
+            [{"op": "center_crop", "size": [4, 4]}],
+            (None, None, 3),
+            "resize first, as the images differ in size",
+        ),
         ([{"op": "scale", "to": [0, 1]}], (None, None, 3), "differ in size: add a resize step"),
         ([SHORT], (None, None, 3), "differ in size: add a resize step, or a center_crop after this one"),
-        ([SHORT, {"op": "center_crop", "size": [9, 13]}], (None, None, 3), "the short side is only 12"),
-        ([SHORT, {"op": "pad", "size": [90, 90]}], (None, None, 3), "differ in size: resize first"),
+        (
+            [SHORT, {"op": "center_crop", "size": [9, 13]}],
+            (None, None, 3),
+            "found size 9x13, allowed: up to 12",
+        ),
+        (
+            [SHORT, {"op": "pad", "size": [90, 90]}],
+            (None, None, 3),
+            "resize first, as the images differ in size",
+        ),
     ],
 )
 def test_steps_that_lead_to_no_size_are_said(steps, shape, said):
@@ -179,7 +191,7 @@ def test_whitening_says_what_the_course_says_and_refuses_large_images(caplog):
 
 def test_moments_are_exact_whatever_the_batches():
     images = _colours(700)
-    one, many = Moments.of([images], True), Moments.of(np.array_split(images, 9), True)
+    one, many = Moments.of([images], products=True), Moments.of(np.array_split(images, 9), products=True)
     for name, value in vars(one).items():
         np.testing.assert_array_equal(value, getattr(many, name))
     np.testing.assert_array_equal(one.total, images.sum(0, dtype="int64"))
