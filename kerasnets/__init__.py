@@ -1,4 +1,4 @@
-"""kerasnets: train, understand and hand over the convolutional networks of a course, on Keras 3.
+"""Train, understand and hand over the convolutional networks of a course, on Keras 3.
 
     >>> import kerasnets
     >>> run = kerasnets.train("lenet5-digits", run="runs/first")  # doctest: +SKIP

@@ -1,7 +1,7 @@
 """What a person sees: whole lines, and on a terminal colour and one line that changes.
 
 Lines, warnings of the logger "kerasnets" and the changing line never run into each other. Phases are shown
-only within `kept_by`: a library that reads images prints nothing. Colour comes from rich, which heeds
+only within `recorded_by`: a library that reads images prints nothing. Colour comes from rich, which heeds
 `NO_COLOR`; where the output is no terminal, rich is not loaded and the text is plain.
 """
 
@@ -27,7 +27,7 @@ BAR_WIDTH = 24
 """Columns of a progress bar."""
 
 _lock = threading.RLock()
-_keepers: list[Callable[[str], None]] = []
+_recorders: list[Callable[[str], None]] = []
 _width = 0
 """Columns of the changing line as it stands."""
 
@@ -77,19 +77,19 @@ def _rendered(renderable: "RenderableType", stream: TextIO) -> str:
     return captured.get()
 
 
-def say(text: str, *, kept: bool = True) -> None:
+def say(text: str, *, recorded: bool = True) -> None:
     """Print a whole line, or several.
 
     Args:
         text: without a newline at its end.
-        kept: whether `kept_by` gets it too.
+        recorded: whether `recorded_by` gets it too.
     """
     with _lock:
         clear()
         text = "\n".join(map(printable, text.split("\n")))
         _write(f"{text}\n")
-        if kept:
-            _keep(text)
+        if recorded:
+            _record(text)
 
 
 def show(text: str, share: float | None = None) -> None:
@@ -122,11 +122,11 @@ def clear() -> None:
 
 def phase(text: str) -> None:
     """Show what begins now, for instance "reading the images"."""
-    if not _keepers:
+    if not _recorders:
         return
     if is_terminal(sys.stdout):
         show(f"{text} …")
-        _keep(text)
+        _record(text)
     else:
         say(text)
 
@@ -135,24 +135,24 @@ def counter(text: str) -> Callable[[int, int], None]:
     """Return a function (done, total) that shows how far a phase is."""
 
     def count(done: int, total: int) -> None:
-        if _keepers:
+        if _recorders:
             show(f"{text} … {done:,} of {total:,}", done / max(1, total))
 
     return count
 
 
 @contextmanager
-def kept_by(keep: Callable[[str], None]) -> Iterator[None]:
-    """Show phases while the block runs, and pass every line and every warning to `keep` as well.
+def recorded_by(record: Callable[[str], None]) -> Iterator[None]:
+    """Show phases while the block runs, and pass every line and every warning to `record` as well.
 
     Args:
-        keep: called with the text.
+        record: called with the text.
     """
-    _keepers.append(keep)
+    _recorders.append(record)
     try:
         yield
     finally:
-        _keepers.remove(keep)
+        _recorders.remove(record)
         clear()
 
 
@@ -168,20 +168,20 @@ def _write(text: str) -> None:
         os.close(nowhere)
 
 
-def _keep(text: str) -> None:
-    for keep in _keepers:
-        keep(text)
+def _record(text: str) -> None:
+    for record in _recorders:
+        record(text)
 
 
 class _OnItsOwnLine(logging.Filter):
-    """Before a record is printed, erase the changing line, and have the record kept; drop no record."""
+    """Before a record is printed, erase the changing line, and have it recorded; drop none."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return True."""
         with _lock:
             clear()
             mark = f"{record.levelname.lower()}: " if record.levelno > logging.INFO else ""
-            _keep(mark + one_line(record.getMessage()))
+            _record(mark + one_line(record.getMessage()))
         return True
 
 

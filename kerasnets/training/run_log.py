@@ -25,7 +25,7 @@ class RunLog:
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
         """Show phases and keep lines while the block runs; how it ends is the last line."""
-        with terminal.kept_by(self):
+        with terminal.recorded_by(self):
             try:
                 yield
                 self("finished")

@@ -85,7 +85,7 @@ class Progress(keras.callbacks.Callback):
         if sys.stdout.isatty():
             terminal.show(line, step / self.steps)
         else:
-            terminal.say(line, kept=False)
+            terminal.say(line, recorded=False)
 
     def _seconds_left(self, step: int, now: float) -> float:
         steps = (self.epochs - self._epoch) * self.steps - step
