@@ -16,11 +16,14 @@ class Kind:
         policies: what may be done about it, of `DONE`.
         default: the policy where a recipe gives none.
         meaning: what it is, in one line.
+        of_pixels: whether it is about one file's pixels: its policy then applies wherever an image is read;
+            the others are about a collection (names, copies, odd ones out) and apply where one is listed.
     """
 
     policies: tuple[str, ...]
     default: str
     meaning: str
+    of_pixels: bool = False
 
 
 DONE = {"error": "refused", "skip": "left out", "fix": "fixed", "keep": "kept as it is"}
@@ -31,35 +34,47 @@ _KEPT = ("error", "skip", "keep")
 _FIXED = ("error", "skip", "fix")
 
 KINDS = {
-    "empty_file": Kind(_OUT, "error", "a file of zero bytes"),
-    "unreadable": Kind(_OUT, "error", "no permission, or a folder, FIFO, socket or device named as an image"),
+    "empty_file": Kind(_OUT, "error", "a file of zero bytes", of_pixels=True),
+    "unreadable": Kind(
+        _OUT, "error", "no permission, or a folder, FIFO, socket or device named as an image", of_pixels=True
+    ),
     "broken_link": Kind(_OUT, "error", "a symbolic link to nothing"),
     "symlink_loop": Kind(_OUT, "error", "a symbolic link that leads back to itself or to a folder above it"),
-    "unsupported_format": Kind(
-        _OUT,
-        "error",
-        f"no {formats_read()} that can be read",
-    ),
-    "truncated": Kind(_OUT, "error", "the file ends before its image does"),
-    "corrupt": Kind(_OUT, "error", "the decoder refuses the data"),
+    "unsupported_format": Kind(_OUT, "error", f"no {formats_read()} that can be read", of_pixels=True),
+    "truncated": Kind(_OUT, "error", "the file ends before its image does", of_pixels=True),
+    "corrupt": Kind(_OUT, "error", "the decoder refuses the data", of_pixels=True),
     "damaged": Kind(
-        _KEPT, "error", "the decoder makes pixels of it, but the data is bad: part of them may be garbage"
+        _KEPT,
+        "error",
+        "the decoder makes pixels of it, but the data is bad: part of them may be garbage",
+        of_pixels=True,
     ),
-    "bomb": Kind(_OUT, "error", "declares more pixels than data.audit.max_pixels; never decoded"),
+    "bomb": Kind(
+        _OUT, "error", "declares more pixels than data.audit.max_pixels; never decoded", of_pixels=True
+    ),
     "wrong_extension": Kind(_KEPT, "keep", "the name says another format; decoded by content"),
     "odd_format": Kind(_KEPT, "keep", "one of few images in a format that hardly any other image has"),
-    "animated": Kind(_FIXED, "fix", "several frames; fix: the first one"),
-    "cmyk": Kind(_FIXED, "fix", "printing colours; fix: converted to RGB"),
-    "sixteen_bit": Kind(_FIXED, "fix", "16 bits a channel; fix: the upper eight"),
+    "animated": Kind(_FIXED, "fix", "several frames; fix: the first one", of_pixels=True),
+    "cmyk": Kind(_FIXED, "fix", "printing colours; fix: converted to RGB", of_pixels=True),
+    "sixteen_bit": Kind(_FIXED, "fix", "16 bits a channel; fix: the upper eight", of_pixels=True),
     "unscaled_sixteen_bit": Kind(
         _KEPT,
         "error",
         "16 bits a channel, all values below a sixteenth of the range; keep: 16 levels or fewer",
+        of_pixels=True,
     ),
-    "palette": Kind(_FIXED, "fix", "colours by index; fix: the colours themselves"),
-    "alpha": Kind(("error", "skip", "fix", "keep"), "fix", "transparency; fix: laid on white; keep: dropped"),
+    "palette": Kind(_FIXED, "fix", "colours by index; fix: the colours themselves", of_pixels=True),
+    "alpha": Kind(
+        ("error", "skip", "fix", "keep"),
+        "fix",
+        "transparency; fix: laid on white; keep: dropped",
+        of_pixels=True,
+    ),
     "exif_orientation": Kind(
-        ("error", "skip", "fix", "keep"), "fix", "stored turned or mirrored; fix: turned upright"
+        ("error", "skip", "fix", "keep"),
+        "fix",
+        "stored turned or mirrored; fix: turned upright",
+        of_pixels=True,
     ),
     "grey_among_colour": Kind(_FIXED, "fix", "no colour where most images have; fix: R = G = B"),
     "tiny": Kind(_KEPT, "keep", "sides less than an eighth of the others'"),
@@ -93,6 +108,8 @@ KINDS = {
         _OUT, "skip", "an image that belongs to no class, or that the table does not name"
     ),
 }
+
+PIXEL_KINDS = tuple(name for name, kind in KINDS.items() if kind.of_pixels)
 
 DEFAULTS = {name: kind.default for name, kind in KINDS.items()}
 """What is done about each kind where a recipe says nothing."""

@@ -35,17 +35,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import tensorflow as tf
 
-from kerasnets.catalog.audit_kinds import DEFAULTS, MAX_PIXELS
+from kerasnets.catalog.audit_kinds import DEFAULTS, MAX_PIXELS, PIXEL_KINDS
 from kerasnets.data.audit.image_checks import Inspected, InspectionSettings, inspect
 from kerasnets.data.images.conversion import converted_pixels
 from kerasnets.data.images.decoding import decode, upright
-
-PIXEL_KINDS = (
-    *("empty_file", "unreadable", "unsupported_format", "truncated", "corrupt", "damaged", "bomb"),
-    *("animated", "cmyk", "sixteen_bit", "unscaled_sixteen_bit", "palette", "alpha", "exif_orientation"),
-)
-"""Kinds of findings about one file's pixels, whose policies apply wherever an image is read. The others are
-about a collection (names, copies, odd ones out) and apply where one is listed."""
 
 
 class ImageRefusedError(Exception):

@@ -10,11 +10,11 @@ from image_files import SIDE, photo, png_file, readable
 from PIL import Image
 
 import kerasnets
-from kerasnets.catalog.audit_kinds import DEFAULTS
+from kerasnets.catalog.audit_kinds import DEFAULTS, PIXEL_KINDS
 from kerasnets.data.audit.audit_dataset import audit
 from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.images.encoded import EncodedImages
-from kerasnets.data.images.image_file import PIXEL_KINDS, ImageRefusedError, ImageRules, read_image
+from kerasnets.data.images.image_file import ImageRefusedError, ImageRules, read_image
 from kerasnets.data.pipeline.batches import decoded_images, evaluation_batches, training_batches
 from kerasnets.data.pipeline.order import BatchPlan
 from kerasnets.data.preprocessing.steps import Preprocessing
