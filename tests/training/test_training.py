@@ -2,16 +2,16 @@
 
 import hashlib
 import json
+import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from forked import start_command
 
 import kerasnets
 from kerasnets.data.pipeline.batches import training_batches
@@ -124,16 +124,14 @@ def test_one_step_is_gradient_descent_on_the_loss_with_l2():
     assert history["loss"] == [pytest.approx(float(loss) + penalty, rel=1e-5)]
 
 
-# a shell's background job ignores Ctrl-C, and would hand that on
-HEED_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-COMMAND = [sys.executable, "-c", f"{HEED_CTRL_C}; from kerasnets.cli.main import main; main()"]
-
-
 def test_a_fresh_process_trains_on_two_logical_devices(tmp_path):
     """As a user's command would: in this process the test session has made the devices already."""
     overrides = ("train.strategy=mirrored", "train.devices=2", "train.epochs=1")
     arguments = [part for override in overrides for part in ("--set", override)]
-    subprocess.run([*COMMAND, "train", "lenet5-digits", "--run", tmp_path / "two", *arguments], check=True)
+    said = tmp_path / "said.txt"
+    process = start_command("train", "lenet5-digits", "--run", tmp_path / "two", *arguments, said=said)
+    process.join()
+    assert process.exitcode == 0, said.read_text()
     environment = json.loads(RunDirectory(tmp_path / "two").environment_file.read_text())
     assert environment["replicas"] == 2
     assert environment["strategy"] == "MirroredStrategy"
@@ -263,20 +261,18 @@ def test_an_interrupted_run_says_so_is_locked_meanwhile_and_goes_on(tmp_path, re
     overrides = ["train.epochs=10", "train.batch_size=64"]
     recipe, run = load_recipe("lenet5-digits", overrides), tmp_path / "run"
     arguments = ["train", "lenet5-digits", "--run", str(run), "--set", overrides[0], "--set", overrides[1]]
-    process = subprocess.Popen(
-        [*COMMAND, *arguments],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    said = tmp_path / "said.txt"
+    process = start_command(*arguments, said=said)
     while not RunDirectory(run).epochs_done():
-        assert process.poll() is None, process.stderr.read()
+        assert process.is_alive(), said.read_text()
         time.sleep(0.01)
-    process.send_signal(signal.SIGSTOP)
+    os.kill(process.pid, signal.SIGSTOP)
     assert f"process {process.pid} is writing here" in refused(*arguments)
-    process.send_signal(signal.SIGINT)
-    process.send_signal(signal.SIGCONT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert errors.splitlines()[-1].startswith("kerasnets: interrupted")
+    os.kill(process.pid, signal.SIGINT)
+    os.kill(process.pid, signal.SIGCONT)
+    process.join()
+    assert process.exitcode == 130
+    assert said.read_text().splitlines()[-1].startswith("kerasnets: interrupted")
     assert 1 <= RunDirectory(run).epochs_done() < 10
     assert "already holds a run stopped after epoch" in refused(*arguments)
     assert "unfinished" in refused("export", run)
