@@ -113,6 +113,7 @@ def test_an_export_that_reads_files_otherwise_is_not_kept(default_run, monkeypat
     assert list((tmp_path / "exports").iterdir()) == []
 
 
+@pytest.mark.exhaustive
 def test_the_right_answers_are_computed_on_the_cpu_whatever_the_default(default_run, monkeypatch, tmp_path):
     devices = set()
 

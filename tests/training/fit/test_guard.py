@@ -1,5 +1,6 @@
 """What is not finite is never applied: its step is skipped and counted; many in a row end training."""
 
+import itertools
 import math
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import small_runs
 import tensorflow as tf
+from sweep import sweep
 
 from kerasnets.errors import DivergedError
 from kerasnets.losses import example_loss
@@ -76,19 +78,26 @@ def _same(one, other):
     return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
 
 
-@pytest.mark.parametrize("options", [{}, {"devices": 2}, {"accumulation": 2}], ids=["one", "two", "parts"])
+BROKEN = {
+    "image": _cross_entropy,
+    "large images": _cross_entropy,
+    "loss": _nan_loss,
+    "gradient": _nan_gradient,
+}
+"""What is not finite, or leads to what is not, and the loss that shows it."""
+OPTIONS = {"one": {}, "two": {"devices": 2}, "parts": {"accumulation": 2}}
+
+
 @pytest.mark.parametrize(
-    ("broken", "loss"),
-    [
-        ("image", _cross_entropy),
-        ("large images", _cross_entropy),
-        ("loss", _nan_loss),
-        ("gradient", _nan_gradient),
-    ],
-    ids=["image", "statistics", "loss", "gradient"],
+    ("broken", "where"),
+    sweep(
+        itertools.product(BROKEN, OPTIONS),
+        quick=[*((broken, "one") for broken in BROKEN), ("gradient", "two"), ("loss", "parts")],
+    ),
 )
-def test_a_step_that_is_not_finite_is_as_if_it_had_not_been(broken, loss, options):
+def test_a_step_that_is_not_finite_is_as_if_it_had_not_been(broken, where):
     """Weights, momentum, iterations, batch statistics and metrics: the bits of a run without that batch."""
+    loss, options = BROKEN[broken], OPTIONS[where]
     images, labels = _batches(broken, at=[BAD])
     without = _trainer(loss, **options)
     expected = _fit(without, np.delete(images, BAD, 0), np.delete(labels, BAD, 0))
