@@ -8,43 +8,39 @@ class ImageFormat:
     """What is known of a format.
 
     Attributes:
-        read: whether images of it are read (HEIC only where pillow-heif is installed).
         endings: endings of file names, in lower case.
         signatures: first bytes of files, any of them.
         brands: brands of ISO base media files (ISO/IEC 14496-12, section 4.3) that are of this format.
+        read: whether images of it are read (HEIC only where pillow-heif is installed).
     """
 
-    read: bool = False
     endings: tuple[str, ...] = ()
     signatures: tuple[bytes, ...] = ()
     brands: tuple[bytes, ...] = ()
+    read: bool = True
 
 
 FORMATS = {
-    "JPEG": ImageFormat(True, (".jpg", ".jpeg", ".jpe", ".jfif", ".jif"), (b"\xff\xd8\xff",)),
-    "PNG": ImageFormat(True, (".png", ".apng"), (b"\x89PNG\r\n\x1a\n",)),
-    "GIF": ImageFormat(True, (".gif",), (b"GIF87a", b"GIF89a")),
-    "BMP": ImageFormat(True, (".bmp", ".dib"), (b"BM",)),
-    "WebP": ImageFormat(True, (".webp",)),  # a RIFF file that names it behind its length
-    "TIFF": ImageFormat(True, (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
-    "AVIF": ImageFormat(True, (".avif",), brands=(b"avif", b"avis")),
-    "JPEG 2000": ImageFormat(True, (".jp2", ".j2k"), (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")),
-    "HEIC": ImageFormat(
-        True,
-        (".heic", ".heif"),
-        brands=(b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis"),
-    ),
-    "JPEG XL": ImageFormat(endings=(".jxl",), signatures=(b"\xff\x0a", b"\0\0\0\x0cJXL ")),
-    "SVG": ImageFormat(endings=(".svg",)),
-    "icon": ImageFormat(endings=(".ico",), signatures=(b"\0\0\x01\0",)),
-    "Photoshop": ImageFormat(endings=(".psd",), signatures=(b"8BPS",)),
-    "PPM": ImageFormat(endings=(".ppm",), signatures=(b"P6",)),
-    "PGM": ImageFormat(endings=(".pgm",), signatures=(b"P5",)),
-    "Targa": ImageFormat(endings=(".tga",)),
-    "raw": ImageFormat(endings=(".raw", ".cr2", ".nef", ".dng")),
-    "PDF": ImageFormat(signatures=(b"%PDF",)),
-    "ZIP": ImageFormat(signatures=(b"PK\x03\x04",)),
-    "gzip": ImageFormat(signatures=(b"\x1f\x8b",)),
+    "JPEG": ImageFormat((".jpg", ".jpeg", ".jpe", ".jfif", ".jif"), (b"\xff\xd8\xff",)),
+    "PNG": ImageFormat((".png", ".apng"), (b"\x89PNG\r\n\x1a\n",)),
+    "GIF": ImageFormat((".gif",), (b"GIF87a", b"GIF89a")),
+    "BMP": ImageFormat((".bmp", ".dib"), (b"BM",)),
+    "WebP": ImageFormat((".webp",)),  # a RIFF file that names it behind its length
+    "TIFF": ImageFormat((".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    "AVIF": ImageFormat((".avif",), brands=(b"avif", b"avis")),
+    "JPEG 2000": ImageFormat((".jp2", ".j2k"), (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")),
+    "HEIC": ImageFormat((".heic", ".heif"), brands=(b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis")),
+    "JPEG XL": ImageFormat((".jxl",), (b"\xff\x0a", b"\0\0\0\x0cJXL "), read=False),
+    "SVG": ImageFormat((".svg",), read=False),
+    "icon": ImageFormat((".ico",), (b"\0\0\x01\0",), read=False),
+    "Photoshop": ImageFormat((".psd",), (b"8BPS",), read=False),
+    "PPM": ImageFormat((".ppm",), (b"P6",), read=False),
+    "PGM": ImageFormat((".pgm",), (b"P5",), read=False),
+    "Targa": ImageFormat((".tga",), read=False),
+    "raw": ImageFormat((".raw", ".cr2", ".nef", ".dng"), read=False),
+    "PDF": ImageFormat(signatures=(b"%PDF",), read=False),
+    "ZIP": ImageFormat(signatures=(b"PK\x03\x04",), read=False),
+    "gzip": ImageFormat(signatures=(b"\x1f\x8b",), read=False),
 }
 """Formats by name: those that are read, other images, and what else is found under the names of images."""
 

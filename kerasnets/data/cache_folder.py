@@ -6,7 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 log = logging.getLogger("kerasnets")
@@ -66,7 +66,8 @@ def _part(name: str) -> CachePart:
     path = cache_folder() / name
     files = [one for one in (path.rglob("*") if path.is_dir() else [path]) if one.is_file()]
     files = [one for one in files if one.name != "lock"]
-    return CachePart(name, path, PARTS[name], len(files), sum(one.stat().st_size for one in files))
+    size = sum(one.stat().st_size for one in files)
+    return CachePart(name, path, PARTS[name], files=len(files), bytes=size)
 
 
 def _cleared(part: CachePart) -> CachePart:
@@ -77,7 +78,7 @@ def _cleared(part: CachePart) -> CachePart:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            return CachePart(**vars(part) | {"in_use": True})
+            return replace(part, in_use=True)
         for entry in part.path.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)

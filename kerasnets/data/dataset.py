@@ -60,7 +60,7 @@ class Split:
         """Return the split of the given examples only."""
         weights = None if self.weights is None else self.weights[indices]
         identities = None if self.identities is None else self.identities[indices]
-        return Split(self.images[indices], self.labels[indices], weights, identities)
+        return Split(self.images[indices], self.labels[indices], weights=weights, identities=identities)
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ class Dataset:
         return cls(
             tuple(classes),
             image_shape,
-            splits["train"],
-            splits.get("validation"),
-            splits.get("test"),
+            train=splits["train"],
+            validation=splits.get("validation"),
+            test=splits.get("test"),
             findings=tuple(findings),
             notes=tuple(notes),
         )

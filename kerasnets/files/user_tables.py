@@ -4,7 +4,7 @@ import csv
 import io
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kerasnets.errors import UserError, printable
 from kerasnets.files.user_files import decoded, read_bytes
@@ -12,9 +12,9 @@ from kerasnets.files.user_files import decoded, read_bytes
 SEPARATORS = (",", ";", "\t")
 
 MISSING = {
-    "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A",
-    "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
-}  # fmt: skip
+    *("#N/A", "#N/A N/A", "#NA", "<NA>", "N/A", "n/a", "NA", "NULL", "null", "None"),
+    *("NaN", "nan", "-NaN", "-nan", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+}
 """What pandas and spreadsheets write, and take, for a cell without a value."""
 
 
@@ -33,7 +33,7 @@ class Table:
     header: list[str]
     rows: dict[int, list[str]]
     missing: set[tuple[int, int]]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def read_rows(
@@ -77,7 +77,7 @@ def read_rows(
     row = next(iter(odd), 1)
     cell = next((cell for cell in table.rows.get(row, table.header) if not cell.isascii()), "")
     note = f"{path}: not in UTF-8, read as Windows-1252: first in row {row}, {cell!r}"
-    return Table(table.header, table.rows, table.missing, (printable(note),))
+    return replace(table, notes=(printable(note),))
 
 
 def no_text(cell: str) -> bool:
@@ -124,7 +124,7 @@ def _split(path: str | os.PathLike, text: str, separator: str) -> Table:
             taken.clear()
     except csv.Error as error:
         raise UserError(f"{path}: line {reader.line_num}: not readable as a table: {error}") from error
-    return Table(header, rows, missing, ())
+    return Table(header, rows, missing=missing)
 
 
 def _as_wide(path: str | os.PathLike, number: int, cells: list[str], *, width: int) -> list[str]:

@@ -144,7 +144,8 @@ def _inspected(
 def _array_members(name: str, images: np.ndarray, labels: np.ndarray) -> Iterator[Member]:
     digests = (hashlib.sha256(np.ascontiguousarray(image).data).hexdigest() for image in images)
     for index, (label, digest) in enumerate(zip(_values(labels), digests, strict=True)):
-        yield Member(name, index, label, f"{name} image {index}", Inspected(sha256=digest))
+        path, found = f"{name} image {index}", Inspected(sha256=digest)
+        yield Member(name, index, label, path=path, found=found)
 
 
 def _values(labels: np.ndarray) -> list[Any]:

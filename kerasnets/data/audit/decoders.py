@@ -147,7 +147,7 @@ def _checked(
             f"{(highest >> bits - 8) + 1} grey level(s); data.audit.significant_bits sets how many bits count"
         )
     clear = 0.0 if alpha is None else 1 - float((alpha == 255).mean())
-    return Checked(upper_eight(_thinned(values), bits), problems, converted, clear)
+    return Checked(upper_eight(_thinned(values), bits), problems, converted=converted, clear=clear)
 
 
 def _thinned(values: np.ndarray) -> np.ndarray:

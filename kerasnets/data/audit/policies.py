@@ -36,7 +36,8 @@ class PolicyRecord:
             if policy == "skip":
                 self._out.add(member.place)
             name = self.dataset.classes[member.label] if isinstance(member.label, int) else ""
-            self._rows.append((Finding(kind, member.path, detail, member.split, name), policy, member))
+            finding = Finding(kind, member.path, detail, split=member.split, class_name=name)
+            self._rows.append((finding, policy, member))
 
     def convert_where_needed(self, members: Iterable[Member]) -> None:
         """Mark those of `members` to be converted whose pixels are not what TensorFlow decodes."""
@@ -67,7 +68,8 @@ class PolicyRecord:
         for kind, split, label, detail in uneven_classes(counts, dataset.classes):
             name = dataset.classes[label]
             if (kind, name) not in known:
-                self._rows.append((Finding(kind, "", detail, split, name), self.policies[kind], None))
+                finding = Finding(kind, "", detail, split=split, class_name=name)
+                self._rows.append((finding, self.policies[kind], None))
             if self.policies[kind] == "skip":
                 dropped.add(label)
         kept = [label for label in range(count) if label not in dropped]

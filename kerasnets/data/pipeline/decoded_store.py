@@ -202,4 +202,5 @@ def _stored(used: list[Segment], keys: np.ndarray, shape: tuple[int, ...]) -> St
         place = np.minimum(np.searchsorted(held, keys, sorter=order), len(held) - 1)
         there = held[order[place]] == keys
         segment[there], row[there] = number, order[place[there]]
-    return StoredImages(tuple(part.images for part in used), segment, row, (len(keys), *shape))
+    segments = tuple(part.images for part in used)
+    return StoredImages(segments, segment=segment, row=row, shape=(len(keys), *shape))

@@ -59,11 +59,11 @@ class Moments:
     def __add__(self, other: "Moments") -> "Moments":
         """Return the sums over the images of both."""
         return Moments(
-            self.count + other.count,
-            self.total + other.total,
-            self.squares + other.squares,
-            self.channels + other.channels,
-            None if self.pixels is None or other.pixels is None else self.pixels + other.pixels,
+            count=self.count + other.count,
+            total=self.total + other.total,
+            squares=self.squares + other.squares,
+            channels=self.channels + other.channels,
+            pixels=None if self.pixels is None or other.pixels is None else self.pixels + other.pixels,
         )
 
     def mean(self) -> np.ndarray:

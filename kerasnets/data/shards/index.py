@@ -28,9 +28,13 @@ def split_of(index: np.ndarray, files: Iterable[str | Path]) -> Split:
         index: array of `INDEX`.
         files: paths of the shards, in the order of their numbers.
     """
-    shard, offset, length, label, orientation, weight = (
-        np.ascontiguousarray(index[key])
-        for key in ("shard", "offset", "length", "label", "orientation", "weight")
+    column = {key: np.ascontiguousarray(index[key]) for key in INDEX.fields or ()}
+    images = EncodedImages(
+        tuple(map(str, files)),
+        file=column["shard"],
+        offset=column["offset"],
+        length=column["length"],
+        orientation=column["orientation"],
     )
-    images = EncodedImages(tuple(map(str, files)), shard, offset, length, orientation)
-    return Split(images, label, None if np.isnan(weight).all() else weight)
+    weights = None if np.isnan(column["weight"]).all() else column["weight"]
+    return Split(images, column["label"], weights)

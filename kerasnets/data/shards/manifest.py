@@ -84,10 +84,10 @@ class Manifest:
         height, width, channels = table["image_shape"]
         splits = table["splits"].items()
         return cls(
-            tuple(table["classes"]),
-            (height, width, channels),
-            PackedFile(**table["index"]),
-            {name: tuple(PackedFile(**shard) for shard in shards) for name, shards in splits},
+            classes=tuple(table["classes"]),
+            image_shape=(height, width, channels),
+            index=PackedFile(**table["index"]),
+            splits={name: tuple(PackedFile(**shard) for shard in shards) for name, shards in splits},
         )
 
 
@@ -95,7 +95,7 @@ def described(path: Path, count: int | None = None) -> PackedFile:
     """Return a file's name, size and checksum; `count` is the number of images in a shard."""
     with open(path, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return PackedFile(path.name, path.stat().st_size, digest, count)
+    return PackedFile(path.name, path.stat().st_size, digest, count=count)
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -97,10 +97,12 @@ def pack(
         index_file = packing.folder / INDEX_FILE
         write_arrays(index_file, {name: _index(name, order, done) for name, order in orders.items()})
         manifest = Manifest(
-            dataset.classes,
-            dataset.image_shape,
-            described(index_file),
-            {name: tuple(done[shard][1] for shard in shards if shard.split == name) for name in contents},
+            classes=dataset.classes,
+            image_shape=dataset.image_shape,
+            index=described(index_file),
+            splits={
+                name: tuple(done[shard][1] for shard in shards if shard.split == name) for name in contents
+            },
         )
         write_json(packing.folder / MANIFEST, manifest.to_dict())
     return manifest

@@ -41,7 +41,7 @@ def read_npz(path: str | Path) -> Dataset:
         dtype = arrays["y_train"].dtype
         hint = 'classes would be integers: y.astype("int64")'
         notes.append(f"{path}: y_train: {dtype} are numbers to predict; {hint}")
-    return Dataset(names, shape, train, validation, test, notes=tuple(notes))
+    return Dataset(names, shape, train, validation=validation, test=test, notes=tuple(notes))
 
 
 def _take_one_hot(arrays: dict[str, np.ndarray], path: str | Path) -> list[str]:
