@@ -23,7 +23,7 @@ from kerasnets.sizing import tables
 from kerasnets.sizing.layers import layer_sizes, shapes_only
 from kerasnets.sizing.memory import largest_batch, training_memory
 from kerasnets.sizing.optimizer_memory import OptimizerMemory, optimizer_kind, optimizer_memory
-from kerasnets.sizing.whole import Beside, whole_memory
+from kerasnets.sizing.training_run import BesidesSteps, run_memory
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Summary:
         layers: DataFrame, see `kerasnets.sizing.layers.layer_sizes`.
         training: what a training step takes, see `kerasnets.sizing.memory.training_memory`, with `batch`,
             `optimizer` and `precision`, and as `whole` what the whole training does, see
-            `kerasnets.sizing.whole.whole_memory`; None where no batch was given.
+            `kerasnets.sizing.training_run.run_memory`; None where no batch was given.
         largest_batch: the largest batch that fits the memory given; None where none was.
         note: what was assumed, or None.
     """
@@ -91,7 +91,7 @@ def summarize(
     if batch:
         training = {"batch": batch, **settings, **training_memory(network, batch, **arguments)}
         beside = _beside(recipe, batch)
-        training["whole"] = whole_memory(network, training, beside, precision=settings["precision"])
+        training["whole"] = run_memory(network, training, beside, precision=settings["precision"])
     note = None
     if recipe is not None and not (classes or _is_run(what) or find_source(recipe.data.source).classes):
         note = f"assumed: {network.output_shape[-1]} classes, the architecture's own; the data is not read"
@@ -133,12 +133,12 @@ def _open(
         return build_network(recipe, input_shape or shape, classes or count), recipe
 
 
-def _beside(recipe: Recipe | None, batch: int) -> Beside:
+def _beside(recipe: Recipe | None, batch: int) -> BesidesSteps:
     """Return what a training does besides its steps: of a recipe, or by default."""
     if recipe is None:
-        return Beside(min(batch, MOST_EVALUATED), probe_bytes=AT_ONCE)
+        return BesidesSteps(min(batch, MOST_EVALUATED), probe_bytes=AT_ONCE)
     watched, data = recipe.diagnostics, recipe.data
-    return Beside(
+    return BesidesSteps(
         evaluated=min(MOST_EVALUATED, batch // recipe.train.accumulation),
         probe=watched.probe_images if watched.activation_stats_every else 0,
         probe_bytes=AT_ONCE,

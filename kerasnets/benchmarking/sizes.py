@@ -64,7 +64,7 @@ def network_cost(case: Case, device: Mapping[str, Any]) -> NetworkCost:
         main = keras.Model(network.inputs, network.outputs[0])
     held = optimizer_memory(**case.recipe.optimizer.model_dump())
     parts = case.recipe.train.accumulation if case.backend == "tensorflow" else 1
-    needed = training_memory(network, case.batch // parts, held, case.precision)["peak"]
+    needed = training_memory(network, case.batch // parts, optimizer=held, precision=case.precision)["peak"]
     available = available_memory()
     if device["kind"] == "cpu" and needed > available:
         raise UserError(

@@ -1,12 +1,16 @@
 """Accuracy against cost: Canziani, Paszke, Culurciello, "An Analysis of Deep Neural Network Models for
-Practical Applications", 2016, figure 2. What was published stands in published.csv, each with its source;
-what a network costs is counted here.
+Practical Applications", 2016, figure 2. Published accuracies are in published.csv, each with its source;
+the cost of a network is counted here.
 """
 
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
@@ -29,14 +33,14 @@ AREA_PER_PARAMETER = 12e-6
 """Square points of a blob: 140 million parameters are 0.6 inch wide."""
 
 
-def complexity_table(names=None):
-    """Return what each architecture costs for one image and how well it does on ImageNet.
+def complexity_table(names: Sequence[str] | None = None) -> pd.DataFrame:
+    """Return the cost of each architecture for one image, and its accuracy on ImageNet.
 
     Args:
         names: architectures; by default all with a published accuracy.
 
     Returns:
-        DataFrame, one row an architecture: `name`, `family`, `parameters` (trainable), `macs`
+        A table with a row for each architecture: `name`, `family`, `parameters` (trainable), `macs`
         (multiply-accumulates), `flops` (two for each), `top1` (percent, ImageNet-1k validation), `views`
         (crops of an image whose predictions were averaged) and `source`.
 
@@ -48,11 +52,11 @@ def complexity_table(names=None):
     return pd.concat([table[["name", "family"]], sizes, table[["top1", "views", "source"]]], axis=1)
 
 
-def write_complexity(folder, names=None):
-    """Write complexity.csv and complexity.png into `folder`, created if need be; return the table.
+def write_complexity(folder: str | PathLike[str], names: Sequence[str] | None = None) -> pd.DataFrame:
+    """Write complexity.csv and complexity.png into `folder`, which is created if needed; return the table.
 
     Raises:
-        UserError: as `complexity_table`, or `folder` is a file.
+        UserError: as in `complexity_table`, or `folder` is a file.
     """
     _published(names)  # a wrong name leaves no folder behind
     folder = Path(folder)
@@ -66,14 +70,14 @@ def write_complexity(folder, names=None):
     return table
 
 
-def draw_complexity(table, path):
+def draw_complexity(table: pd.DataFrame, path: str | PathLike[str]) -> None:
     """Draw top-1 accuracy against multiply-accumulates, a blob's area proportional to parameters.
 
-    A dashed outline is an accuracy that is not of a single crop.
+    A dashed outline marks an accuracy that is not of a single crop.
 
     Args:
-        table: as `complexity_table` returns it.
-        path: file to write, whole or not at all; .png or .svg.
+        table: what `complexity_table` returns.
+        path: file to write, .png or .svg.
 
     Raises:
         UserError: another suffix.
@@ -96,7 +100,7 @@ def draw_complexity(table, path):
         figure.savefig(temporary)
 
 
-def _published(names):
+def _published(names: Sequence[str] | None) -> pd.DataFrame:
     table = pd.read_csv(PUBLISHED, index_col="name")
     for name in names or ():
         if name not in table.index:
@@ -105,12 +109,12 @@ def _published(names):
     return table.loc[list(names or table.index)].reset_index()
 
 
-def _size(name):
+def _size(name: str) -> pd.Series:
     with shapes_only():
         return layer_sizes(build(name))[["parameters", "macs", "flops"]].sum()
 
 
-def _draw_blobs(axes, table):
+def _draw_blobs(axes: Axes, table: pd.DataFrame) -> None:
     for (family, views), rows in table.groupby(["family", "views"]):
         axes.scatter(
             rows.macs / 1e9,
@@ -122,8 +126,8 @@ def _draw_blobs(axes, table):
         )
 
 
-def _draw_legends(axes, table):
-    def blob(label, area=60, **style):
+def _draw_legends(axes: Axes, table: pd.DataFrame) -> None:
+    def blob(label: str, area: float = 60, **style: Any) -> Any:
         return axes.scatter([], [], s=area, label=label, **style)
 
     families = [
@@ -136,7 +140,7 @@ def _draw_legends(axes, table):
         blob(f"{millions} M parameters", AREA_PER_PARAMETER * millions * 1e6, color="lightgray")
         for millions in (5, 50, 150)
     ]
-    # outside, where they hide nothing
+    # outside the axes, where they hide nothing
     axes.add_artist(axes.legend(handles=families, loc="upper left", bbox_to_anchor=(1, 1)))
     axes.legend(
         handles=areas,
@@ -148,34 +152,34 @@ def _draw_legends(axes, table):
     )
 
 
-def _tick_plainly(axes):
+def _tick_plainly(axes: Axes) -> None:
     axes.set_xticks([0.5, 1, 2, 5, 10, 20], labels=["0.5", "1", "2", "5", "10", "20"])
     axes.minorticks_off()
 
 
-def _write_names(figure, axes, table):
+def _write_names(figure: Figure, axes: Axes, table: pd.DataFrame) -> None:
     """Write each name into its blob if it fits, else at the nearest place where it covers nothing."""
     figure.draw_without_rendering()  # lays out the axes
-    figure.set_layout_engine("none")  # and they stay
+    figure.set_layout_engine("none")  # so that they stay
     points = 72 / figure.dpi
     centres = axes.transData.transform(np.column_stack([table.macs / 1e9, table.top1])) * points
     radii = np.sqrt(AREA_PER_PARAMETER * table.parameters) / 2
     blobs = [_box(centre, 1.8 * radius) for centre, radius in zip(centres, radii, strict=True)]
-    taken = []
+    taken: list[Bbox] = []
     for i, row in enumerate(table.itertuples()):
         name = axes.annotate(row.name, (row.macs / 1e9, row.top1), (0, 0), textcoords="offset points")
         name.set(ha="center", va="center", fontsize=8)
-        size = name.get_window_extent().size * points
-        place = _free_place(centres[i], radii[i], size, taken + blobs[:i] + blobs[i + 1 :])
+        size = np.asarray(name.get_window_extent().size) * points
+        place = _free_place(centres[i], radii[i], size, taken=taken + blobs[:i] + blobs[i + 1 :])
         taken.append(_box(place, size))
         name.set_position(place - centres[i])
 
 
-def _free_place(centre, radius, size, taken):
-    """Return the first place in or round a blob where a box of `size` overlaps none of `taken`."""
+def _free_place(centre: np.ndarray, radius: float, size: np.ndarray, *, taken: Sequence[Bbox]) -> np.ndarray:
+    """Return the first place in or around a blob where a box of `size` overlaps none of `taken`."""
     if size[0] < 2 * radius:
         return centre
-    angles = sorted(np.linspace(-np.pi, np.pi, 24, endpoint=False), key=abs)  # to the right is read best
+    angles = sorted(np.linspace(-np.pi, np.pi, 24, endpoint=False), key=abs)  # to the right first
     for gap in range(2, 80, 4):
         for angle in angles:
             place = centre + np.array([np.cos(angle), np.sin(angle)]) * (radius + gap + size / 2)
@@ -184,5 +188,5 @@ def _free_place(centre, radius, size, taken):
     return centre
 
 
-def _box(centre, size):
+def _box(centre: np.ndarray, size: np.ndarray) -> Bbox:
     return Bbox([centre - np.divide(size, 2), centre + np.divide(size, 2)])

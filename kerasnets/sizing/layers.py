@@ -1,6 +1,7 @@
 """Sizes of a model: output volume, parameters, multiply-accumulates, receptive field, per layer."""
 
 import math
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import keras
@@ -10,38 +11,41 @@ from keras.src.backend.common import global_state
 
 from kerasnets.sizing.receptive_field import receptive_fields
 
-# these work in place, look anew at the volume before them or, at prediction, pass it on
 NO_VOLUME = (
-    layers.Activation, layers.ReLU, layers.Flatten, layers.Reshape, layers.Identity, layers.Dropout
-)  # fmt: skip
+    layers.Activation,
+    layers.ReLU,
+    layers.Flatten,
+    layers.Reshape,
+    layers.Identity,
+    layers.Dropout,
+)
+"""Layers that make no new volume: they work in place, reshape or, in prediction, do nothing."""
 
 
 @contextmanager
-def shapes_only():
-    """Build models inside this block without allocating their weights: they have shapes, and no values."""
+def shapes_only() -> Iterator[None]:
+    """Build models inside this block without allocating their weights: these have shapes, but no values."""
     waiting = list(global_state.get_global_attribute("uninitialized_variables") or [])
     try:
         with keras.StatelessScope(initialize_variables=False):
             yield
     finally:
-        # else Keras would allocate them when it next traces some layer, or fail to
+        # otherwise Keras would allocate them, or fail to, when it next traces a layer
         global_state.set_global_attribute("uninitialized_variables", waiting)
 
 
-def layer_sizes(model):
-    """Return what each layer of a built functional model costs for one image.
+def layer_sizes(model: keras.Model) -> pd.DataFrame:
+    """Return what each layer of a functional model costs for one image.
 
     Args:
-        model: a built `keras.Model`; one of `shapes_only` will do.
+        model: a functional model; one built in `shapes_only` is enough.
 
     Returns:
-        DataFrame, one row a layer in order of depth: `layer`, `kind`, `output` (shape without the batch),
-        `activations` (floats of that volume; none for layers that make no new one: rectifiers,
-        flatten, dropout),
-        `weights` (of kernels), `parameters` (trainable: kernels, biases, scales), `macs`
-        (multiply-accumulates of convolutions and dense layers; a bias, a pooling or an activation counts
-        none), `flops` (two for each), `field` (receptive field, height and width in pixels; see
-        `kerasnets.sizing.receptive_field`).
+        A table with a row for each layer, in order of depth: `layer`, `kind`, `output` (shape without the
+        batch), `activations` (floats of that volume; 0 for `NO_VOLUME`), `weights` (of kernels), `parameters`
+        (trainable: kernels, biases, scales), `macs` (multiply-accumulates of convolutions and dense layers;
+        biases, pooling and activations count as 0), `flops` (two for each of these), `field` (receptive
+        field, height and width in pixels; see `kerasnets.sizing.receptive_field`).
     """
     fields = receptive_fields(model)
     return pd.DataFrame(
@@ -60,20 +64,20 @@ def layer_sizes(model):
     )
 
 
-def parameter_count(weights):
-    """Return how many numbers a list of variables holds."""
+def parameter_count(weights: Iterable[keras.Variable]) -> int:
+    """Return how many numbers the variables hold together."""
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def multiply_accumulates(layer):
+def multiply_accumulates(layer: keras.Layer) -> int:
     """Return the multiply-accumulates of one layer for one image.
 
-    A kernel is applied whole at every output position, so they are positions times kernel size;
-    the kernel's own shape already says how many channels a group sees.
+    The whole kernel is applied at every output position, so they are positions times kernel size; the
+    kernel's shape already has the channels of one group alone.
     """
     return math.prod(layer.output.shape[1:-1]) * _kernel_size(layer) if _kernel_size(layer) else 0
 
 
-def _kernel_size(layer):
+def _kernel_size(layer: keras.Layer) -> int:
     kernel = getattr(layer, "kernel", None)
     return 0 if kernel is None else math.prod(kernel.shape)

@@ -1,6 +1,7 @@
 """What optimizers hold besides the parameters."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -9,8 +10,8 @@ class OptimizerMemory:
 
     Attributes:
         slots: kept between steps.
-        ahead: made for all parameters when the update begins, because it needs no gradient (momentum times
-            velocity).
+        ahead: computed for all parameters when the update begins, because no gradient is needed (momentum
+            times velocity).
         update: temporaries while one parameter is updated, besides its gradient.
     """
 
@@ -36,13 +37,21 @@ OPTIMIZERS = {
 }
 
 
-def optimizer_kind(name, momentum=0.0, **_):
+def optimizer_kind(name: str, momentum: float = 0.0, **_: Any) -> str:
     """Return the key of `OPTIMIZERS` for the arguments of `make_optimizer`."""
     return "sgd_momentum" if name == "sgd" and momentum else name
 
 
-def optimizer_memory(name, momentum=0.0, centered=False, amsgrad=False, use_ema=False, **_):
-    """Return the `OptimizerMemory` of a Keras optimizer, from the arguments of `make_optimizer`."""
+def optimizer_memory(
+    name: str,
+    *,
+    momentum: float = 0.0,
+    centered: bool = False,
+    amsgrad: bool = False,
+    use_ema: bool = False,
+    **_: Any,
+) -> OptimizerMemory:
+    """Return what a Keras optimizer holds, from the arguments of `make_optimizer`."""
     held = OPTIMIZERS[optimizer_kind(name, momentum)]
     extra = (bool(momentum) + centered if name == "rmsprop" else 0) + amsgrad + use_ema
     return replace(held, slots=held.slots + extra)

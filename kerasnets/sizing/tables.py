@@ -1,7 +1,8 @@
 """Tables of sizes as text, CSV and JSON. Loads nothing."""
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -11,7 +12,7 @@ SUMMED = ("activations", "weights", "biases", "unshared", "parameters", "macs", 
 UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 
 
-def totals(table):
+def totals(table: "pd.DataFrame") -> dict[str, int]:
     """Return the sums of a table of sizes by column."""
     return {column: int(table[column].sum()) for column in SUMMED if column in table}
 
@@ -32,24 +33,24 @@ def table_text(table: "pd.DataFrame") -> str:
     return texts.to_string(index=False)
 
 
-def table_csv(table):
+def table_csv(table: "pd.DataFrame") -> str:
     """Return a table of sizes as CSV, shapes written 224x224x3."""
     return _with_shapes(table).to_csv(index=False)
 
 
-def table_json(table, **more):
+def table_json(table: "pd.DataFrame", **more: Any) -> str:
     """Return a table of sizes, its totals and whatever else is known as JSON."""
     rows = json.loads(table.to_json(orient="records"))
     return json.dumps({"layers": rows, "totals": totals(table), **more}, indent=2)
 
 
-def bytes_text(count):
+def bytes_text(count: float) -> str:
     """Return a number of bytes in kB of 10^3, MB of 10^6 or GB of 10^9."""
     size, unit = next(((size, unit) for size, unit in UNITS if count >= size), UNITS[-1])
     return f"{count / size:,.{2 if unit == 'GB' else 1}f} {unit}"
 
 
-def volume_text(table):
+def volume_text(table: "pd.DataFrame") -> str:
     """Return what a table's totals mean, in words and bytes."""
     sums = totals(table)
     parameters = sums.get("parameters") or sums["weights"] + sums["biases"]
@@ -61,8 +62,8 @@ def volume_text(table):
     )
 
 
-def training_text(training):
-    """Return the estimate of a training step's memory and of the whole training's, a line a part."""
+def training_text(training: Mapping[str, Any]) -> str:
+    """Return the estimates of the memory of a training step and of the whole run, a line for each part."""
     parts = {
         "weights": "weights",
         "slots": "optimizer slots",
@@ -76,23 +77,23 @@ def training_text(training):
     return "\n".join([head.format(**training), *lines, peak, *_whole_lines(training["whole"])])
 
 
-def _whole_lines(whole):
+def _whole_lines(whole: Mapping[str, int]) -> list[str]:
     parts = {
         "evaluation": "while validation images are measured",
         "probe": f"while activation statistics are taken, {whole['probed']} image(s) at a time",
-        "device": "peak of these and the step: a GPU's",
+        "device": "peak of these and the step: the memory that a GPU needs",
         "input": "batches that wait",
         "host": "copies for a checkpoint and for update ratios, in host memory",
-        "peak": "peak of all: of a process that trains on the CPU, and TensorFlow itself besides",
+        "peak": "peak of all: a process that trains on the CPU, without TensorFlow itself",
     }
     shown = (part for part in parts if whole["probed"] or part != "probe")
     return ["the whole training:", *(f"  {bytes_text(whole[part]):>10}  {parts[part]}" for part in shown)]
 
 
-def shape_text(shape):
+def shape_text(shape: Iterable[int]) -> str:
     """Return (224, 224, 3) as "224x224x3"."""
     return "x".join(map(str, shape))
 
 
-def _with_shapes(table):
+def _with_shapes(table: "pd.DataFrame") -> "pd.DataFrame":
     return table.assign(**{column: table[column].map(shape_text) for column in ("output", "field")})

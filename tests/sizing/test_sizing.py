@@ -24,7 +24,7 @@ from kerasnets.sizing.memory import largest_batch, training_memory
 from kerasnets.sizing.optimizer_memory import OPTIMIZERS, optimizer_memory
 from kerasnets.sizing.receptive_field import receptive_fields
 from kerasnets.sizing.stack import stack_sizes
-from kerasnets.sizing.whole import Beside, whole_memory
+from kerasnets.sizing.training_run import BesidesSteps, run_memory
 
 VGG16 = """
     images  224x224x3    150528          0
@@ -133,11 +133,11 @@ def test_three_3x3_against_one_7x7(channels):
             "2x2x3 conv1-5x5-p1",
             "(2 - 5 + 2*1) / 1 + 1 = 0: a 5x5 filter at stride 1 does not fit a 2x2 input",
         ),
-        ("8x8x3 conv4-3x3-g2", "2 groups do not part 3 channels and 4 filters evenly"),
+        ("8x8x3 conv4-3x3-g2", "2 groups do not divide 3 channels and 4 filters evenly"),
         ("8x8x3 fc10 conv4-3x3", "conv4-3x3: comes after 10 units without height and width"),
         ("8x8x3 convv4", "convv4: not a layer, allowed: convN-FxF[-sS][-pP][-gG], "),
         ("8x8x3 conv4-3x3-s0", "conv4-3x3-s0: found 0, allowed: positive numbers"),
-        ("8x8x3 conv4-3x3-s1-s2", "-s stands twice"),
+        ("8x8x3 conv4-3x3-s1-s2", "found -s twice"),
         ("8x8 relu", "8x8: not a volume, allowed: HEIGHTxWIDTHxCHANNELS"),
         ("8x8x3 relu --csv --json", "found --csv and --json, allowed: one of them"),
     ],
@@ -282,16 +282,16 @@ def test_optimizers_have_the_slots_that_are_counted(options):
 def test_the_largest_batch_is_the_last_that_fits():
     model = _vgg16()
     for memory in (parse_bytes("4GiB"), parse_bytes("24 GB")):
-        batch = largest_batch(model, memory, "adam")
-        assert training_memory(model, batch, "adam")["peak"] <= memory
-        assert training_memory(model, batch + 1, "adam")["peak"] > memory
+        batch = largest_batch(model, memory, optimizer="adam")
+        assert training_memory(model, batch, optimizer="adam")["peak"] <= memory
+        assert training_memory(model, batch + 1, optimizer="adam")["peak"] > memory
     assert largest_batch(model, parse_bytes("1GB")) == 0
 
 
 def test_memory_has_the_parts_that_a_step_must_hold():
     model = _vgg16()
     for name, held in OPTIMIZERS.items():
-        estimate = training_memory(model, 16, name)
+        estimate = training_memory(model, 16, optimizer=name)
         parts = ("weights", "slots", "gradients", "activations", "activation_gradients")
         assert estimate["peak"] == sum(estimate[part] for part in parts)
         assert estimate["weights"] == 4 * 138_357_544
@@ -322,7 +322,7 @@ def test_memory_is_a_real_steps_within_15_percent():
         name, side, batch, optimizer = line["case"].split(":")
         with shapes_only():
             model = kerasnets.build(name, (int(side), int(side), 3))
-        estimate = training_memory(model, int(batch), optimizer)["peak"]
+        estimate = training_memory(model, int(batch), optimizer=optimizer)["peak"]
         assert estimate == pytest.approx(line["peak"], rel=0.15), line["case"]
 
 
@@ -347,9 +347,9 @@ def test_the_whole_training_has_what_lies_beside_the_steps():
     images = keras.Input((10, 10, 3))
     x = layers.ReLU()(layers.Conv2D(2, 3, padding="same")(images))
     model = keras.Model(images, layers.Dense(5)(layers.Flatten()(x)))
-    step = training_memory(model, 4, "adam") | {"batch": 4}
+    step = training_memory(model, 4, optimizer="adam") | {"batch": 4}
     weights = 4 * (3 * 9 * 2 + 2 + 200 * 5 + 5)
-    whole = whole_memory(model, step, Beside(evaluated=4, probe=64, probe_bytes=20_000, waiting=3))
+    whole = run_memory(model, step, BesidesSteps(evaluated=4, probe=64, probe_bytes=20_000, waiting=3))
     assert whole["probed"] == 20_000 // (4 * (300 + 200 + 200 + 5))
     assert whole["probe"] == 3 * weights + whole["probed"] * 4 * (700 + 2 * 200)
     assert whole["evaluation"] == 3 * weights + 4 * 4 * (300 + 200)
@@ -357,7 +357,7 @@ def test_the_whole_training_has_what_lies_beside_the_steps():
     assert whole["host"] == 4 * weights + 4 * 1000, "the largest is a dense kernel"
     assert whole["device"] == max(step["peak"], whole["probe"], whole["evaluation"])
     assert whole["peak"] == whole["device"] + whole["input"] + whole["host"]
-    bare = whole_memory(model, step, Beside(evaluated=4, probe=0, waiting=3, ratios=False))
+    bare = run_memory(model, step, BesidesSteps(evaluated=4, probe=0, waiting=3, ratios=False))
     assert (bare["probe"], bare["host"]) == (3 * weights, 3 * weights + 4 * 1000)
 
 
