@@ -4,15 +4,16 @@
 
 The sides run in turn, each in a process of its own: `ours` is `kerasnets bench` with a batch that lies on the
 card, `compiled` the same network by hand in PyTorch, channels last, under autocast, whole steps compiled with
-the fastest kernels looked for. Printed are medians of images a second, and the card.
+the fastest kernels searched. Printed are medians of images a second, and the card.
 """
 
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import time
+
+from sides import median_ratio, run_side
 
 SIDE = 224
 
@@ -76,22 +77,13 @@ def main():
     rates = {side: [] for side in SIDES}
     for _ in range(options.repeats):
         for side in SIDES:
-            rate, device = measure(side, options.batch, options.steps)
+            sizes = ["--batch", str(options.batch), "--steps", str(options.steps)]
+            rate, device = run_side(side, [sys.executable, __file__, "--side", side, *sizes])
             rates[side].append(rate)
     print(f"ResNet-50, bfloat16, batches of {options.batch}, {device}")
     for side, measured in rates.items():
         print(f"{side:10} {statistics.median(measured):10,.1f} images/s")
-    ratio = statistics.median(our / other for our, other in zip(*rates.values(), strict=True))
-    print(f"ours/compiled {ratio:.2f}")
-
-
-def measure(side, batch, steps):
-    """Return one side's images a second, and the device."""
-    command = [sys.executable, __file__, "--side", side, "--batch", str(batch), "--steps", str(steps)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{side}: {done.stderr.strip().splitlines()[-1]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    print(f"ours/compiled {median_ratio(*rates.values()):.2f}")
 
 
 if __name__ == "__main__":

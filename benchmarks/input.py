@@ -10,9 +10,10 @@ left out.
 
 import argparse
 import statistics
-import subprocess
 import sys
 from pathlib import Path
+
+from sides import median_ratio, run_side
 
 READING = Path(__file__).with_name("reading.py")
 WANTED = {"keras_layers": 2.0, "torchvision": 1.2, "simplejpeg": 0.9}
@@ -31,23 +32,14 @@ def main():
     rates = {side: [] for side in pythons}
     for repeat in range(options.repeats):
         for side, python in pythons.items():
-            rates[side].append(measure(python, side, options.folder))
+            rates[side].append(run_side(side, [python, READING, side, options.folder]))
         print(f"repeat {repeat + 1}: " + ", ".join(f"{side} {rate[-1]:,.0f}" for side, rate in rates.items()))
     print(f"{'side':14} {'images/s':>10} {'ours/side':>10} {'wanted':>8}")
     for side, measured in rates.items():
         line = f"{side:14} {statistics.median(measured):10,.0f}"
         if side in WANTED:
-            ratio = statistics.median(our / other for our, other in zip(rates["ours"], measured, strict=True))
-            line += f" {ratio:10.2f} {WANTED[side]:8}"
+            line += f" {median_ratio(rates['ours'], measured):10.2f} {WANTED[side]:8}"
         print(line)
-
-
-def measure(python, side, folder):
-    """Return one side's images a second."""
-    done = subprocess.run([python, READING, side, folder], capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{side}: {done.stderr.strip().splitlines()[-1]}")
-    return float(done.stdout.split()[-1])
 
 
 if __name__ == "__main__":

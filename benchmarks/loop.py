@@ -11,12 +11,12 @@ of the time that saving takes: waiting for it, and what the writing thread compu
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 
 from program import clock, made
+from sides import median_ratio, run_side
 
 CASES = {"lenet5": ((32, 32, 1), 64, 1000), "resnet20": ((32, 32, 3), 128, 30)}
 """Input, batch and steps of an epoch by network."""
@@ -79,7 +79,7 @@ def _made(network, steps, checkpoint_seconds):
     shape, batch, _ = CASES[network]
     values = {"train.epochs": EPOCHS, "train.checkpoint_seconds": checkpoint_seconds}
     values |= {"diagnostics.update_ratio_every": 0, "diagnostics.activation_stats_every": 0}
-    return made(network, shape, CLASSES, batch, steps, values)
+    return made(network, values, shape=shape, classes=CLASSES, batch=batch, steps=steps)
 
 
 def _counting_saver(trainer, folder, checkpoint_seconds):
@@ -132,24 +132,17 @@ def compare(network, options):
     seconds, saving = {side: [] for side in SIDES}, []
     for _ in range(options.repeats):
         for side in SIDES:
-            taken, saved = measure(side, network, steps, options.checkpoint_seconds)
+            sizes = ["--networks", network, "--steps", str(steps)]
+            sizes += ["--checkpoint-seconds", str(options.checkpoint_seconds)]
+            command = [sys.executable, __file__, "--side", side, *sizes]
+            taken, saved = run_side(f"{side}, {network}", command)
             seconds[side].append(taken)
             if side == "program":
                 saving.append(saved / taken)
     for side, taken in seconds.items():
         print(f"{network:10} {side:10} {images / statistics.median(taken):12,.1f} images/s")
-    ratio = statistics.median(ours / hand for ours, hand in zip(*seconds.values(), strict=True))
+    ratio = median_ratio(*seconds.values())
     print(f"{network:10} program/by_hand {ratio:.3f} (1.02), saving {statistics.median(saving):.4f} (0.01)")
-
-
-def measure(side, network, steps, checkpoint_seconds):
-    """Return one side's seconds, and those that went into saving."""
-    command = [sys.executable, __file__, "--side", side, "--networks", network, "--steps", str(steps)]
-    command += ["--checkpoint-seconds", str(checkpoint_seconds)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{side}, {network}: {done.stderr.strip().splitlines()[-1]}")
-    return json.loads(done.stdout.splitlines()[-1])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from kerasnets.benchmarking.timing import resident_bytes
+
 COUNT, EPOCHS, BATCH = 10_000, 10, 64
 
 
@@ -58,16 +60,10 @@ def measure(folder):
     for epoch in range(EPOCHS):
         for _ in range(plan.steps_per_epoch(len(split))):
             next(batches)
-        resident.append(resident_mib())
+        resident.append(resident_bytes()[0] / 2**20)
         print(f"epoch {epoch + 1:2}: {resident[-1]:,.0f} MiB resident")
     slope = np.polyfit(range(1, EPOCHS), resident[1:], 1)[0]
     print(f"{len(split):,} photos, slope {slope:+.2f} MiB an epoch")
-
-
-def resident_mib():
-    """Return the resident memory of this process, from /proc."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
 if __name__ == "__main__":

@@ -11,16 +11,17 @@ def images_of(shape, classes, count):
     return draw.integers(256, size=(count, *shape), dtype="uint8"), draw.integers(classes, size=count)
 
 
-def made(network, shape, classes, batch, steps, values, options=None):
+def made(network, values, *, shape, classes, batch, steps, options=None):
     """Return a `TrainingInputs`, its strategy, its `Trainer` and its batches.
 
     Args:
         network: an architecture's name.
-        shape, classes: of its images.
+        values: recipe keys and their values.
+        shape: (height, width, channels) of the images.
+        classes: number of classes.
         batch: images in a step.
-        steps: of an epoch.
-        values: of recipe keys.
-        options: of the architecture.
+        steps: steps of an epoch.
+        options: arguments of the architecture's builder, by name.
     """
     from kerasnets import runtime
 

@@ -37,7 +37,8 @@ def ours(network, steps, work):
     if work == "prediction":
         return _our_predictions(network, steps, options)
     values = {"optimizer.learning_rate": RATE, "train.epochs": EPOCHS}
-    _, _, trainer, batches = made(network, shape, classes, batch, steps, values, options)
+    sizes = {"shape": shape, "classes": classes, "batch": batch, "steps": steps}
+    _, _, trainer, batches = made(network, values, **sizes, options=options)
     timed = clock()
     from kerasnets.training.fit.loop import run_epochs
 
@@ -86,7 +87,7 @@ def stock(network, steps, work):
     if network in makers:
         model = makers[network](weights=None, classifier_activation=None)
     else:
-        # our layers call themselves by Keras's class: cloning makes Keras's own of them
+        # our layers have Keras's class as `__class__`: cloning makes Keras's own layers of them
         model = keras.models.clone_model(kerasnets.build(network, shape, classes))
         faster = "kerasnets.layers.normalization.BatchNormalization", "kerasnets.layers.convolution.Conv2D"
         assert not any(f"{type(each).__module__}.{type(each).__name__}" in faster for each in model.layers)
@@ -100,10 +101,8 @@ def stock(network, steps, work):
     )
     images, labels = _images(network, steps)
     timed = clock()
-    model.fit(
-        images.astype("float32") / 255, np.eye(classes, dtype="float32")[labels],
-        batch, EPOCHS, verbose=0, callbacks=[timed],
-    )  # fmt: skip
+    inputs, targets = images.astype("float32") / 255, np.eye(classes, dtype="float32")[labels]
+    model.fit(inputs, targets, batch_size=batch, epochs=EPOCHS, verbose=0, callbacks=[timed])
     return timed.seconds
 
 

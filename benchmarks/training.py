@@ -22,9 +22,10 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 from pathlib import Path
+
+from sides import median_ratio, run_side
 
 STEPPING = Path(__file__).with_name("stepping.py")
 STEPS = {
@@ -86,8 +87,8 @@ def alternate(network, sides, options):
             rates[side].append(
                 measure(side, network, options.steps or STEPS[network], options.work, settings)
             )
-        said = ", ".join(f"{side} {rate[-1]:,.1f}" for side, rate in rates.items())
-        print(f"{network}, repeat {repeat + 1}: {said}", flush=True)
+        latest = ", ".join(f"{side} {rate[-1]:,.1f}" for side, rate in rates.items())
+        print(f"{network}, repeat {repeat + 1}: {latest}", flush=True)
     return rates
 
 
@@ -95,10 +96,7 @@ def measure(side, network, steps, work, settings):
     """Return one side's images a second."""
     environment = {name: value for name, value in os.environ.items() if name not in OWN} | settings
     command = [sys.executable, STEPPING, side, network, str(steps), work]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{side}, {network}: {done.stderr.strip().splitlines()[-1]}")
-    return float(done.stdout.split()[-1])
+    return run_side(f"{side}, {network}", command, environment)
 
 
 def show(network, work, rates):
@@ -107,7 +105,7 @@ def show(network, work, rates):
     for side, measured in rates.items():
         line = f"{side:12} {statistics.median(measured):10,.1f}"
         if side != "ours":
-            ratio = statistics.median(our / other for our, other in zip(rates["ours"], measured, strict=True))
+            ratio = median_ratio(rates["ours"], measured)
             wanted = WANTED.get(side) or (WANTED_OF_STOCK.get(network, "") if work == "training" else "")
             line += f" {ratio:10.2f} {wanted:>8}"
         print(line, flush=True)
