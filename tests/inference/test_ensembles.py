@@ -125,14 +125,15 @@ def test_the_command_prints_each_member_and_the_ensemble(runs, command):
 
 
 def test_one_saved_model_holds_every_member_with_its_preprocessing(runs, test_split, tmp_path, command):
-    code, output, errors = command("export", *runs, "--to", tmp_path)
+    members = runs[1:]
+    code, output, errors = command("export", *members, "--to", tmp_path)
     assert code == 0, errors
     assert "checked on 100 images in a fresh process" in output
     assert f"exported: {tmp_path / '1'}" in output
     signatures = tf.saved_model.load(str(tmp_path / "1")).signatures
     assert set(signatures) == {"serving_default", "serve_uint8", "serve_bytes"}
     images = test_split.images[:20]
-    mean = np.mean([softmax(_logits(run, images), axis=1) for run in runs], axis=0)
+    mean = np.mean([softmax(_logits(run, images), axis=1) for run in members], axis=0)
     files = tf.stack([tf.io.encode_png(image) for image in images])
     for answers in (
         signatures["serving_default"](images=tf.constant(images, tf.float32)),
@@ -158,7 +159,7 @@ def test_an_onnx_file_holds_members_whose_images_are_shaped_alike(
 ):
     import onnxruntime
 
-    alike = [runs[0], trained("train.seed=4", "preprocess.1={op='scale'}"), runs[2]]
+    alike = [runs[0], trained("train.seed=4", "preprocess.1={op='scale'}")]
     file = kerasnets.export(alike, tmp_path, kind="onnx")
     assert file.name == "ensemble.onnx"
     images = test_split.images[:50]
