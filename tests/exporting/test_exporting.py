@@ -104,6 +104,7 @@ def test_members_of_other_policies_each_read_a_file_in_their_own_way(odd_run, od
     np.testing.assert_allclose(serve(contents=tf.constant(files))["probabilities"], means, atol=2e-6)
 
 
+@pytest.mark.exhaustive
 def test_an_export_that_reads_files_otherwise_is_not_kept(default_run, monkeypatch, tmp_path, command):
     monkeypatch.setattr(saved_model, "graph_image", lambda contents, rules: decode(contents, rules.channels))
     code, _, errors = command("export", default_run, "--to", tmp_path / "exports")

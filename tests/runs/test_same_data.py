@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from sweep import sweep
 
 import kerasnets
 from kerasnets.data.shards.pack import pack
@@ -93,7 +92,8 @@ def test_data_that_has_moved_is_named_and_is_the_same(source, trained, tmp_path,
         new.rename(root)
 
 
-@pytest.mark.parametrize("source", sweep(["folder", "csv", "npz", "tfrecord"], quick=["folder"]))
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("source", ["folder", "csv", "npz", "tfrecord"])
 def test_a_run_whose_data_has_moved_is_exported_without_it_and_with_it(source, trained, tmp_path, command):
     root, places = trained
     new = tmp_path / "new"
