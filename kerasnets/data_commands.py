@@ -38,7 +38,7 @@ class Images:
     def audited(
         self, *, split: bool, progress: Callable[[int, int], None] | None = None
     ) -> tuple[Dataset, Audit]:
-        """Audit them as their recipe says; `split` draws the splits that it trains with."""
+        """Audit them by their recipe's policies; `split` draws the splits that it trains with."""
         if self.recipe is None:
             return audit(self.dataset, progress=progress)
         return audit(

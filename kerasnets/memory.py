@@ -38,7 +38,7 @@ def _host_memory(root: Path) -> tuple[int, int]:
 
 
 def _groups(root: Path) -> Iterator[tuple[int, int]]:
-    """Yield (limit, used) of each control group with a limit that this process lies in (cgroups(7)).
+    """Yield (limit, used) of each control group with a limit that this process is in (cgroups(7)).
 
     Version 2 has one tree, version 1 one for memory alone. A container may see its own group as the root.
     """

@@ -52,7 +52,7 @@ KINDS = {
     "bomb": Kind(
         _OUT, "error", "declares more pixels than data.audit.max_pixels; never decoded", of_pixels=True
     ),
-    "wrong_extension": Kind(_KEPT, "keep", "the name says another format; decoded by content"),
+    "wrong_extension": Kind(_KEPT, "keep", "the name is of another format; decoded by content"),
     "odd_format": Kind(_KEPT, "keep", "one of few images in a format that hardly any other image has"),
     "animated": Kind(_FIXED, "fix", "several frames; fix: the first one", of_pixels=True),
     "cmyk": Kind(_FIXED, "fix", "printing colours; fix: converted to RGB", of_pixels=True),
@@ -112,7 +112,7 @@ KINDS = {
 PIXEL_KINDS = tuple(name for name, kind in KINDS.items() if kind.of_pixels)
 
 DEFAULTS = {name: kind.default for name, kind in KINDS.items()}
-"""What is done about each kind where a recipe says nothing."""
+"""The policy of each kind where a recipe gives none."""
 
 
 @dataclass(frozen=True)

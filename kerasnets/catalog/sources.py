@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ANY_SIZE = (None, None, 3)
-"""Image shape of sources whose images may differ in size; three channels where a recipe says no other."""
+"""Image shape of sources whose images may differ in size; three channels unless a recipe sets one."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,12 @@ class Source:
         reader: "MODULE.FUNCTION" in `kerasnets.data.sources`. The function returns a `Dataset`; of the names
             `name`, `path`, `channels` and `workers` it gets those that are its parameters.
         path: whether a recipe has to give `data.path`, may, or must not.
-        encoded: whether images are encoded files, so that `data.channels` says what they are decoded to.
-        image_shape: (height, width, channels) of the images, `ANY_SIZE`, or None where only the data can say.
-        classes: number of classes; None where only the data can say.
-        splits: the splits that the source brings; None where only the data can say.
+        encoded: whether images are encoded files, so that `data.channels` sets what they are decoded to.
+        image_shape: (height, width, channels) of the images, or `ANY_SIZE`.
+        classes: number of classes.
+        splits: names of the splits that the source brings.
+
+    The last three are None where they are not known before the data is read.
     """
 
     reader: str

@@ -1,4 +1,4 @@
-"""Where data that can be made again is kept between runs, what is there, and who uses it."""
+"""The folder where data that can be made again is kept between runs: its parts and their users."""
 
 import fcntl
 import logging
@@ -52,7 +52,7 @@ def cache_parts() -> list[CachePart]:
 
 
 def clear_cache() -> list[CachePart]:
-    """Remove what is kept between runs, but not what a running process needs as it is.
+    """Remove what is kept between runs, except what a running process needs.
 
     Running processes keep open what they read.
 

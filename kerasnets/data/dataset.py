@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Identities:
-    """The names of images, and what tells each from any other.
+    """The names of images, and digests that identify them.
 
     Attributes:
         names: object array (N,) of str: paths from the source's folder; for images without a file of their

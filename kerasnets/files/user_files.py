@@ -18,7 +18,7 @@ MARKS = {
 
 
 def check_file(path: str | os.PathLike, what: str = "file") -> int:
-    """Refuse what is no regular file, before it is opened: a FIFO would wait for ever, a device never end.
+    """Refuse what is no regular file, before it is opened: a FIFO could block, a device never end.
 
     Args:
         path: the file.

@@ -97,7 +97,7 @@ def check_kinds(
 
     Args:
         path: the file that the table was read from, for the message.
-        table: what JSON can say.
+        table: as JSON gives it.
         kinds: by key, the type of its value, or several in a tuple; a bool is no int.
     """
     for key, kind in kinds.items():
@@ -126,7 +126,7 @@ def sync(path: Path) -> None:
 def temporary_path(path: str | Path) -> Path:
     """Return the path, beside `path` and hidden, where this process writes what will become it.
 
-    The name tells the process, so that `remove_leftovers` knows when nobody writes there any more.
+    The name identifies the process, so that `remove_leftovers` knows when nobody writes there any more.
 
     Args:
         path: where the file or folder will appear.

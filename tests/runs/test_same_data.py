@@ -141,7 +141,7 @@ CHANGES = {
     "added": (_add, "1 image added (test/cat/new.png)"),
     "removed": (_remove, "1 image removed (test/cat/03.png)"),
     "replaced": (_replace, "1 image replaced by other contents (train/bird/07.png)"),
-    "relabelled": (_relabel, "1 image labelled otherwise (train/bird/07.png: bird, now cat)"),
+    "relabelled": (_relabel, "1 image labelled differently (train/bird/07.png: bird, now cat)"),
     "moved": (_move, "1 image in another split (train/bird/07.png: train, now test)"),
     "class": (
         _add_class,
@@ -224,7 +224,7 @@ def test_a_weight_that_changed_is_said(trained, tmp_path):
     table.loc[3, "weight"] = 0.5
     table.to_csv(tmp_path / "images.csv", index=False)
     with pytest.raises(
-        UserError, match=r"1 image weighted otherwise \(photos/train/bird/03\.png: 1\.0, now 0\.5\)"
+        UserError, match=r"1 image weighted differently \(photos/train/bird/03\.png: 1\.0, now 0\.5\)"
     ):
         kerasnets.evaluate(run)
 

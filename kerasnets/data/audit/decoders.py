@@ -124,7 +124,7 @@ def check_by_pillow(contents: bytes, header: Header, significant_bits: int) -> C
         return Checked(None, {"unsupported_format": f"a {header.format}: {error}"})
     except Exception as error:  # Pillow raises what it likes
         cut_off = header.cut_off or "truncated" in str(error).lower()
-        return Checked(None, {"truncated" if cut_off else "corrupt": f"the decoder says: {error}"})
+        return Checked(None, {"truncated" if cut_off else "corrupt": f"the decoder reports: {error}"})
     if values.dtype == np.uint8 and header.format == "TIFF" and header.bits > 8 and significant_bits < 16:
         return Checked(
             None,
@@ -156,7 +156,7 @@ def _thinned(values: np.ndarray) -> np.ndarray:
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    return "the decoder says: " + re.sub(
+    return "the decoder reports: " + re.sub(
         r"^\{\{.*?\}\} | \[Op:\w+\].*", "", str(error.message).splitlines()[0]
     )
 

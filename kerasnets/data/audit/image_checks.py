@@ -42,7 +42,7 @@ class Inspected:
     Attributes:
         bytes: length of the encoded image.
         sha256: of its bytes, in hexadecimal; empty where they were not read.
-        format: as `kerasnets.data.images.formats.sniff` says; empty where it was not read.
+        format: as `kerasnets.data.images.formats.sniff` returns it; empty where it was not read.
         width, height: in pixels, as stored; 0 where unknown.
         orientation: EXIF, 1 to 8.
         grey, blank: whether it has no colour; whether all its pixels are the same.
@@ -126,7 +126,7 @@ def _add_what_is_odd(found: Inspected, header: Header, name: str | None, *, clea
     problems = found.problems
     named = named_format(name) if name else None
     if named not in (None, header.format):
-        problems["wrong_extension"] = f"the name says {named}, the contents are {header.format}"
+        problems["wrong_extension"] = f"the name is of a {named}, the contents are {header.format}"
     if header.frames > 1:
         problems["animated"] = f"{header.frames} frames"
     if header.cmyk:

@@ -13,7 +13,7 @@ MOST_SEGMENTS, MOST_CHUNKS = 2**12, 2**16
 """Segments of a JPEG and chunks of a PNG that are read at most: a small file with more would take seconds."""
 
 _PADDING = 16
-"""Zeros behind the bytes, so that a number that begins near the end can be read before it is refused."""
+"""Zeros after the bytes, so that a number that begins near the end can be read before it is refused."""
 
 _MOST_BRANDS = 256
 """Bytes of an ISO media file in which its brands are looked for."""
@@ -110,7 +110,7 @@ def graph_header(contents: tf.Tensor, format: tf.Tensor) -> GraphHeader:
 
 
 class _File:
-    """A file's bytes, from which numbers can be read anywhere; behind the end lie zeros."""
+    """A file's bytes, from which numbers can be read anywhere; after the end come zeros."""
 
     def __init__(self, contents: tf.Tensor) -> None:
         self.contents = contents

@@ -28,7 +28,7 @@ def graph_image(contents: tf.Tensor, rules: ImageRules) -> tf.Tensor:
 
     Raises:
         tf.errors.InvalidArgumentError: another format, damaged data, or what the rules refuse; its message
-            says what was found. What the header declares is checked before a pixel is decoded.
+            names what was found. What the header declares is checked before a pixel is decoded.
     """
     format = graph_format(contents)
     header = graph_header(contents, format)

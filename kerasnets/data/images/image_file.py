@@ -10,9 +10,9 @@ Training, evaluation, prediction, the audit and exported models see these pixels
 - *Printing colours* (`cmyk`): JPEG: with an Adobe marker C·K/255, without one (255-C)·(255-K)/255, rounded
   down, and so on for M and Y; other formats as Pillow converts them.
 - *More than 8 bits* (`sixteen_bit`): the upper eight of the bits that count, v >> (bits - 8). All 16 bits of
-  a 16-bit file count unless `significant_bits` says fewer; then higher values are white. The same for every
-  image: none is stretched by what is in it. A 16-bit image whose values all lie below a sixteenth of that
-  range would keep 16 levels or fewer: it is `unscaled_sixteen_bit`. A TIFF of 9 to 15 bits declares them.
+  a 16-bit file count unless `significant_bits` is lower; then higher values are white. It is the same for
+  every image: none is stretched by its own range. A 16-bit image with no value above a sixteenth of the range
+  would keep 16 levels or fewer: it is `unscaled_sixteen_bit`. A TIFF of 9 to 15 bits declares them.
 - *Transparency* (`alpha`): `fix` lays each channel on white, (v·a + 255·(255-a)) / 255 to the nearest
   integer; `keep` drops the alpha channel. tRNS chunks and transparent palette entries count as alpha.
 - *EXIF orientation* (`exif_orientation`): `fix` turns upright, `keep` leaves the pixels as stored. An AVIF's
@@ -71,7 +71,7 @@ class ImageRules:
     significant_bits: int = 16
 
     def policy(self, kind: str) -> str:
-        """Return what is done about a kind."""
+        """Return the policy of a kind of finding."""
         return self.policies.get(kind, DEFAULTS[kind])
 
 
@@ -80,7 +80,7 @@ def read_image(contents: bytes, rules: ImageRules) -> np.ndarray:
 
     Args:
         contents: the file's bytes.
-        rules: what is decided about image files.
+        rules: policies and limits.
 
     Returns:
         uint8 (height, width, `rules.channels`), as the module's docstring defines them.

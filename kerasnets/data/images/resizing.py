@@ -64,7 +64,7 @@ def resize_short_side(images: tf.Tensor, short_side: int, method: str = "bilinea
     """Resize images so that the shorter of height and width becomes `short_side`, the other in proportion.
 
     The longer side is rounded down, as in torchvision's Resize. Of an image longer than `LONGEST` times its
-    short side, the middle is taken: what is cut from it later lies there.
+    short side, the middle is taken, from which later crops are cut anyway.
 
     Args:
         images: (N, height, width, C) or (height, width, C), raw values 0..255, uint8 or float.

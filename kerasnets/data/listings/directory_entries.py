@@ -1,4 +1,4 @@
-"""What lies under a name in a folder, found without opening it, so that nothing blocks."""
+"""The kind of thing under a name in a folder, found without opening it, so that nothing blocks."""
 
 import errno
 import os

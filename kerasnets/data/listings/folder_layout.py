@@ -15,7 +15,7 @@ NAMES = {
     "validation": ("val", "valid", "validation", "dev"),
     "test": ("test", "testing"),
 }
-"""What the folder of each split is called, in upper or lower case, with or without "set" behind it."""
+"""Names of the folder of each split, in upper or lower case, with or without "set" at the end."""
 
 ALLOWED = "allowed: PATH/CLASS/images, or PATH/train/CLASS/images, with val and test beside train"
 

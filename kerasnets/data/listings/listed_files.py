@@ -10,7 +10,7 @@ from kerasnets.errors import UserError, few, printable
 
 
 class ListedFiles:
-    """Finds the files that the rows of a table name, from the table's folder, and counts what was not plain.
+    """Finds the files that the rows of a table name, and counts the names that needed interpretation.
 
     A file that is not there may be named with backslashes between folders, as on Windows, or without the
     ending of the one image there of that name.
@@ -64,7 +64,7 @@ class ListedFiles:
         return os.path.join(folder, names[0]) if names else path
 
     def notes(self) -> list[str]:
-        """Return lines on which names were not plain."""
+        """Return lines on the names that needed interpretation."""
         counted = {
             "backslashes taken for the / between folders": self._backslashes,
             "names without ending taken for the images there of that name": self._completed,

@@ -38,7 +38,7 @@ def keep_decoded(
         report: called with a line about those on disk.
 
     Returns:
-        uint8 (N, *output shape), an array or what is read as one (`StoredImages`); or None.
+        uint8 (N, *output shape), as an array or as `StoredImages`, which are read like one; or None.
 
     Raises:
         UserError: it does not fit where it is to be kept.

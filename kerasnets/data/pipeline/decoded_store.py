@@ -1,4 +1,4 @@
-"""Decoded images on disk, kept by image: what another split or another seed has decoded is not decoded again.
+"""Decoded images on disk, stored by image: those that another split or seed has decoded are used again.
 
     decoded/FORM/SEGMENT.npy        uint8 (N, height, width, C), images as one decoding wrote them
     decoded/FORM/SEGMENT.keys.npy   uint64 (N,), which images they are; written last

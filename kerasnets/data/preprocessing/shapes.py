@@ -21,7 +21,7 @@ def prepared_images(
         steps: list of preprocessing tables.
 
     Returns:
-        (height, width, channels) and a number; None where only the data can say.
+        (height, width, channels) and a number; None where they are not known before the data is read.
 
     Raises:
         UserError: the steps do not lead to one size.

@@ -24,7 +24,7 @@ TEXT, FORMAT, NAME = "image/class/text", "image/format", "image/filename"
 ORIENTATION, WEIGHT = "image/orientation", "image/weight"
 
 HEADER, FOOTER = 8 + 4, 4
-"""Bytes around a record's data: its length and that number's checksum before, the data's checksum behind."""
+"""Bytes around a record's data: before it its length and a checksum of that, after it its own checksum."""
 
 
 def example(

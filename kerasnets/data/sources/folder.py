@@ -125,7 +125,7 @@ def _list_images(folder: Path, split: str, *, findings: list[Finding], nested: l
 
 def _stray(path: Path) -> Finding:
     """Return the finding about something that lies where only folders belong."""
-    kind, detail = unusable(str(path)) or ("file_without_label", "an image that lies in no class folder")
+    kind, detail = unusable(str(path)) or ("file_without_label", "an image outside the class folders")
     return Finding(kind, str(path), detail)
 
 

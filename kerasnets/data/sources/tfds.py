@@ -26,7 +26,7 @@ def read_tfds(
     Args:
         name: as in `tfds.load`: "mnist", "imagenet_v2/matched-frequency", "cifar10:3.0.2".
         path: its data folder; None for its own default (TFDS_DATA_DIR, or ~/tensorflow_datasets).
-        channels: 1 or 3, what images are decoded to; None for what the set says.
+        channels: 1 or 3, what images are decoded to; None for the set's own.
         workers: threads that scan the shards, the first time.
 
     Returns:

@@ -45,7 +45,7 @@ def groups_of_copies(members: Sequence[Member], digests: np.ndarray) -> np.ndarr
     """Return a number for each image, int64 (N,): the same for copies, and for images that look alike.
 
     Where a looks like b and b like c, all three are one group. But where a group would be more than half of
-    all images, looks tell nothing, and only images with the same bytes are together.
+    all images, looks mean nothing, and only images with the same bytes are one group.
 
     Args:
         members: N images of one split, in its order.

@@ -1,4 +1,4 @@
-"""The name of each image, and what tells it from any other, from what its inspection found."""
+"""The name and the digest of each image, from its inspection."""
 
 import os
 from collections.abc import Iterable, Sequence

@@ -101,7 +101,7 @@ def _identities(split: Split) -> Identities:
 
 
 def _label_texts(split: Split, classes: Sequence[str]) -> Sequence[str] | np.ndarray:
-    """Return each image's class name, or its numbers, as text that tells any two apart."""
+    """Return each image's class name, or its numbers, as text that differs where they differ."""
     if split.numeric:
         return [" ".join(map(repr, row)) for row in split.labels.tolist()]
     return np.array(classes, object)[split.labels]
@@ -139,29 +139,29 @@ def _counted(what: str, names: Sequence[str]) -> str:
     return f"{len(names):,} {'image' if len(names) == 1 else 'images'} {what} ({first}{more})"
 
 
-def changes(kept: pd.DataFrame, dataset: Dataset) -> Changes:
-    """Return the `Changes` from the images of a kept list to those of a dataset.
+def changes(before: pd.DataFrame, dataset: Dataset) -> Changes:
+    """Return the changes from the images of a list to those of a dataset.
 
     Images are paired by name and bytes; then by their bytes alone, which finds those that were renamed or lie
     in another class folder; then by name alone, which finds those that were replaced.
 
     Args:
-        kept: DataFrame, as `read_image_list` returns it.
+        before: the list, as `read_image_list` returns it.
         dataset: audited images.
     """
     now = _table(dataset)
     now["digest"] = np.concatenate([_identities(split).digests for split in dataset.splits.values()])
     pairs = []
     for keys in (["name", "digest"], ["digest"], ["name"]):
-        old, new = (_numbered(table, keys) for table in (kept, now))
+        old, new = (_numbered(table, keys) for table in (before, now))
         paired = old.merge(new, on=[*keys, "copy"], suffixes=("", "_now"))
-        kept, now = kept.drop(paired["row"]), now.drop(paired["row_now"])
+        before, now = before.drop(paired["row"]), now.drop(paired["row_now"])
         pairs.append(paired)
     *same, replaced = pairs
     same = pd.concat(same)
     return Changes(
         added=now["name"].tolist(),
-        removed=kept["name"].tolist(),
+        removed=before["name"].tolist(),
         replaced=replaced["name"].tolist(),
         relabelled=_differing(same, "label"),
         reweighted=_differing(same, "weight"),
