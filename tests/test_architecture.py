@@ -130,6 +130,22 @@ def test_contributing_has_every_room_and_no_other():
     assert named == {str(room) for room in _rooms()} | others
 
 
+OWN_PRIVATE = {"_origin", "_asdict", "_replace"}
+"""Of recipes, and of named tuples, whose are public."""
+
+
+@pytest.mark.parametrize(("path", "name"), MODULES, ids=[name for _, name in MODULES])
+def test_contributing_lists_the_private_names_of_keras_and_tensorflow(path, name):
+    listed = (ROOT / "CONTRIBUTING.md").read_text().split("## Private names")[1].split("\n## ")[0]
+    private = [each for each in _imported(path) if each.startswith(("keras.src", "tensorflow.python"))]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            owner = node.value.id if isinstance(node.value, ast.Name) else ""
+            private += [node.attr] if owner not in ("self", "cls") and node.attr not in OWN_PRIVATE else []
+    for each in private:
+        assert each in listed or each.rpartition(".")[0] in listed, f"{name} uses {each}"
+
+
 def test_every_room_is_packaged():
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     rooms = {".".join(room.parts) for room in _rooms() if room.parts[0] == "kerasnets"}

@@ -35,8 +35,9 @@ def start_training(
         recipe: a `Recipe`.
         run: path of the run directory.
         resume: go on with an unfinished run there, and leave a finished one as it is.
-        callbacks: the user's Keras callbacks, called after the run's own. One that sets
-            `self.model.stop_training` ends the run early.
+        callbacks: the user's Keras callbacks, called after the run's own. They cannot change the learning
+            rate, which is the schedule's. One of Keras that monitors an accuracy needs its `mode`. One that
+            sets `self.model.stop_training` ends the run early.
         rescue: go back once, at a lower rate, where training diverges.
         data_of: the `RunDirectory` of another run, whose images a new one must have too; None for any.
 
