@@ -56,6 +56,17 @@ class Split:
         """Whether the labels are numbers to be predicted."""
         return self.labels.ndim == 2
 
+    @property
+    def known_identities(self) -> Identities:
+        """The identities of its images.
+
+        Raises:
+            ValueError: it was not audited.
+        """
+        if self.identities is None:
+            raise ValueError("the images have no identities: the data set was not audited")
+        return self.identities
+
     def at(self, indices: np.ndarray) -> "Split":
         """Return the split of the given examples only."""
         weights = None if self.weights is None else self.weights[indices]

@@ -42,7 +42,7 @@ def check_file(path: str | os.PathLike, what: str = "file") -> int:
 
 
 def kind_of(mode: int) -> str:
-    """Return in words what a file mode, not a regular file's, is of: "a folder"."""
+    """Return in words what has a file mode that is not a regular file's: "a folder"."""
     kinds = {stat.S_IFDIR: "a folder", stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
     return kinds.get(stat.S_IFMT(mode), "a device")
 

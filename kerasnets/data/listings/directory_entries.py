@@ -45,7 +45,7 @@ def unusable(path: str) -> tuple[str, str] | None:
 
 
 def what_is(mode: int) -> str:
-    """Return in words what a file mode, not a regular file's, is of."""
+    """Return in words what has a file mode that is not a regular file's."""
     return f"{kind_of(mode)}, not a file"
 
 

@@ -1,4 +1,4 @@
-"""From which examples to their images: read, decoded or gathered, at the network's input size."""
+"""From the indices of examples to their images: read, decoded or gathered, at the network's input size."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,11 +51,11 @@ def read_batches(
     batch_size: int,
     reading: Reading,
 ) -> tf.data.Dataset:
-    """Turn (indices, draws) into (images, indices, draws).
+    """Map (indices, draws) to (images, indices, draws).
 
     Args:
         order: `tf.data.Dataset` of int64 (B,) and float32 (B, draws).
-        split: the examples that the indices count.
+        split: the examples that the indices refer to.
         preprocessing: its spatial steps are applied.
         crop: the crop's table in place of the spatial steps, or None.
         decoded: uint8 (N, *output shape), the images after the spatial steps, if kept; see `keep_decoded`.
@@ -134,9 +134,9 @@ def _converter(images: EncodedImages, channels: int) -> Callable:
 
 
 def _encoded_crop_reader(images: EncodedImages, crop: dict[str, Any], size: tuple[int, int]) -> Callable:
-    """Return a function from (indices, draws) to what decodes crops, and both again.
+    """Return a function from (indices, draws) to what crops are decoded from, and both again.
 
-    What decodes them are files' bytes, windows, reductions and orientations, see `stored_windows`.
+    They are decoded from files' bytes, windows, reductions and orientations, see `stored_windows`.
     """
     count = crop_draws(crop)
 
@@ -167,11 +167,8 @@ def _array_crop_reader(images: np.ndarray, crop: dict[str, Any], size: tuple[int
 
 def _in_tensorflow(read: Callable, stored: tf.TensorSpec) -> Callable:
     """Return a function of tensors (indices, draws) that calls `read`, whose first result is as `stored`."""
-    specs = [
-        stored,
-        tf.TensorSpec([None, 4], tf.int32),
-        *(tf.TensorSpec([None], kind) for kind in _PER_IMAGE),
-    ]
+    windows, reductions = tf.TensorSpec([None, 4], tf.int32), tf.TensorSpec([None], tf.int32)
+    specs = [stored, windows, reductions, tf.TensorSpec([None], tf.uint8)]
 
     def read_tensors(indices: tf.Tensor, draws: tf.Tensor) -> tuple[tf.Tensor, ...]:
         found = tf.numpy_function(read, [indices, draws], [spec.dtype for spec in specs])
@@ -181,14 +178,10 @@ def _in_tensorflow(read: Callable, stored: tf.TensorSpec) -> Callable:
     return read_tensors
 
 
-_PER_IMAGE = (tf.int32, tf.uint8)
-"""Types of reductions and orientations."""
-
-
 def _decoder(
     images: np.ndarray | EncodedImages, preprocessing: Preprocessing, crop: dict[str, Any] | None
 ) -> Callable:
-    """Return a function from one image, as the readers give it, to uint8 at the network's input size."""
+    """Return a function from one image, as the readers return it, to uint8 at the network's input size."""
     height, width, channels = preprocessing.output_shape
     size = height, width
 

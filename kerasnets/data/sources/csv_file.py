@@ -1,4 +1,4 @@
-"""A CSV file of images: a row an image, with its path and its label or its numeric targets."""
+"""A CSV file of images: a row for each, with its path and its label or its numeric targets."""
 
 import os
 import re
@@ -52,7 +52,9 @@ def read_csv(path: str | Path, channels: int | None = None) -> Dataset:
     if "train" not in set(there["split"]):
         raise UserError(f"{path}: split: found no training image that is there, allowed: one or more")
     if "weight" in there and not there["weight"][there["split"] == "train"].any():
-        raise UserError(f"{path}: weight: found 0 for every training image, allowed: one above 0 or more")
+        raise UserError(
+            f"{path}: weight: found 0 for every training image, allowed: above 0 for at least one"
+        )
     splits = {str(name): _split(rows, columns, names) for name, rows in there.groupby("split")}
     shape = (None, None, channels or 3)
     return Dataset.of_splits(names, shape, splits, findings=findings, notes=notes)

@@ -1,4 +1,4 @@
-"""A folder of images: one folder a class, with or without folders of splits above them."""
+"""A folder of images: one folder for each class, with or without folders of splits above them."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -49,9 +49,7 @@ def hold_out(
     Returns:
         Mapping of "train" and of each split that could be drawn to the indices of its images, ascending.
     """
-    if split.identities is None:
-        raise ValueError("the images have no identities: the data set was not audited")
-    digests, parts, left = split.identities.digests, {}, np.arange(len(split))
+    digests, parts, left = split.known_identities.digests, {}, np.arange(len(split))
     classes = np.zeros(len(split), "int64") if split.numeric else split.labels
     draws: tuple[tuple[str, float, int, bool], ...] = (
         ("test", shares.test, TEST_SALT, True),
@@ -82,8 +80,10 @@ def _held_out(
     counted: np.ndarray,
     of_each_class: bool,
 ) -> np.ndarray:
-    """Return which images, bool (N,), are held out: those with a chance below `fraction`, and
-    those that classes need.
+    """Return which images are held out, bool (N,): those with a chance below `fraction`, adjusted by class.
+
+    A split `of_each_class` gets an image of every class that has several; any split gets at least one image;
+    and every class keeps one.
     """
     chosen, count = chances < fraction, classes.max(initial=0) + 1
     of_class, _ = np.unique(np.stack([classes, groups], 1)[counted], axis=0).T

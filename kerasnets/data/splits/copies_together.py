@@ -21,8 +21,6 @@ def divided(
         shares: what is held out.
         policies: mapping of kind to policy: images that will be left out do not count.
     """
-    if dataset.train.identities is None:
-        raise ValueError("the images have no identities: the data set was not audited")
     lacking = Shares(
         validation=0 if dataset.validation is not None else shares.validation,
         test=0 if dataset.test is not None else shares.test,
@@ -31,7 +29,7 @@ def divided(
     training = [member for member in members if member.split == "train"]
     unused = {kind for kind, policy in policies.items() if policy in ("skip", "error")}
     counted = np.array([unused.isdisjoint(member.found.problems) for member in training], bool)
-    groups = groups_of_copies(training, dataset.train.identities.digests)
+    groups = groups_of_copies(training, dataset.train.known_identities.digests)
     parts = hold_out(dataset.train, lacking, groups=groups, counted=counted)
     splits = {name: dataset.train.at(indices) for name, indices in parts.items()}
     others = [member for member in members if member.split != "train"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kerasnets.data.dataset import Dataset, Identities, Split
+from kerasnets.data.dataset import Dataset, Split
 from kerasnets.errors import UserError, printable
 from kerasnets.files.arrays import DAMAGED
 from kerasnets.files.whole_files import whole_file
@@ -36,7 +36,7 @@ def fingerprints(dataset: Dataset) -> dict[str, str]:
 
 def _fingerprint(split: Split, classes: Sequence[str]) -> str:
     digest = hashlib.blake2b(json.dumps([classes, split.labels.shape]).encode(), digest_size=20)
-    for array in (_identities(split).digests, split.labels, split.weights):
+    for array in (split.known_identities.digests, split.labels, split.weights):
         if array is not None:
             digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
@@ -84,20 +84,14 @@ def _table(dataset: Dataset) -> pd.DataFrame:
             pd.DataFrame(
                 {
                     "split": name,
-                    "name": _identities(split).names,
+                    "name": split.known_identities.names,
                     "label": _label_texts(split, dataset.classes),
                     "weight": list(weights),
-                    "digest": [f"{digest:016x}" for digest in _identities(split).digests.tolist()],
+                    "digest": [f"{digest:016x}" for digest in split.known_identities.digests.tolist()],
                 }
             )
         )
     return pd.concat(parts, ignore_index=True)
-
-
-def _identities(split: Split) -> Identities:
-    if split.identities is None:
-        raise ValueError("the images have no identities: the data set was not audited")
-    return split.identities
 
 
 def _label_texts(split: Split, classes: Sequence[str]) -> Sequence[str] | np.ndarray:
@@ -150,7 +144,7 @@ def changes(before: pd.DataFrame, dataset: Dataset) -> Changes:
         dataset: audited images.
     """
     now = _table(dataset)
-    now["digest"] = np.concatenate([_identities(split).digests for split in dataset.splits.values()])
+    now["digest"] = np.concatenate([split.known_identities.digests for split in dataset.splits.values()])
     pairs = []
     for keys in (["name", "digest"], ["digest"], ["name"]):
         old, new = (_numbered(table, keys) for table in (before, now))
