@@ -1,6 +1,6 @@
 """Recipe files before any check: found by name or path, merged with their bases; what the shipped ones are.
 
-Loads nothing: `kerasnets list` reads the shipped recipes here.
+Light, without pydantic: `kerasnets list` reads the shipped recipes here.
 """
 
 import os
