@@ -33,7 +33,8 @@ class CadencedCallback(keras.callbacks.Callback):
         ...     def on_train_batch_end(self, batch, logs=None):
         ...         if self.advance(batch):
         ...             for weight in self.model.trainable_weights:
-        ...                 self.record(weight.path, "weight_norm", keras.ops.norm(weight))
+        ...                 norm = keras.ops.norm(keras.ops.ravel(weight))
+        ...                 self.record(weight.path, "weight_norm", norm)
         >>> model.fit(x, y, callbacks=[WeightNorm("diagnostics.csv", every=100)])
     """
 
