@@ -49,9 +49,16 @@ class CadencedCallback(keras.callbacks.Callback):
         self._first = 0
         self._resumed = False
 
-    def record(self, layer: str, quantity: str, value: float) -> None:
-        """Record what was measured at the present step; arguments as of `DiagnosticsLog.record`."""
-        self.log.record(layer, quantity, value, step=self.step, epoch=self.epoch)
+    def record(self, layer: str, quantity: str, value: float | keras.KerasTensor) -> None:
+        """Record a number that was measured at the present step.
+
+        Args:
+            layer: the layer's name, within nested models its path.
+            quantity: name of what was measured.
+            value: a number, or a tensor of one number on any backend.
+        """
+        number = float(keras.ops.convert_to_numpy(value))
+        self.log.record(layer, quantity, number, step=self.step, epoch=self.epoch)
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begin to count at the optimizer's step, or at that of `set_state`."""

@@ -38,7 +38,8 @@ def build_network(
     """
     options = {key: value for key, value in recipe.model.options.items() if heads or key != "auxiliary"}
     names = None if classes is None or isinstance(classes, int) else classes
-    outputs, tree = classes if names is None else len(names), None
+    outputs = classes if classes is None or isinstance(classes, int) else len(classes)
+    tree = None
     if recipe.loss.name == "hierarchical_softmax" and names is not None:
         tree = read_label_tree(recipe.loss.tree, names)
         outputs = tree.nodes
