@@ -39,7 +39,14 @@ def made(network, values, *, shape, classes, batch, steps, options=None):
     split = Split(*images_of(shape, classes, steps * batch))
     dataset = Dataset(tuple(map(str, range(classes))), shape, split)
     scaled = Preprocessing([{"op": "scale", "to": [0.0, 1.0]}], shape).fit(None)
-    inputs = TrainingInputs(recipe, dataset, scaled, [], plan=batch_plan(recipe), reading=Reading())
+    inputs = TrainingInputs(
+        recipe=recipe,
+        dataset=dataset,
+        preprocessing=scaled,
+        operations=[],
+        plan=batch_plan(recipe),
+        reading=Reading(),
+    )
     strategy = make_strategy("single")
     trainer, _ = make_trainer(inputs, strategy)
     return inputs, strategy, trainer, ahead_on_device(inputs.training_batches(), strategy)

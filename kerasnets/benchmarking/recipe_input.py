@@ -42,7 +42,14 @@ def generated(case: Case) -> TrainingInputs:
     height, width, channels = case.input_shape
     dataset = Dataset(tuple(map(str, range(case.classes))), (height, width, channels), none)
     plain = Preprocessing([], (height, width, channels))
-    return TrainingInputs(recipe, dataset, plain, [], plan=batch_plan(recipe), reading=Reading())
+    return TrainingInputs(
+        recipe=recipe,
+        dataset=dataset,
+        preprocessing=plain,
+        operations=[],
+        plan=batch_plan(recipe),
+        reading=Reading(),
+    )
 
 
 def _noted(case: Case, reason: str) -> Case:

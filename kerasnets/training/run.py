@@ -138,7 +138,8 @@ def _train(
             describe(inputs, trainer, directory, position=position)
         steps_before = callbacks.history.steps
         try:
-            _Training(prepared, directory, callbacks, rescue).run(position)
+            training = _Training(prepared=prepared, directory=directory, callbacks=callbacks, rescue=rescue)
+            training.run(position)
         except StoppedError:
             callbacks.checkpoints.save_now()
             raise
@@ -146,7 +147,7 @@ def _train(
     finish_run(prepared, directory, callbacks.history, steps=steps, seconds=seconds)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Training:
     """The epochs of a run, which goes back once where it diverges.
 
@@ -176,8 +177,10 @@ class _Training:
                 raise FailureError(f"{self.directory}: {cause}; at a lower rate too") from diverged
             log.warning(
                 "%s: %s; going back to the last checkpoint, at %g times the rate",
-                self.directory, cause, RESCUE,
-            )  # fmt: skip
+                self.directory,
+                cause,
+                RESCUE,
+            )
             usable = self._followed_by_a_good_step(diverged)
             position = restore_newest(trainer, self.directory, callbacks, usable=usable)
             callbacks.rescue(RESCUE)

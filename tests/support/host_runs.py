@@ -116,6 +116,18 @@ def die_after_ten_steps():
     ScheduledRate.on_train_batch_end = on_train_batch_end
 
 
+def stop_after_ten_steps():
+    """Have a callback of this process stop training when ten steps have been taken."""
+    told = ScheduledRate.on_train_batch_end
+
+    def on_train_batch_end(self, batch, logs=None):
+        told(self, batch, logs)
+        if int(self.model.optimizer.iterations.numpy()) == 10:
+            self.model.stop_training = True
+
+    ScheduledRate.on_train_batch_end = on_train_batch_end
+
+
 def draw_other_weights():
     """Have this process draw other first weights, as where a file of weights is another on this host."""
     drawn = model.initialize

@@ -73,17 +73,25 @@ class RunCallbacks:
         self.history = EpochHistory(directory.history_file if chief else None)
         self.early_stopping = EarlyStopping(trainer, monitored(recipe, inputs.dataset), train.early_stopping)
         self._state = RunState(
-            self.history, self.early_stopping,
-            callbacks={"rate": self.rate, **diagnostics}, user_callbacks=_stateful(user_callbacks),
-        )  # fmt: skip
+            self.history,
+            self.early_stopping,
+            callbacks={"rate": self.rate, **diagnostics},
+            user_callbacks=_stateful(user_callbacks),
+        )
         self.checkpoints = CheckpointTiming(
             trainer, saver, state=self._state, early_stopping=self.early_stopping, log=self._log
         )
         progress = [Progress(train.epochs, self._steps_per_epoch, train.batch_size)] if chief else []
         self.in_order = [
-            self.rate, *diagnostics.values(), self.history, self.early_stopping, self.checkpoints,
-            StopOnSignal(trainer.hosts, signals), *progress, *user_callbacks,
-        ]  # fmt: skip
+            self.rate,
+            *diagnostics.values(),
+            self.history,
+            self.early_stopping,
+            self.checkpoints,
+            StopOnSignal(trainer.hosts, signals),
+            *progress,
+            *user_callbacks,
+        ]
 
     def resume(self, position: RunPosition, state: dict[str, Any]) -> None:
         """Go on from the state of a checkpoint at a position."""

@@ -119,10 +119,13 @@ def run_epochs(
     model.stop_training = False
     with trainer.scope():
         steps = _Steps(
-            trainer, trainer.distribute(batches), called,
-            steps_per_epoch=steps_per_epoch, rate=rate or _own_rate(model.optimizer),
+            trainer,
+            trainer.distribute(batches),
+            called,
+            steps_per_epoch=steps_per_epoch,
+            rate=rate or _own_rate(model.optimizer),
             pace=Pace(steps_per_execution),
-        )  # fmt: skip
+        )
         called.on_train_begin()
         for epoch in range(initial_epoch, epochs):
             first = initial_step if epoch == initial_epoch else 0

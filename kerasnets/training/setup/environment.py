@@ -17,10 +17,17 @@ from kerasnets.runtime import onednn_runs, processor
 
 PACKAGES = ("kerasnets", "tensorflow", "keras", "numpy", "pandas")
 VARIABLES = (
-    "ONEDNN_MAX_CPU_ISA", "ONEDNN_DEFAULT_FPMATH_MODE", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
-    "OMP_NUM_THREADS", "NVIDIA_TF32_OVERRIDE", "TF_CUDNN_USE_AUTOTUNE", "TF_DETERMINISTIC_OPS", "XLA_FLAGS",
+    "ONEDNN_MAX_CPU_ISA",
+    "ONEDNN_DEFAULT_FPMATH_MODE",
+    "TF_NUM_INTRAOP_THREADS",
+    "TF_NUM_INTEROP_THREADS",
+    "OMP_NUM_THREADS",
+    "NVIDIA_TF32_OVERRIDE",
+    "TF_CUDNN_USE_AUTOTUNE",
+    "TF_DETERMINISTIC_OPS",
+    "XLA_FLAGS",
     "TF_XLA_FLAGS",
-)  # fmt: skip
+)
 """Environment variables that choose how TensorFlow computes."""
 
 

@@ -32,8 +32,10 @@ def warn_of_other_input(
         spatial = [_plain(step) for step in recipe.preprocess if step.op in SPATIAL]
         log.warning(
             "%s: preprocess: images are not prepared as they were for %s; as they were: preprocess = [%s]",
-            recipe.origin, recipe.model.weights, ", ".join(map(_inline, [*spatial, *published])),
-        )  # fmt: skip
+            recipe.origin,
+            recipe.model.weights,
+            ", ".join(map(_inline, [*spatial, *published])),
+        )
 
 
 def _alike(steps: list[dict[str, Any]], published: list[dict[str, Any]]) -> bool:

@@ -32,7 +32,7 @@ REGRESSION = ("mean_squared_error", "mean_absolute_error")
 """Losses that numeric targets can be fitted by."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingInputs:
     """All that a run needs before anything is written.
 
@@ -117,9 +117,9 @@ def batch_plan(recipe: Recipe, *, host: int = 0, hosts: int = 1) -> BatchPlan:
     return BatchPlan(train.batch_size, train.seed, train.epochs, streams=streams, host=host, hosts=hosts)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ListedInputs:
-    """What is known of a run before any image is looked at.
+    """What is known of a run before any image is opened.
 
     Attributes:
         recipe: the `Recipe`; what follows from it and from the list of images has been checked.
@@ -167,7 +167,7 @@ def list_inputs(recipe: Recipe) -> ListedInputs:
     operations = [operation.model_dump() for operation in recipe.augment]
     _check_operations(recipe, operations, preprocessing)
     _check_views(recipe, preprocessing)
-    return ListedInputs(recipe, dataset, preprocessing, operations)
+    return ListedInputs(recipe=recipe, dataset=dataset, preprocessing=preprocessing, operations=operations)
 
 
 def prepare_inputs(
@@ -213,7 +213,14 @@ def prepare_inputs(
         operations = [_in_numbers(operation, moments) for operation in operations]
     else:
         preprocessing.fit(None)
-    return TrainingInputs(recipe, dataset, preprocessing, operations, plan=plan, reading=reading)
+    return TrainingInputs(
+        recipe=recipe,
+        dataset=dataset,
+        preprocessing=preprocessing,
+        operations=operations,
+        plan=plan,
+        reading=reading,
+    )
 
 
 def _check_loss(recipe: Recipe, dataset: Dataset) -> None:

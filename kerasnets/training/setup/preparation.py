@@ -23,7 +23,7 @@ from kerasnets.training.setup.inputs import ListedInputs, TrainingInputs, list_i
 from kerasnets.training.setup.model import make_trainer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PreparedRun:
     """What a run trains with.
 
@@ -84,7 +84,7 @@ def prepare_run(
         )
     check_same_images(hosts, inputs.dataset)
     trainer, network = made or make_trainer(inputs, strategy, first_weights=first_weights)
-    return PreparedRun(inputs, strategy, trainer, network)
+    return PreparedRun(inputs=inputs, strategy=strategy, trainer=trainer, network=network)
 
 
 def _check_shares(recipe: Recipe, strategy: tf.distribute.Strategy, hosts: Hosts) -> None:

@@ -55,6 +55,13 @@ def _check(run, alone):
         )
 
 
+def test_a_callback_that_stops_on_one_host_stops_all(tmp_path):
+    stopping = {1: host_runs.stop_after_ten_steps}
+    codes, said = host_runs.train_on_hosts(["chief", "worker"], tmp_path, [TWENTY_STEPS] * 2, stopping)
+    assert codes == [0, 0], said
+    assert RunDirectory(tmp_path / "run").result.steps == 10
+
+
 def test_hosts_of_two_devices_go_on_after_one_was_killed_and_train_as_one_device(alone, tmp_path):
     overrides = [[*TWENTY_STEPS, "train.devices=2"]] * 2
     killed = {1: host_runs.die_after_ten_steps}
