@@ -31,7 +31,7 @@ def converted_pixels(
         uint8 (height, width, channels), not turned upright.
 
     Raises:
-        Exception: whatever the decoder raises, if the image is readable no longer.
+        Exception: whatever the decoder raises, if the image is no longer readable.
     """
     format = sniff(contents)
     if format == "JPEG":

@@ -82,11 +82,11 @@ def bits_of(image: ImageFile.ImageFile) -> int:
     return 16 if image.mode in _SIXTEEN_BITS else 8
 
 
-def stored_image(opened: ImageFile.ImageFile) -> tuple[np.ndarray, np.ndarray | None]:
+def stored_image(file: ImageFile.ImageFile) -> tuple[np.ndarray, np.ndarray | None]:
     """Return the first frame's values, as they lie in the file, and its alpha channel.
 
     Args:
-        opened: an image whose pixels are not decoded.
+        file: an image as `opened` returns it.
 
     Returns:
         uint8 (height, width, 1 or 3), or uint16 (height, width, 1) of grey images of more than 8 bits; and
@@ -96,9 +96,9 @@ def stored_image(opened: ImageFile.ImageFile) -> tuple[np.ndarray, np.ndarray | 
         UnsupportedImageError: values that 8 bits a channel cannot hold.
         Exception: whatever Pillow raises for damaged data.
     """
-    turn_back = _TURN_BACK.get(orientation_of(opened)) if opened.format == "TIFF" else None
-    opened.load()
-    image: Image.Image = opened if turn_back is None else opened.transpose(turn_back)
+    turn_back = _TURN_BACK.get(orientation_of(file)) if file.format == "TIFF" else None
+    file.load()
+    image: Image.Image = file if turn_back is None else file.transpose(turn_back)
     if image.mode in _SIXTEEN_BITS:
         return np.asarray(image).astype("uint16")[..., None], None
     if image.mode not in (*_GREY, *_COLOUR, *_TRANSPARENT):

@@ -62,11 +62,13 @@ def output_shape(
             _check_variable(where, step, size=size, shortest=shortest)
         elif step["op"] == "pad" and (height > size[0] or width > size[1]):
             raise UserError(
-                f"{where}: found size {size[0]}x{size[1]}, allowed: {height}x{width} and above, as the images"
+                f"{where}: found size {size[0]}x{size[1]}, allowed: {height}x{width} and above, "
+                "the size of the images"
             )
         elif step["op"] == "center_crop" and (height < size[0] or width < size[1]):
             raise UserError(
-                f"{where}: found size {size[0]}x{size[1]}, allowed: up to {height}x{width}, as the images"
+                f"{where}: found size {size[0]}x{size[1]}, allowed: up to {height}x{width}, "
+                "the size of the images"
             )
         height, width = size
     if height is None or width is None:

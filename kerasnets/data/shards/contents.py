@@ -1,4 +1,4 @@
-"""What is packed: the encoded bytes and the name of every image, and whether they are still the same."""
+"""What is packed: the bytes and the name of every image, refused if its file changes meanwhile."""
 
 import hashlib
 import json
@@ -22,14 +22,14 @@ class Contents(Protocol):
 
     Attributes:
         sizes: int64 (N,), about how many bytes each image has.
-        orientation: uint8 (N,), EXIF orientations that they are turned upright from.
+        orientation: uint8 (N,), EXIF orientations by which they are turned upright.
     """
 
     sizes: np.ndarray
     orientation: np.ndarray
 
     def fingerprint(self, digest: "hashlib._Hash") -> None:
-        """Update `digest` with what tells these images from others."""
+        """Update `digest` with what identifies these images."""
 
     def name(self, index: int) -> str:
         """Return the name of image `index`."""
@@ -71,7 +71,7 @@ class EncodedContents:
         """Note the size and time of every file.
 
         Args:
-            images: where they lie.
+            images: where the images lie.
             root: the folder that names are relative to.
             channels: 1 or 3, of images that are converted.
         """

@@ -1,4 +1,4 @@
-"""Where each image of a split lies in its shards: one array, one entry an image."""
+"""Where each image of a split lies in its shards: an array with an entry for each."""
 
 from collections.abc import Iterable
 from pathlib import Path

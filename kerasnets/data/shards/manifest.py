@@ -31,6 +31,12 @@ class PackedFile:
     sha256: str
     count: int | None = None
 
+    def __post_init__(self) -> None:
+        kinds = {"file": str, "bytes": int, "sha256": str, "count": int | None}
+        for name, kind in kinds.items():
+            if not isinstance(getattr(self, name), kind):
+                raise TypeError(f"{name}: found {getattr(self, name)!r}")
+
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can write it."""
         return {key: value for key, value in asdict(self).items() if value is not None}

@@ -140,7 +140,7 @@ def _pack_shards(
 
 def _pack_shard(packing: Packing, shard: Shard, stop: threading.Event) -> tuple[np.ndarray, PackedFile]:
     path = packing.folder / shard.file
-    index = _kept(packing, shard, stop)
+    index = _existing_index(packing, shard, stop)
     if index is None:
         entries: list[tuple] = []
         with whole_file(path) as temporary:
@@ -149,8 +149,8 @@ def _pack_shard(packing: Packing, shard: Shard, stop: threading.Event) -> tuple[
     return index, described(path, len(index))
 
 
-def _kept(packing: Packing, shard: Shard, stop: threading.Event) -> np.ndarray | None:
-    """Return the index of a shard that is there, whole and right; else None."""
+def _existing_index(packing: Packing, shard: Shard, stop: threading.Event) -> np.ndarray | None:
+    """Return the index of a shard that is there already, whole and right; else None."""
     path = packing.folder / shard.file
     if not path.exists():
         return None

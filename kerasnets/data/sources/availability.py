@@ -18,9 +18,9 @@ def is_local(source: str, path: str | Path | None = None) -> bool:
     """Return whether a source can be read without a download; arguments as of `load_dataset`."""
     if source in CLASSES:
         names = (f"{source}.npz", source, source.replace("_", "-"))
-        kept = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
+        downloads = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
         here = any((place / name).exists() for place in search_places() for name in names)
-        return here or any(kept.glob(KERAS_NAMES[source]))
+        return here or any(downloads.glob(KERAS_NAMES[source]))
     if source.startswith("tfds:"):
         folder = path or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
         set_name = source.removeprefix("tfds:").partition("/")[0].partition(":")[0]

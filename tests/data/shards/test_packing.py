@@ -322,6 +322,10 @@ def test_damage_is_found_and_mended_by_packing_again(digits, tmp_path):
         (lambda manifest: [], r"manifest\.json: not a manifest of packed shards"),
         (lambda manifest: {"format": 1}, r"manifest\.json: not a manifest of packed shards: KeyError"),
         (
+            lambda manifest: manifest | {"index": manifest["index"] | {"file": 5}},
+            r"manifest\.json: not a manifest of packed shards: TypeError file: found 5",
+        ),
+        (
             lambda manifest: manifest | {"splits": {"train": manifest["splits"]["test"]}},
             r"index\.npz: train: found 400 images, allowed: 100",
         ),
