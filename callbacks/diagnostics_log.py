@@ -5,19 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from kerasnets.files.tables import read_table
+from kerasnets.files.diagnostics_table import COLUMNS, read_diagnostics
 from kerasnets.files.whole_files import whole_file
-
-COLUMNS = ["step", "epoch", "layer", "quantity", "value"]
-
-
-def read_diagnostics(path: str | PathLike[str]) -> pd.DataFrame:
-    """Return diagnostics.csv as a table with `COLUMNS`; values are exactly those recorded.
-
-    Raises:
-        UserError: it is not what a `DiagnosticsLog` writes.
-    """
-    return read_table(Path(path), COLUMNS, text=("layer", "quantity"))
 
 
 class DiagnosticsLog:

@@ -125,11 +125,11 @@ class RunDirectory(os.PathLike[str]):
 
     def diagnostics(self) -> "pd.DataFrame":
         """Return what the diagnostics recorded: columns step, epoch, layer, quantity and value."""
-        from kerasnets.callbacks.diagnostics_log import DiagnosticsLog, read_diagnostics
+        from kerasnets.files.diagnostics_table import empty_diagnostics, read_diagnostics
 
         self.check_format()
         if not self.diagnostics_file.is_file():
-            return DiagnosticsLog(self.diagnostics_file).frame()
+            return empty_diagnostics()
         with self.naming_damage(self.diagnostics_file):
             return read_diagnostics(self.diagnostics_file)
 

@@ -15,8 +15,8 @@ from sweep import sweep
 
 from kerasnets.callbacks import ActivationStats, DiagnosticsLog, UpdateRatio
 from kerasnets.callbacks.activation_stats import QUANTITIES, probe_moments
-from kerasnets.callbacks.diagnostics_log import COLUMNS, read_diagnostics
 from kerasnets.callbacks.moments import Moments
+from kerasnets.files.diagnostics_table import COLUMNS, read_diagnostics
 
 RATE = 0.05
 

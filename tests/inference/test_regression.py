@@ -110,11 +110,11 @@ def test_floats_of_an_archive_are_numbers(tmp_path, labels, names):
     [
         ({"y_train": np.array([0, 1, np.nan, 1])}, "y_train: found a number that is not finite"),
         ({"y_train": np.ones((4, 2, 2))}, r"y_train: found float64 of shape \(4, 2, 2\), allowed: floats"),
-        ({"y_train": np.ones(3)}, "y_train: found 3 labels, allowed: 4, one an image of x_train"),
+        ({"y_train": np.ones(3)}, "y_train: found 3 labels, allowed: 4, as x_train has images"),
         ({"y_train": np.ones((4, 2)), "targets": ["x"]}, "targets: found 1 names, allowed: 2"),
         (
             {"y_train": np.ones((4, 2)), "x_test": np.zeros((2, 8, 8), "uint8"), "y_test": np.ones(2)},
-            "found 2 floats an image in y_train, allowed: the same elsewhere",
+            "found 2 floats for each image in y_train, allowed: as many in the others",
         ),
         (
             {"y_train": np.arange(4), "x_test": np.zeros((2, 8, 8), "uint8"), "y_test": np.ones(2)},

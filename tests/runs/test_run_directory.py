@@ -3,6 +3,8 @@
 import ast
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,6 +136,17 @@ def test_no_other_module_has_the_name_of_a_file_of_a_run():
         if names := files & {node.value for node in constants if isinstance(node.value, str)}:
             found[module.name] = names
     assert not found
+
+
+def test_records_are_read_without_keras(directory):
+    program = """
+import sys
+from kerasnets.runs.directory import RunDirectory
+run = RunDirectory(sys.argv[1])
+run.result, run.history(), run.diagnostics(), run.dataset(), run.environment(), run.recipe(), run.samples()
+sys.exit(len({"keras", "tensorflow"} & set(sys.modules)))
+"""
+    subprocess.run([sys.executable, "-c", program, str(directory)], check=True)
 
 
 def test_a_directory_is_a_path(directory):
