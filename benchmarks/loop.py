@@ -39,9 +39,13 @@ def program(network, steps, checkpoint_seconds):
     ):
         callbacks = RunCallbacks(inputs, trainer, RunDirectory(folder), saver=saver, signals=signals)
         run_epochs(
-            trainer, batches, epochs=EPOCHS, steps_per_epoch=steps,
-            callbacks=[*callbacks.in_order, timed], rate=callbacks.rate.rate,
-        )  # fmt: skip
+            trainer,
+            batches,
+            epochs=EPOCHS,
+            steps_per_epoch=steps,
+            callbacks=[*callbacks.in_order, timed],
+            rate=callbacks.rate.rate,
+        )
     return timed.seconds, saver.seconds
 
 

@@ -38,7 +38,8 @@ class Moments:
         first, left, square = (float(keras.ops.convert_to_numpy(number)) for number in numbers)
         zeros = keras.ops.sum(keras.ops.cast(keras.ops.equal(values, 0), "int32"))
         zeros = int(keras.ops.convert_to_numpy(zeros))
-        return cls(count, first + left, count * (square - left**2), zeros)
+        squares = count * (square - left**2)
+        return cls(count=count, mean=first + left, squares=squares, zeros=zeros)
 
     def __add__(self, other: "Moments") -> "Moments":
         """Merge as Chan, Golub and LeVeque 1979, "Updating Formulae", equation 2.1: no large sums cancel."""
@@ -48,7 +49,7 @@ class Moments:
         apart = other.mean - self.mean
         mean = self.mean + apart * other.count / count
         squares = self.squares + other.squares + apart**2 * self.count * other.count / count
-        return Moments(count, mean, squares, self.zeros + other.zeros)
+        return Moments(count=count, mean=mean, squares=squares, zeros=self.zeros + other.zeros)
 
     @property
     def variance(self) -> float:

@@ -149,8 +149,13 @@ class Schedule:
     def rate(self, step: int) -> float:
         """Return the learning rate of the optimizer step that comes after `step` steps of the run."""
         if self._warm_until is not None and step >= self._warm_until:
-            rest = self._steps - self._warm_until
-            at = Position(step, self._steps_per_epoch, step - self._warm_until, rest, self._standstills)
+            at = Position(
+                step=step,
+                steps_per_epoch=self._steps_per_epoch,
+                since=step - self._warm_until,
+                rest=self._steps - self._warm_until,
+                standstills=self._standstills,
+            )
             return self._rate * self._factor(at)
         if self._warm_until is None or self._warmup_error is not None:
             return self._rate * self._warmup_factor

@@ -79,7 +79,14 @@ def make_case(
     values: dict[str, Any] = {"train.strategy": "single", "train.devices": 0, "train.epochs": ENDLESS}
     values |= {"train.batch_size": batch} if batch else {}
     values |= {"train.precision": precision} if precision else {}
-    return Case(name, changed(recipe, values), shipped, backend, tuple(input_shape or ()), classes or 0)
+    return Case(
+        name=name,
+        recipe=changed(recipe, values),
+        shipped=shipped,
+        backend=backend,
+        input_shape=tuple(input_shape or ()),
+        classes=classes or 0,
+    )
 
 
 def _check(found: str, flag: str, allowed: Sequence[str]) -> None:

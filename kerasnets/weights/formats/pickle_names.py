@@ -97,10 +97,10 @@ def called(name: str, arguments: tuple) -> dict | Tensor | None:
             pairs.clear()  # or one long list, named again and again, would make as many long dicts
             return made
         case "_rebuild_tensor", (Storage() as storage, offset, tuple(size), tuple(stride)):
-            return Tensor(storage, offset, size, stride)
+            return Tensor(storage, offset, size=size, stride=stride)
         case "_rebuild_tensor_v2", (Storage() as storage, offset, tuple(size), tuple(stride), _, _, *flags):
             if not any(flags):  # negated or conjugated elements
-                return Tensor(storage, offset, size, stride)
+                return Tensor(storage, offset, size=size, stride=stride)
         case "_rebuild_parameter" | "_rebuild_parameter_with_state" | "Parameter", (Tensor() as tensor, *_):
             return tensor
         case "Size" | "device", _:
