@@ -44,6 +44,7 @@ class BackendEngine(Engine):
     def __init__(self, case: Case, inputs: TrainingInputs | None = None):
         self._strategy = make_strategy("single")
         self._trainer, network = make_trainer(inputs or generated(case), self._strategy, first_weights=False)
+        self.model = self._trainer.model
         self._predict = predictor(network)
         batches = inputs.training_batches() if inputs else _endless(generated_batches(case))
         batch = next(iter(batches))
@@ -70,7 +71,7 @@ class BackendEngine(Engine):
 
     def product(self, size: int) -> Callable[[int], None]:
         """Return a function that starts products of two (size, size) matrices in the case's precision."""
-        dtype = self._trainer.model.layers[-1].compute_dtype
+        dtype = self.model.layers[-1].compute_dtype
         left, right = (tf.cast(tf.random.uniform([size, size]), dtype) for _ in range(2))
         multiply = tf.function(tf.matmul, autograph=False)
 
