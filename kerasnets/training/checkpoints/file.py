@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from kerasnets.errors import UserError
-from kerasnets.files.arrays import read_arrays
-from kerasnets.files.whole_files import whole_file
+from kerasnets.files.arrays import read_arrays, write_arrays
 from kerasnets.optimizers import named_slots
 from kerasnets.training.fit.dropout_seeds import dropout_seeds
 from kerasnets.training.fit.trainer import Trainer
@@ -37,8 +36,7 @@ def write_checkpoint(path: Path, arrays: dict[str, np.ndarray], state: dict[str,
     """Write what `capture` gave, and the state of the callbacks, to an .npz file."""
     arrays = arrays | {STATE: np.frombuffer(json.dumps(state).encode(), "uint8")}
     arrays[CHECKSUM] = _checksum(arrays)
-    with whole_file(path) as temporary:
-        np.savez(temporary, **arrays)  # type: ignore[arg-type]  # its stub takes any keyword for allow_pickle
+    write_arrays(path, arrays)
 
 
 def read_checkpoint(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
