@@ -74,7 +74,7 @@ def saves(folder):
     for fault in FAULTS:
         for required in (True, False):
             outcomes = [outcome(required, fault, call)[0] for call in range(1, count + 1)]
-            tally[f"{fault}, {'required' if required else 'may'}"] = Counter(outcomes)
+            tally[f"{fault}, {'required' if required else 'optional'}"] = Counter(outcomes)
     assert outcome(True)[0] == "done, new, new"  # the disk is well again
     return {"calls": count, "tally": tally}
 

@@ -88,10 +88,10 @@ def test_a_save_that_fails_anywhere_is_said_and_leaves_what_was_there(faults):
     assert calls > 40  # two files of 17 arrays
     assert {sum(outcomes.values()) for outcomes in tally.values()} == {calls}
     for kind in ("ENOSPC", "short write, then ENOSPC"):
-        assert not any(outcome.startswith("done") for outcome in tally[f"{kind}, must"])
-        assert not any(outcome.startswith("failed") for outcome in tally[f"{kind}, may"])
-    assert tally["short write, must"] == {"done, new, new": calls}
-    for kind in ("ENOSPC once, must", "EIO, must"):
+        assert not any(outcome.startswith("done") for outcome in tally[f"{kind}, required"])
+        assert not any(outcome.startswith("failed") for outcome in tally[f"{kind}, optional"])
+    assert tally["short write, required"] == {"done, new, new": calls}
+    for kind in ("ENOSPC once, required", "EIO, required"):
         # opening anew is tried twice by zipfile, once for each file
         assert tally[kind]["done, new, new"] == 2
         assert tally[kind]["failed, old, old"] + tally[kind]["failed, old, new"] == calls - 3
