@@ -96,7 +96,7 @@ def test_xla_trains_the_same(tmp_path):
 
 
 def test_xla_cannot_synchronize():
-    with pytest.raises(UserError, match="train: xla and synchronized_batch_norm"):
+    with pytest.raises(UserError, match="train: found xla and synchronized_batch_norm"):
         small_runs.recipe("dropout", *ALL, "train.xla=true")
 
 
