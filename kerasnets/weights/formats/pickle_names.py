@@ -45,7 +45,7 @@ class Global:
 
 
 class Namespace:
-    """A training program's command line, which checkpoints hold; empty, whatever the pickle gives it."""
+    """A training program's command line, which checkpoints hold; always empty here."""
 
 
 def marker_of(argument: str) -> Global:

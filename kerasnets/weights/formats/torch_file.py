@@ -60,9 +60,9 @@ def read_torch_file(path: str | PathLike[str]) -> dict[str, np.ndarray]:
             opened = _open_archive if file.read(2) == b"PK" else _open_legacy
             file.seek(0)
             root, read_storage = opened(file, size)
-            tensors, said = find_state_dict(path, root)
-            if said:
-                log.info("%s: %s", path, said)
+            tensors, chosen = find_state_dict(path, root)
+            if chosen:
+                log.info("%s: %s", path, chosen)
             if sum(tensor.nbytes for tensor in tensors.values()) > MOST_COPIES * size:
                 raise ValueError(f"its tensors are more than {MOST_COPIES} times the file")
             return _gathered(tensors, read_storage)
