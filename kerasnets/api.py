@@ -51,7 +51,9 @@ def train(
         overrides: recipe keys to change and their values, for instance `{"train.seed": 1}`; the same keys as
             `--set` takes.
         callbacks: Keras callbacks of your own, called after the run's own. One that sets
-            `self.model.stop_training` ends the run early.
+            `self.model.stop_training` ends the run early. The state of one with `get_state` and `set_state`
+            is kept in checkpoints as JSON. Keras's own that monitor an accuracy need `mode="max"`; none can
+            change the learning rate, which is the schedule's.
 
     Returns:
         The run. It is a path too, and has its records: `result`, `history()`, `diagnostics()`.

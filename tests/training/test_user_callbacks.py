@@ -4,6 +4,7 @@ import keras
 import pytest
 
 import kerasnets
+from kerasnets.errors import UserError
 from kerasnets.runs.directory import RunDirectory
 
 DEVICES = [("single", 0), ("mirrored", 2)]
@@ -126,3 +127,10 @@ def test_those_of_keras_work(quick_recipe, tmp_path):
     assert len(run.history()) == 2  # the first epoch is the best, the second is no better by far
     assert keras.models.load_model(tmp_path / "best.keras").output_shape == (None, 10)
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
+
+
+def test_a_state_that_no_checkpoint_can_hold_is_refused(quick_recipe, tmp_path):
+    counting = Counting()
+    counting.get_state = lambda: {"epochs": {1, 2}}
+    with pytest.raises(UserError, match=r"Counting.*get_state\(\): .*set.* allowed: numbers, texts"):
+        kerasnets.train(quick_recipe(), tmp_path / "run", callbacks=[counting])

@@ -1,8 +1,10 @@
 """What a checkpoint keeps of a run besides the numbers of its model."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
+from kerasnets.errors import UserError, reason
 from kerasnets.training.callback_protocols import Stateful
 from kerasnets.training.callbacks.early_stopping import EarlyStopping
 from kerasnets.training.callbacks.epoch_history import EpochHistory
@@ -34,14 +36,20 @@ class RunState:
         self.rescued = False
 
     def get_state(self) -> dict[str, Any]:
-        """Return the state, as JSON can hold it."""
+        """Return the state, as JSON can hold it.
+
+        Raises:
+            UserError: the state of a user's callback is nothing that JSON can hold.
+        """
         return {
             "rows": self._history.rows,
             "steps": self._history.steps,
             **self._early_stopping.get_state(),
             "rescued": self.rescued,
-            "callbacks": _states(self._callbacks),
-            "user_callbacks": _states(self._user_callbacks),
+            "callbacks": {name: callback.get_state() for name, callback in self._callbacks.items()},
+            "user_callbacks": {
+                name: _json_state(name, callback) for name, callback in self._user_callbacks.items()
+            },
         }
 
     def set_state(self, state: dict[str, Any]) -> None:
@@ -55,5 +63,12 @@ class RunState:
             self._user_callbacks[name].set_state(state["user_callbacks"][name])
 
 
-def _states(callbacks: Mapping[str, Stateful]) -> dict[str, dict[str, Any]]:
-    return {name: callback.get_state() for name, callback in callbacks.items()}
+def _json_state(name: str, callback: Stateful) -> dict[str, Any]:
+    state = callback.get_state()
+    try:
+        json.dumps(state)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"callbacks: {name}.get_state(): {reason(error)}; allowed: numbers, texts, lists and dictionaries"
+        ) from error
+    return state
