@@ -24,7 +24,8 @@ def _on_a_terminal(*arguments, columns=100, before="pass", **environment):
     code = f"import sys; {before}; from kerasnets.cli.main import main; main()"
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    given = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    others = ("NO_COLOR", "COLUMNS", "LINES")  # which count for more than the terminal's own
+    given = {name: value for name, value in os.environ.items() if name not in others}
     given |= {"TERM": "xterm-256color"} | environment
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=given
