@@ -119,10 +119,7 @@ def _check_numbers(numbers, batch):
 
 @pytest.mark.parametrize(
     ("backend", "precision"),
-    sweep(
-        [("tensorflow", "float32"), ("jax", "mixed_bfloat16"), ("torch", "float32")],
-        quick=[("tensorflow", "float32")],
-    ),
+    sweep([("tensorflow", "float32"), ("jax", "mixed_bfloat16"), ("torch", "float32")]),
 )
 def test_a_network_is_measured_on_every_backend(backend, precision):
     _needs(backend)

@@ -255,7 +255,7 @@ def test_a_large_probe_takes_little_memory(tmp_path):
     assert float(done.stdout) < 700
 
 
-@pytest.mark.parametrize("backend", sweep(["tensorflow", "jax", "torch"], quick=["tensorflow"]))
+@pytest.mark.parametrize("backend", sweep(["tensorflow", "jax", "torch"]))
 def test_transfer_models_are_measured_layer_by_layer(backend, tmp_path):
     if importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed (extra: backends)")

@@ -142,6 +142,7 @@ def test_folders_that_cannot_be_are_refused_before_anything_is_read(default_run,
     assert list(tmp_path.iterdir()) == [file]
 
 
+@pytest.mark.exhaustive
 def test_a_killed_export_leaves_nothing_after_the_next_one(default_run, tmp_path):
     folder = tmp_path / "a *? \n ü"
     command = [sys.executable, "-c", EXPORT, str(default_run), str(folder)]

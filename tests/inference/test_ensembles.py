@@ -154,6 +154,7 @@ def test_an_ensemble_predicts_files(runs, test_split, tmp_path):
     np.testing.assert_allclose(table.probability, np.sort(mean)[::-1], atol=2e-6)
 
 
+@pytest.mark.exhaustive
 def test_an_onnx_file_holds_members_whose_images_are_shaped_alike(
     runs, trained, test_split, tmp_path, refused
 ):

@@ -248,6 +248,7 @@ def test_an_ensemble_averages_values_within_views_too(l1_run, l2_run, centres):
     assert crops.targets.mean_absolute_error[1] == pytest.approx(np.abs(test.labels[:, 1]).mean(), rel=0.2)
 
 
+@pytest.mark.exhaustive
 def test_an_export_gives_values(l1_run, l2_run, centres, tmp_path):
     import onnxruntime
 

@@ -60,12 +60,14 @@ def test_the_networks_are_those_for_imagenet(name):
     assert defaults["classes"].default == 1000
 
 
+@pytest.mark.exhaustive  # the table of all networks
 def test_the_table_has_every_published_architecture(table):
     assert list(table.index) == list(PUBLISHED_ROWS.index)
     assert (table.flops == 2 * table.macs).all()
     pd.testing.assert_frame_equal(table[PUBLISHED_ROWS.columns], PUBLISHED_ROWS)
 
 
+@pytest.mark.exhaustive  # the table of all networks
 @pytest.mark.parametrize("name", GOLDEN.index.intersection(PUBLISHED_ROWS.index))
 def test_sizes_are_the_golden_ones(table, name):
     golden = GOLDEN.loc[name]
@@ -74,6 +76,7 @@ def test_sizes_are_the_golden_ones(table, name):
         assert table.macs[name] == golden.macs
 
 
+@pytest.mark.exhaustive  # the table of all networks
 def test_the_picture_can_be_read(folder):
     picture = imread(folder / "complexity.png")
     assert picture.shape[0] > 600
@@ -100,6 +103,7 @@ def _keep(figures, figure, path):
     path.touch()
 
 
+@pytest.mark.exhaustive  # the table of all networks
 def test_names_cover_no_other_name(table, monkeypatch, tmp_path):
     figures = []
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path: _keep(figures, figure, path))

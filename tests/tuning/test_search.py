@@ -44,6 +44,7 @@ def test_tune_tries_rates_and_its_best_is_a_recipe(tmp_path, command):
     assert set(table.run) < set(more.run)
 
 
+@pytest.mark.exhaustive
 def test_bayesian_search_runs(tmp_path):
     recipe = load_recipe("lenet5-digits", [*TUNED, "tune.tuner=bayesian", "tune.objective=val_loss"])
     table = kerasnets.tune(recipe, trials=4, to=tmp_path / "search")

@@ -148,6 +148,7 @@ def _mirrored(run):
         return data["x_test"], data["x_test"][:, :, ::-1]
 
 
+@pytest.mark.exhaustive
 def test_a_run_of_turned_images_is_judged_and_exported_so(published, tmp_path, command):
     table = 'preprocess=[{op="bgr"},{op="subtract_mean",mean=[104,117,123]}]'
     run = kerasnets.train(published(table), tmp_path / "run")

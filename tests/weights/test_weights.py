@@ -289,6 +289,7 @@ def test_recipes_that_start_from_what_is_not_there(overrides, said, tmp_path, qu
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.exhaustive
 def test_auxiliary_heads_are_trained_and_left_behind(tmp_path, quick_recipe):
     """Szegedy 2014, section 5: 0.3 times each head's loss is added; the heads are discarded afterwards."""
     images = np.random.default_rng(0).integers(0, 256, (12, 79, 79, 3), "uint8")

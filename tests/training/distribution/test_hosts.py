@@ -55,6 +55,7 @@ def _check(run, alone):
         )
 
 
+@pytest.mark.exhaustive
 def test_a_callback_that_stops_on_one_host_stops_all(tmp_path):
     stopping = {1: host_runs.stop_after_ten_steps}
     codes, said = host_runs.train_on_hosts(["chief", "worker"], tmp_path, [TWENTY_STEPS] * 2, stopping)
