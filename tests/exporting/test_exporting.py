@@ -154,6 +154,7 @@ def test_a_killed_export_leaves_nothing_after_the_next_one(default_run, tmp_path
     assert [path.name for path in folder.iterdir()] == ["1"]
 
 
+@pytest.mark.exhaustive
 def test_a_run_is_exported_where_its_data_is_not(odd_run, odd_files, tmp_path, command, refused):
     run = shutil.copytree(odd_run, tmp_path / "run")
     kept = RunDirectory(run).samples()

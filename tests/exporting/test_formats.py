@@ -70,6 +70,7 @@ def test_exports_are_numbered_and_leave_nothing_half_written(default_run, export
     assert "found a file" in refused("export", default_run, "--to", exported / "saved_model.pb")
 
 
+@pytest.mark.exhaustive
 def test_an_export_that_fails_its_check_is_not_kept(default_run, monkeypatch, tmp_path, command):
     def spoil_and_write(members, path):
         kernel = members[0].network.trainable_weights[0]

@@ -72,6 +72,7 @@ def test_an_ensemble_is_the_mean_of_the_probabilities(runs, test_split):
     assert measured.images == len(truth)
 
 
+@pytest.mark.exhaustive
 def test_the_members_are_measured_as_they_are_alone(runs):
     measured = kerasnets.evaluate(runs)
     assert [member.run for member in measured.members] == [str(run) for run in runs]
@@ -124,6 +125,7 @@ def test_the_command_prints_each_member_and_the_ensemble(runs, command):
     assert f"{said}, cross-entropy {measured.cross_entropy:.4f}, 350 images\n" in output
 
 
+@pytest.mark.exhaustive
 def test_one_saved_model_holds_every_member_with_its_preprocessing(runs, test_split, tmp_path, command):
     members = runs[1:]
     code, output, errors = command("export", *members, "--to", tmp_path)
@@ -203,6 +205,7 @@ def test_runs_that_are_no_ensemble_are_named(runs, trained, tmp_path, refused):
         kerasnets.evaluate([])
 
 
+@pytest.mark.exhaustive
 def test_validation_images_held_out_by_other_seeds_are_not_one_split(trained, refused):
     first, second = (trained("data.validation=0.1", f"train.seed={seed}") for seed in (1, 2))
     assert kerasnets.evaluate([first, second]).images == 350

@@ -198,6 +198,7 @@ def test_training_learns_the_numbers_and_says_how_well(fixture, power, centres, 
     assert json.loads((run / "dataset.json").read_text())["numeric"] is True
 
 
+@pytest.mark.exhaustive
 def test_a_search_of_the_least_absolute_error(centres, tmp_path):
     ranges = [
         f"tune.parameters.optimizer.learning_rate.{end}={rate}" for end, rate in (("min", 1e-6), ("max", 0.1))

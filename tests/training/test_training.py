@@ -124,6 +124,7 @@ def test_one_step_is_gradient_descent_on_the_loss_with_l2():
     assert history["loss"] == [pytest.approx(float(loss) + penalty, rel=1e-5)]
 
 
+@pytest.mark.exhaustive
 def test_a_fresh_process_trains_on_two_logical_devices(tmp_path):
     """As a user's command would: in this process the test session has made the devices already."""
     overrides = ("train.strategy=mirrored", "train.devices=2", "train.epochs=1")

@@ -63,6 +63,7 @@ def test_a_callback_that_stops_on_one_host_stops_all(tmp_path):
     assert RunDirectory(tmp_path / "run").result.steps == 10
 
 
+@pytest.mark.exhaustive
 def test_hosts_of_two_devices_go_on_after_one_was_killed_and_train_as_one_device(alone, tmp_path):
     overrides = [[*TWENTY_STEPS, "train.devices=2"]] * 2
     killed = {1: host_runs.die_after_ten_steps}
