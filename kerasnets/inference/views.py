@@ -42,7 +42,7 @@ def image_views(
 
     Args:
         image: uint8 (h, w, C).
-        views: a key of `SHORT_SIDES`.
+        views: a key of `kerasnets.catalog.views.SHORT_SIDES`.
         short_side: pixels, at least `size`.
         size: (height, width) of the network's input.
         method: how to resize, see `kerasnets.data.images.resizing.resize`.
@@ -94,7 +94,7 @@ def averaged_predictions(
         preprocessing: its fitted preprocessing; of its spatial steps only the resizing method counts.
         decoded: function that returns uint8 images (h, w, C) of any sizes, one after the other; called once
             for each short side.
-        views: a key of `SHORT_SIDES`.
+        views: a key of `kerasnets.catalog.views.SHORT_SIDES`.
         short_sides: pixels, as `view_short_sides` gives them.
         activation: from the network's outputs to what is averaged; `tf.identity` for numeric targets.
         at_once: most views of the network's input size in one forward pass; at most `AT_ONCE`.

@@ -89,12 +89,13 @@ def _texts(given: Sequence[Override]) -> str:
 
 
 def _alternatives(messages: Sequence[str]) -> str:
-    """Join what pydantic reports of each member of a union: "found x, allowed: a or b"."""
+    """Join what pydantic reports of each member of a union: "found x, allowed: a or b; did you mean 'a'?"."""
     found, _, allowed = messages[0].partition("allowed: ")
     if not allowed:
         return messages[0]
-    alternatives = dict.fromkeys([allowed, *(other.partition("allowed: ")[2] for other in messages[1:])])
-    return f"{found}allowed: {' or '.join(alternatives)}"
+    members = [message.partition("allowed: ")[2].partition("; did you mean ") for message in messages]
+    hints = "".join(f"; did you mean {hint}" for _, _, hint in members if hint)
+    return f"{found}allowed: {' or '.join(dict.fromkeys(names for names, _, _ in members))}{hints}"
 
 
 def _culprit(key: str, line: str, *, origin: object, given: Sequence[Override]) -> object:

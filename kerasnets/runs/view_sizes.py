@@ -2,21 +2,16 @@
 
 from collections.abc import Sequence
 
+from kerasnets.catalog.views import PAPER_INPUT, SHORT_SIDES
 from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.errors import UserError
-
-PAPER_INPUT = 224
-"""The network's input in the papers, in pixels."""
-
-SHORT_SIDES = {"center": (), "ten_crop": (256,), "crops_144": (256, 288, 320, 352), "dense": (256,)}
-"""The papers' short sides by kind of view, for `PAPER_INPUT`."""
 
 
 def view_short_sides(views: str, short_sides: Sequence[int], preprocessing: Preprocessing) -> list[int]:
     """Return the short sides that images are resized to; none for the preprocessing's own centre view.
 
     Args:
-        views: a key of `SHORT_SIDES`.
+        views: a key of `kerasnets.catalog.views.SHORT_SIDES`.
         short_sides: pixels; none for the papers', in proportion to the network's input.
         preprocessing: the run's.
 

@@ -210,8 +210,7 @@ class _Training:
             rate=callbacks.rate.rate,
             steps_per_execution=train.steps_per_execution,
         )
-        if (
-            trainer.model.stop_training and not callbacks.early_stopping.stopped
-        ):  # by a callback of the user's
+        by_user = trainer.model.stop_training and not callbacks.early_stopping.stopped
+        if by_user:
             callbacks.early_stopping.stopped = True
             callbacks.checkpoints.save_now()

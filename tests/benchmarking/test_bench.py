@@ -212,7 +212,7 @@ def test_without_its_data_a_recipe_is_measured_on_generated_images(command, monk
         (["lenet5", "--backend", "jax"], "Keras runs on tensorflow in this process"),
     ],
 )
-def test_what_cannot_be_measured_is_said_in_a_line(refused, arguments, said):
+def test_what_cannot_be_measured_is_reported_in_a_line(refused, arguments, said):
     if "jax" in arguments:
         _needs("jax")
     assert said in refused("bench", *arguments)

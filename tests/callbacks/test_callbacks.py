@@ -168,7 +168,7 @@ def test_weights_that_start_at_zero_give_infinity_or_nothing():
     assert log.frame().value.tolist() == [np.inf, 0.0]
 
 
-def test_what_cannot_be_measured_is_said_in_a_line_and_training_goes_on(problem, tmp_path, caplog):
+def test_what_cannot_be_measured_is_reported_in_a_line_and_training_goes_on(problem, tmp_path, caplog):
     model, x, y = problem
     with pytest.raises(ValueError, match="every is 0"):
         UpdateRatio("d.csv", every=0)

@@ -267,7 +267,7 @@ def test_radial_basis_is_minus_the_squared_distance(classes):
         ({"name": "googlenet", "modules": "thin"}, "modules is 'thin', allowed: 'reduced', 'naive'"),
     ],
 )
-def test_what_cannot_be_built_is_said_in_one_line(arguments, said):
+def test_what_cannot_be_built_is_reported_in_one_line(arguments, said):
     with pytest.raises(UserError, match=said) as caught:
         kerasnets.build(**arguments)
     assert "\n" not in str(caught.value)

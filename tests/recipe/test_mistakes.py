@@ -21,6 +21,7 @@ MISTAKES = [
     ("train.epochs=true", "train.epochs: found True, allowed: a whole number", ""),
     ("data.source=mnits", "data.source: found 'mnits', allowed: 'digits', 'mnist'", "did you mean 'mnist'"),
     ("data.source=tfds:", "or tfds:NAME", ""),
+    ("data.source=minst", "or tfds:NAME; did you mean 'mnist'?", ""),
     ("data.path=x.npz", 'x.npz\', allowed: a path with source = "npz", "folder"', ""),
     ("data.streams=5", "data.streams: found 5, allowed: a divisor of train.batch_size", ""),
     ("data.audit.truncated=fix", "data.audit.truncated: found 'fix', allowed: 'error' or 'skip'", ""),

@@ -215,7 +215,7 @@ def test_another_order_of_the_same_images_is_measured_but_not_gone_on_with(train
     assert "its data has changed: the images are in another order" in said
 
 
-def test_a_weight_that_changed_is_said(trained, tmp_path):
+def test_a_weight_that_changed_is_reported(trained, tmp_path):
     root, _ = trained
     shutil.copytree(root / "photos", tmp_path / "photos")
     table = pd.read_csv(root / "images.csv").assign(weight=1.0)
@@ -229,7 +229,7 @@ def test_a_weight_that_changed_is_said(trained, tmp_path):
         kerasnets.evaluate(run)
 
 
-def test_a_run_of_an_earlier_version_is_measured_and_said(trained, tmp_path, caplog):
+def test_a_run_of_an_earlier_version_is_measured_and_reported(trained, tmp_path, caplog):
     root, _ = trained
     run = tmp_path / "run"
     shutil.copytree(root / "runs/folder", run)
@@ -253,7 +253,7 @@ def test_the_list_of_images_is_a_table_that_anybody_can_read(trained):
     assert row.digest == hashlib.sha256(contents).hexdigest()[:16]
 
 
-def test_a_damaged_list_is_said_in_one_line(trained, tmp_path, refused):
+def test_a_damaged_list_is_reported_in_one_line(trained, tmp_path, refused):
     root, _ = trained
     run, photos = tmp_path / "run", tmp_path / "photos"
     shutil.copytree(root / "runs/folder", run)

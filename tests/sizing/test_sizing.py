@@ -142,7 +142,7 @@ def test_three_3x3_against_one_7x7(channels):
         ("8x8x3 relu --csv --json", "found --csv and --json, allowed: one of them"),
     ],
 )
-def test_what_cannot_be_sized_is_said(refused, stack, said):
+def test_what_cannot_be_sized_is_reported(refused, stack, said):
     assert said in refused("size", *stack.split())
 
 
@@ -161,7 +161,7 @@ def test_what_cannot_be_sized_is_said(refused, stack, said):
         ("lenet5 --memory 8", "8: not an amount of memory, allowed: a number and a unit"),
     ],
 )
-def test_what_cannot_be_summarized_is_said(refused, arguments, said):
+def test_what_cannot_be_summarized_is_reported(refused, arguments, said):
     line = refused("summary", *arguments.split())
     assert all(part in line for part in said.split(".*")), line
 

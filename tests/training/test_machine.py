@@ -36,7 +36,7 @@ def test_building_a_network_first_turns_onednn_on():
 
 
 @LINUX
-def test_tensorflow_loaded_first_without_onednn_is_said_once():
+def test_tensorflow_loaded_first_without_onednn_is_reported_once():
     """As on a CPU on which TensorFlow does not turn it on by itself."""
     code = (
         "import os; os.environ['TF_ENABLE_ONEDNN_OPTS'] = '0'; import tensorflow;"
@@ -51,7 +51,7 @@ def test_tensorflow_loaded_first_without_onednn_is_said_once():
     )
 
 
-def test_going_on_in_a_process_of_other_settings_is_said(run_copy, caplog):
+def test_going_on_in_a_process_of_other_settings_is_reported(run_copy, caplog):
     directory = RunDirectory(run_copy)
     directory.result_file.unlink()
     kept = json.loads(directory.environment_file.read_text())
@@ -95,7 +95,7 @@ def test_deterministic_kernels_are_asked_for_during_the_run_alone(quick_recipe, 
 
 
 @pytest.mark.parametrize("place", ["dev/nvidia0", "proc/driver/nvidia/gpus/0000:01:00.0"])
-def test_a_card_that_is_not_used_is_said(tmp_path, monkeypatch, place):
+def test_a_card_that_is_not_used_is_reported(tmp_path, monkeypatch, place):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert unused_gpu(tmp_path) == ""
     (tmp_path / place).mkdir(parents=True)

@@ -151,13 +151,27 @@ class Cutmix(Section):
 
 
 AugmentOp = Annotated[
-    RandomResizedCrop | MultiScaleCrop
-    | PadCrop | Flip | Rotation | Translation | Zoom
-    | Brightness | Contrast | Saturation | Hue | PcaColor | RandomErasing | Cutout | RandAugment
-    | Mixup | Cutmix | KerasLayer,
+    RandomResizedCrop
+    | MultiScaleCrop
+    | PadCrop
+    | Flip
+    | Rotation
+    | Translation
+    | Zoom
+    | Brightness
+    | Contrast
+    | Saturation
+    | Hue
+    | PcaColor
+    | RandomErasing
+    | Cutout
+    | RandAugment
+    | Mixup
+    | Cutmix
+    | KerasLayer,
     Field(discriminator="op"),
     BeforeValidator(not_refused),
-]  # fmt: skip
+]
 
 
 def _mixing_comes_last(tables: list[Section]) -> list[Section]:

@@ -1,12 +1,19 @@
 """The table [evaluation]: which views of a test image the network is asked about."""
 
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field, model_validator
 
-from kerasnets.recipe.base import Section, TableError
+from kerasnets.catalog.views import SHORT_SIDES
+from kerasnets.recipe.base import Section, TableError, one_of
 
 ShortSide = Annotated[int, Field(ge=1, le=4096)]
+
+
+if TYPE_CHECKING:
+    ViewName = str
+else:
+    ViewName = one_of(SHORT_SIDES)
 
 
 class Evaluation(Section):
@@ -16,7 +23,7 @@ class Evaluation(Section):
     "center" is the recipe's own preprocessing.
     """
 
-    views: Literal["center", "ten_crop", "crops_144", "dense"] = "center"
+    views: ViewName = "center"
     short_sides: list[ShortSide] = []
 
     @model_validator(mode="after")

@@ -78,8 +78,13 @@ class MeanAbsoluteError(_Regression):
 
 
 Loss = Annotated[
-    CategoricalCrossentropy | CategoricalHinge | MulticlassHinge | SquaredMulticlassHinge
-    | HierarchicalSoftmax | MeanSquaredError | MeanAbsoluteError,
+    CategoricalCrossentropy
+    | CategoricalHinge
+    | MulticlassHinge
+    | SquaredMulticlassHinge
+    | HierarchicalSoftmax
+    | MeanSquaredError
+    | MeanAbsoluteError,
     Field(discriminator="name"),
     named("categorical_crossentropy"),
-]  # fmt: skip
+]

@@ -236,7 +236,11 @@ def test_a_table_in_utf_16_is_audited(image_folder, tmp_path, command):
 
 def test_a_page_is_written_for_good_data_too(image_folder, tmp_path):
     dataset = read_source("folder", image_folder)
-    assert write_audit(tmp_path / "page", audit(dataset)[1]).is_file()
+    page = write_audit(tmp_path / "page", audit(dataset)[1]).read_text(encoding="utf-8")
+    assert "60 images audited" in page
+    assert "; 0 findings." in page
+    assert "Nothing is wrong or odd" in page
+    assert "<table" not in page
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the photos are not beside this checkout")

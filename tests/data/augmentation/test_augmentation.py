@@ -303,7 +303,7 @@ def test_a_greyscale_image_takes_all_that_needs_no_colours():
         ({"op": "RandomHue", "factor": 0.1}, 1, "RandomHue: input must have 3 channels"),
     ],
 )
-def test_what_cannot_be_applied_is_said_in_one_line(table, channels, said):
+def test_what_cannot_be_applied_is_reported_in_one_line(table, channels, said):
     with pytest.raises(UserError, match=rf"^augment: {said}") as caught:
         check_operations([{"op": "flip"}, table], (9, 7, channels))
     assert "\n" not in str(caught.value)

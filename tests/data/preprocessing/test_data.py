@@ -100,7 +100,7 @@ SHORT = {"op": "resize", "short_side": 12, "method": "bilinear"}
         ),
     ],
 )
-def test_steps_that_lead_to_no_size_are_said(steps, shape, said):
+def test_steps_that_lead_to_no_size_are_reported(steps, shape, said):
     with pytest.raises(UserError, match=said):
         Preprocessing(steps, shape)
 

@@ -58,7 +58,7 @@ def test_shards_named_as_imagenets_are_read(tmp_path, caplog):
     assert set(read.train.images.orientation) == {1}
 
 
-def test_the_index_of_foreign_shards_is_kept_until_one_changes(tmp_path, caplog):
+def test_the_index_of_external_shards_is_kept_until_one_changes(tmp_path, caplog):
     folder = tmp_path / "shards"
     _foreign(folder, [1, 0, 1])
     with caplog.at_level("INFO", "kerasnets"):
@@ -72,14 +72,14 @@ def test_the_index_of_foreign_shards_is_kept_until_one_changes(tmp_path, caplog)
     assert [changed.train.images.read(index) for index in range(4)] == images
 
 
-def test_foreign_shards_pack_and_read_alike(tmp_path):
+def test_external_shards_pack_and_read_alike(tmp_path):
     _foreign(tmp_path / "shards", [2, 1, 2, 1], texts={1: "ant", 2: "bee"}, **{"image/orientation": 6})
-    foreign = read_tfrecord(tmp_path / "shards")
-    assert set(foreign.train.images.orientation) == {6}
-    pack(foreign, tmp_path / "packed")
+    external = read_tfrecord(tmp_path / "shards")
+    assert set(external.train.images.orientation) == {6}
+    pack(external, tmp_path / "packed")
     packed = read_tfrecord(tmp_path / "packed")
-    assert_same_images(packed, foreign)
-    assert packed.classes == foreign.classes == ("ant", "bee")
+    assert_same_images(packed, external)
+    assert packed.classes == external.classes == ("ant", "bee")
 
 
 @pytest.mark.parametrize(
@@ -90,21 +90,21 @@ def test_foreign_shards_pack_and_read_alike(tmp_path):
         ([0, 1], {"image/class/label": b"1"}, "record 0: found 0 values in 'image/class/label'.*int64_list"),
     ],
 )
-def test_foreign_shards_that_cannot_be_used_are_said(tmp_path, labels, changes, said):
+def test_external_shards_that_cannot_be_used_are_reported(tmp_path, labels, changes, said):
     _foreign(tmp_path, labels, **changes)
     with pytest.raises(UserError, match=said) as refused:
         read_tfrecord(tmp_path)
     assert "\n" not in str(refused.value)
 
 
-def test_labels_that_training_lacks_are_said(tmp_path):
+def test_labels_that_training_lacks_are_reported(tmp_path):
     _foreign(tmp_path, [1, 2])
     _foreign(tmp_path, [0, 1], split="validation")
     with pytest.raises(UserError, match="found label 0 in validation, allowed: 1 to 2, as in train"):
         read_tfrecord(tmp_path)
 
 
-def test_damaged_missing_and_other_files_among_foreign_shards_are_said(tmp_path):
+def test_damaged_missing_and_other_files_among_external_shards_are_reported(tmp_path):
     with pytest.raises(UserError, match="nowhere: no such folder"):
         read_tfrecord(tmp_path / "nowhere")
     folder = tmp_path / "shards"
@@ -134,7 +134,7 @@ def test_damaged_missing_and_other_files_among_foreign_shards_are_said(tmp_path)
     refused(f"{folder}: found no file named like train-00000-of-01024")
 
 
-def test_tensorflow_datasets_not_installed_is_said(monkeypatch):
+def test_tensorflow_datasets_not_installed_is_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(UserError, match=r"tfds:mnist: .*not installed; pip install 'kerasnets\[tfds\]'"):
         read_tfds("mnist")

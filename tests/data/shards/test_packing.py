@@ -275,7 +275,7 @@ def _spoil_next(path, change):
         (lambda path: os.utime(path, (0, 0)), "changed while it was being packed"),
     ],
 )
-def test_a_source_file_that_changes_meanwhile_is_said(photos, tmp_path, change, said):
+def test_a_source_file_that_changes_meanwhile_is_reported(photos, tmp_path, change, said):
     last = photos.train.images.path(44)
     photos = replace(photos, validation=None)
     with pytest.raises(UserError, match=f"{last}: {said}"):
@@ -331,7 +331,7 @@ def test_damage_is_found_and_mended_by_packing_again(digits, tmp_path):
         ),
     ],
 )
-def test_a_manifest_that_does_not_fit_is_said(digits, tmp_path, change, said):
+def test_a_manifest_that_does_not_fit_is_reported(digits, tmp_path, change, said):
     manifest = pack(digits, tmp_path).to_dict()
     (tmp_path / "manifest.json").write_text(json.dumps(change(manifest)))
     with pytest.raises(UserError, match=said):

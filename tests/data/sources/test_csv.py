@@ -110,7 +110,7 @@ def test_tables_of_spreadsheets_are_read(table, encoding, separator):
     assert dataset.notes == ()
 
 
-def test_text_that_is_no_utf8_is_read_as_windows_has_it_and_said(table, image_folder):
+def test_text_that_is_no_utf8_is_read_as_windows_has_it_and_reported(table, image_folder):
     (image_folder / "digit0/00.png").rename(image_folder / "digit0/Käfer.png")
     path = table("path,label", "digit0/Käfer.png,a", "digit1/00.png,Ärger", encoding="cp1252")
     dataset = read_csv(path, 3)
@@ -133,7 +133,7 @@ def test_names_of_files_may_be_bytes_that_are_no_text(table, image_folder):
     assert dataset.notes == ()
 
 
-def test_names_without_ending_and_with_backslashes_are_found_and_said(table, image_folder):
+def test_names_without_ending_and_with_backslashes_are_found_and_reported(table, image_folder):
     path = table("path,label", "digit0/00,a", r"digit1\00.png,b", r"digit1\01,b", "digit1/02.png,b")
     dataset = read_csv(path, 3)
     found = [dataset.train.images.path(index) for index in range(4)]
@@ -171,7 +171,7 @@ def test_the_command_says_how_a_table_was_read(table, tmp_path, command):
     assert f"{path}: path: names without ending taken for the images there of that name: 40, first" in output
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path):
+def test_a_file_that_is_not_there_is_reported(tmp_path):
     with pytest.raises(UserError, match="no such CSV file"):
         read_csv(tmp_path / "none.csv", 3)
 

@@ -137,7 +137,7 @@ def test_what_can_be_read_in_two_ways_or_none_is_refused_in_one_line(laid, paths
     assert "\n" not in str(caught.value)
 
 
-def test_a_path_one_folder_too_deep_is_said(laid):
+def test_a_path_one_folder_too_deep_is_reported(laid):
     root = laid("train/ants/1.jpg", "train/bees/1.jpg", "val/ants/1.jpg", "val/bees/1.jpg")
     _, notes = _read(root / "train")
     assert notes == [f"ROOT: val beside it is not read; data.path = {root} reads both"]

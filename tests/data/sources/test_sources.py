@@ -85,7 +85,7 @@ def test_own_data_comes_before_the_cache(tmp_path):
     np.testing.assert_array_equal(load_dataset("mnist", validation=0).train.images[..., 0], arrays["x_train"])
 
 
-def test_data_found_nowhere_is_said_in_one_line(tmp_path):
+def test_data_found_nowhere_is_reported_in_one_line(tmp_path):
     with pytest.raises(UserError) as caught:
         load_dataset("cifar10")
     message = str(caught.value)
@@ -187,7 +187,7 @@ def test_npz_mistakes_name_the_array(tmp_path, changes, said):
 
 
 @pytest.mark.parametrize("kind", ["int64", "float32", "bool"])
-def test_one_hot_labels_are_classes_and_said(tmp_path, kind):
+def test_one_hot_labels_are_classes_and_reported(tmp_path, kind):
     arrays = _published_arrays()
     one_hot = {key: np.eye(10, dtype=kind)[arrays[key]] for key in ("y_train", "y_test")}
     path = tmp_path / "mine.npz"
@@ -198,7 +198,7 @@ def test_one_hot_labels_are_classes_and_said(tmp_path, kind):
     assert dataset.notes == tuple(f"{path}: {name} is one-hot, read as 10 classes" for name in one_hot)
 
 
-def test_whole_floats_are_numbers_and_said(tmp_path):
+def test_whole_floats_are_numbers_and_reported(tmp_path):
     arrays = _published_arrays()
     labels = {key: arrays[key].astype("float32") for key in ("y_train", "y_test")}
     np.savez(tmp_path / "mine.npz", **(arrays | labels))
@@ -293,7 +293,7 @@ def test_folder_mistakes_name_the_path(image_folder, tmp_path):
         load_dataset("folder", str(image_folder / "digit0"))
 
 
-def test_files_that_are_no_images_are_left_out_and_said(image_folder):
+def test_files_that_are_no_images_are_left_out_and_reported(image_folder):
     (image_folder / "digit0" / "notes.txt").write_text("hello")
     (image_folder / "digit0" / ".hidden.png").write_text("hello")
     said = []
@@ -304,7 +304,7 @@ def test_files_that_are_no_images_are_left_out_and_said(image_folder):
     assert "hidden: 1 left out: " in str(said[0])
 
 
-def test_a_class_of_one_image_stays_in_training_and_is_said(image_folder):
+def test_a_class_of_one_image_stays_in_training_and_is_reported(image_folder):
     for path in sorted((image_folder / "digit2").iterdir())[1:]:
         path.unlink()
     said = []

@@ -86,18 +86,18 @@ def test_shards_are_prepared_and_scanned_once(tmp_path, caplog):
     assert again.image_shape == (8, 8, 3)
 
 
-def test_a_split_without_labels_is_left_out_and_said(tmp_path, caplog):
+def test_a_split_without_labels_is_left_out_and_reported(tmp_path, caplog):
     dataset = read_tfds("secret_digits", tmp_path)
     assert list(dataset.splits) == ["train"]
     assert "tfds:secret_digits: test has no labels and is left out" in caplog.messages
 
 
-def test_what_is_no_image_classification_is_said(tmp_path):
+def test_what_is_no_image_classification_is_reported(tmp_path):
     with pytest.raises(UserError, match="supervised: picture, number; allowed: supervised by one Image and"):
         read_tfds("numbered_digits", tmp_path)
 
 
-def test_a_name_that_tensorflow_datasets_does_not_know_is_said_in_one_line(tmp_path):
+def test_a_name_that_tensorflow_datasets_does_not_know_is_reported_in_one_line(tmp_path):
     with pytest.raises(
         UserError, match="tfds:no_such_digits: tensorflow-datasets cannot provide it: "
     ) as said:
@@ -105,7 +105,7 @@ def test_a_name_that_tensorflow_datasets_does_not_know_is_said_in_one_line(tmp_p
     assert "\n" not in str(said.value)
 
 
-def test_shards_without_random_access_are_said(tmp_path):
+def test_shards_without_random_access_are_reported(tmp_path):
     pytest.importorskip("array_record", reason="array_record is not installed")
     tfds.builder("tiny_digits", data_dir=tmp_path, file_format="array_record").download_and_prepare()
     with pytest.raises(UserError, match="prepared as array_record, allowed: tfrecord"):

@@ -104,7 +104,7 @@ def test_copies_and_near_copies_stay_on_one_side(tmp_path):
             assert f" ({row.split}, " in row.detail
 
 
-def test_copies_across_splits_of_the_source_are_said_whatever_their_labels():
+def test_copies_across_splits_of_the_source_are_reported_whatever_their_labels():
     images = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), "uint8")
     train = Split(images[:20], np.arange(20) % 2)
     test = Split(images[[0, 1, *range(20, 30)]], np.r_[0, 0, np.arange(10) % 2])  # the second as class 0, now
@@ -166,7 +166,7 @@ def test_images_that_are_left_out_do_not_count():
         assert counted[parts["train"]].sum() == 1
 
 
-def test_what_cannot_be_split_is_said_after_the_audit(tmp_path):
+def test_what_cannot_be_split_is_reported_after_the_audit(tmp_path):
     root = _write(tmp_path / "photos", {"a": 1, "b": 1})
     with pytest.raises(
         UserError, match=r"photos: data\.test = 0\.2: found no image of 2 to hold out"

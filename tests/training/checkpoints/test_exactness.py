@@ -83,7 +83,7 @@ def faults(request, tmp_path_factory):
     return json.loads(done.stdout)
 
 
-def test_a_save_that_fails_anywhere_is_said_and_leaves_what_was_there(faults):
+def test_a_save_that_fails_anywhere_is_reported_and_leaves_what_was_there(faults):
     """Old or new, but whole, whichever write, fsync or rename fails; `faulty_disk.py` reads each."""
     calls, tally = faults["saves"]["calls"], faults["saves"]["tally"]
     assert calls > 40  # two files of 17 arrays
