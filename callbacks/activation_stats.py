@@ -12,8 +12,8 @@ import numpy as np
 
 from kerasnets.callbacks.cadence import CadencedCallback
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
-from kerasnets.callbacks.layer_paths import layer_paths
 from kerasnets.callbacks.moments import Moments
+from kerasnets.layers.paths import layer_paths
 
 log = logging.getLogger("kerasnets")
 

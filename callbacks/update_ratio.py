@@ -10,7 +10,7 @@ import numpy as np
 
 from kerasnets.callbacks.cadence import CadencedCallback
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
-from kerasnets.callbacks.layer_paths import trainable_weights
+from kerasnets.layers.paths import trainable_weights
 
 log = logging.getLogger("kerasnets")
 

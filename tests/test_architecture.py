@@ -23,11 +23,13 @@ RANKS = [
     {"kerasnets.models", "kerasnets.initializers", "kerasnets.losses"},
     {"kerasnets.sizing", "kerasnets.weights"},
     {"kerasnets.optimizers", "kerasnets.patience", "kerasnets.schedules"},
+    {"kerasnets.diagnosis"},
     {"kerasnets.callbacks"},
     {"kerasnets.runs"},
     {"kerasnets.inference", "kerasnets.training"},
     {"kerasnets.data_commands", "kerasnets.network_sizes"},
     {"kerasnets.exporting", "kerasnets.report", "kerasnets.tuning", "kerasnets.benchmarking"},
+    {"kerasnets.studies"},
     {"kerasnets.api"},
     {"kerasnets.cli"},
 ]  # fmt: skip
@@ -35,7 +37,7 @@ RANKS = [
 
 BACKEND_FREE = {
     "weights", "models", "callbacks", "losses", "sizing", "initializers", "optimizers",
-    "patience", "schedules",
+    "patience", "schedules", "diagnosis",
 }  # fmt: skip
 """Run on every Keras backend: no tensorflow in them."""
 

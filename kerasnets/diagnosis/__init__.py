@@ -1,0 +1,1 @@
+"""Whether a training is healthy, why not, what to do: rules over records, checks before training."""

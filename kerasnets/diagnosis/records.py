@@ -1,0 +1,47 @@
+"""What was recorded of a training, as rules read it."""
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from kerasnets.diagnosis.facts import Facts
+from kerasnets.diagnosis.outline import LayerOutline
+
+STEP_COLUMNS = (
+    *("step", "epoch", "loss", "accuracy", "learning_rate"),
+    *("gradient_norm", "update_ratio", "skipped", "seconds"),
+)
+LAYER_COLUMNS = ("step", "epoch", "layer", "quantity", "value")
+
+
+def _empty(columns: tuple[str, ...]) -> pd.DataFrame:
+    return pd.DataFrame(columns=list(columns))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Records:
+    """What was recorded so far. A rule that lacks what it needs finds nothing.
+
+    Attributes:
+        steps: a row an optimizer step that was recorded, see `STEP_COLUMNS`: `step` counts from 1 over the
+            whole training; `epoch` from 0; `loss` and `accuracy` (or `mean_absolute_error`) are of the batch
+            of that step alone; `skipped` is 1 where the step was not finite and left out; `seconds` is what a
+            step took. Columns may be missing, and numbers NaN.
+        epochs: a row an epoch: `epoch` from 1, `loss`, `accuracy`, `val_loss`, `val_accuracy`, `skipped`.
+        layers: rows of diagnostics, see `LAYER_COLUMNS` and `kerasnets.catalog.quantities`; layers in the
+            network's order within a step.
+        facts: of the training.
+        outline: the network's layers in order.
+    """
+
+    steps: pd.DataFrame = field(default_factory=lambda: _empty(STEP_COLUMNS))
+    epochs: pd.DataFrame = field(default_factory=lambda: _empty(("epoch", "loss")))
+    layers: pd.DataFrame = field(default_factory=lambda: _empty(LAYER_COLUMNS))
+    facts: Facts = field(default_factory=Facts)
+    outline: tuple[LayerOutline, ...] = ()
+
+    @property
+    def step(self) -> int:
+        """Optimizer steps done at the newest record."""
+        newest = [int(table.step.max()) for table in (self.steps, self.layers) if len(table)]
+        return max(newest, default=0)

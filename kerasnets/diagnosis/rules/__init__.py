@@ -1,0 +1,1 @@
+"""Rules over the records of a training, a module a topic."""

@@ -1,0 +1,1 @@
+"""Studies: claims about training, measured by one command each."""
