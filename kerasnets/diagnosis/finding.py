@@ -1,7 +1,9 @@
 """What a rule or a check has found."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
 
 from kerasnets.catalog.quantities import NETWORK
 
@@ -37,3 +39,15 @@ class Finding:
     def __str__(self) -> str:
         where = "" if self.layer == NETWORK else f"{self.layer}: "
         return f"{where}{self.evidence}: {self.cause}; {self.advice}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON values; figures that are not finite are text."""
+        figures = {name: float(number) for name, number in self.figures.items()}
+        texts = {name: number if math.isfinite(number) else str(number) for name, number in figures.items()}
+        return asdict(self) | {"also": list(self.also), "figures": texts}
+
+    @classmethod
+    def from_dict(cls, table: Mapping[str, Any]) -> Self:
+        """Return the finding that `to_dict` described."""
+        figures = {name: float(number) for name, number in table["figures"].items()}
+        return cls(**{**table, "also": tuple(table["also"]), "figures": figures})
