@@ -62,8 +62,12 @@ $(BACKENDS): $(READY)
 test-all: $(BACKENDS)  ## run the sweeps that test leaves out, on JAX and PyTorch too
 	@$(BIN)/python -m pytest -m 'exhaustive and not slow'
 
-study: $(READY)  ## run the long studies on real data
+study: $(READY)  ## run the study NAME; without NAME the long tests on real data
+ifeq ($(origin NAME),command line)
+	@$(BIN)/kerasnets study $(NAME)
+else
 	@$(BIN)/python -m pytest -m slow
+endif
 
 bench: $(BACKENDS)  ## measure training, and input on PHOTOS, a folder of JPEGs for each class, against others
 	@$(BIN)/python benchmarks/training.py

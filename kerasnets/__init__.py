@@ -6,7 +6,7 @@
 
 Prepare:     audit, preview, pack, cache
 Train:       load_recipe, train, tune, build, load_weights
-Understand:  evaluate, predict, write_report, summary, size, complexity, bench
+Understand:  evaluate, predict, write_report, summary, size, complexity, bench, study
 Hand over:   export
 
 `help(kerasnets.train)` explains one of them. TensorFlow and other large libraries are loaded only by the
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         predict,
         preview,
         size,
+        study,
         summary,
         train,
         tune,
@@ -62,6 +63,7 @@ __all__ = [
     "predict",
     "preview",
     "size",
+    "study",
     "summary",
     "train",
     "tune",

@@ -33,6 +33,7 @@ GROUPS: dict[str, dict[str, Callable[..., None]]] = {
         "size": understand.size,
         "complexity": understand.complexity,
         "bench": understand.bench,
+        "study": understand.study,
     },
     "Hand over": {
         "export": hand_over.export,

@@ -53,7 +53,8 @@ def print_listing(listing: Mapping[str, Mapping[str, tuple[str, ...]]]) -> None:
         listing: for each kind the texts by name.
     """
     for kind, entries in listing.items():
-        columns = [kind, *(["what it is", "result"] if any(entries.values()) else [])]
+        texts_each = max(map(len, entries.values()), default=0)
+        columns = [kind, *("what it is", "result")[:texts_each]]
         rows = list(zip(*((name, *texts) for name, texts in entries.items()), strict=True))
         texts = {column: list(map(str, row)) for column, row in zip(columns, rows, strict=True)}
         if terminal.is_terminal(sys.stdout) and _drawn(texts, set(), fold=True):
@@ -116,3 +117,19 @@ def progress_counter(done_so_far: str) -> Callable[..., None]:
         print(f"\r{done_so_far} {done:,} of {total:,} {bar}", end=end, file=sys.stderr, flush=True)
 
     return show
+
+
+def show_part(done: int, total: int, part: str) -> None:
+    """Show how far a study is: in the line that changes on a terminal, elsewhere a line a part.
+
+    Args:
+        done: parts that are finished.
+        total: all parts.
+        part: name of the part that begins; empty at the end.
+    """
+    if not part:
+        terminal.clear()
+    elif terminal.is_terminal(sys.stdout):
+        terminal.show(f"{part} … {done:,} of {total:,}", done / total)
+    else:
+        terminal.say(f"{done + 1:,} of {total:,}: {part}")

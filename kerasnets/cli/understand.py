@@ -10,6 +10,7 @@ import typer
 import kerasnets
 from kerasnets.catalog import parse
 from kerasnets.cli import output
+from kerasnets.cli.exits import interruptible
 from kerasnets.cli.options import (
     AllowChangedData,
     AsCSV,
@@ -25,6 +26,7 @@ from kerasnets.cli.options import (
 )
 from kerasnets.errors import UserError
 from kerasnets.sizing import tables
+from kerasnets.studies.catalog import STUDIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -244,6 +246,37 @@ def bench(
         steps=steps,
     )
     print(json.dumps(measured.to_dict(), indent=2) if as_json else measured)
+
+
+def study(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME", help="Study to run.", autocompletion=lambda: list(STUDIES), show_default=False
+        ),
+    ] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for the results.", show_default="runs/NAME-study"),
+    ] = None,
+    list_all: Annotated[bool, typer.Option("--list", help="List the studies and what each shows.")] = False,
+) -> None:
+    """Run a study: many small trainings that show one claim; a table, a picture and a sentence.
+
+    A study that was stopped goes on where it was.
+    """
+    if list_all:
+        output.print_listing({"studies": {each: (listed.claim,) for each, listed in STUDIES.items()}})
+        return
+    if name is None:
+        raise UserError(f"study: found no name, allowed: {', '.join(STUDIES)}, or --list")
+    with interruptible("what is done is kept: run it again to go on"):
+        result = kerasnets.study(name, to, progress=output.show_part)
+    output.print_table(result.table, plain=result.table.to_string(index=False), numbers="{:.4g}")
+    output.print_path("table", result.file("csv"))
+    output.print_path("picture", result.file("png"))
+    output.print_path("page", result.file("md"))
+    print(result)
 
 
 def _print_sizes(table: "pd.DataFrame", *, as_csv: bool, as_json: bool, **more: Any) -> None:

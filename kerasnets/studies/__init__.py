@@ -1,1 +1,1 @@
-"""Studies: claims about training, measured by one command each."""
+"""Claims about training, each shown by one command: many trainings, a table, a picture and a sentence."""

@@ -1,0 +1,29 @@
+"""All studies by name, for listing. Loads nothing."""
+
+from dataclasses import dataclass
+
+from kerasnets.errors import UserError, nearest
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A study as it is listed.
+
+    Attributes:
+        claim: what it shows, one sentence.
+        module: the module whose `STUDY` is the `kerasnets.studies.study.Study`.
+    """
+
+    claim: str
+    module: str
+
+
+STUDIES: dict[str, Listed] = {}
+"""All studies by name."""
+
+
+def check_study(name: str) -> None:
+    """Raise UserError unless there is a study of that name."""
+    if name not in STUDIES:
+        allowed = ", ".join(STUDIES)
+        raise UserError(f"study: found {name!r}, allowed: {allowed}{nearest(name, STUDIES)}")

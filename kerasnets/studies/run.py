@@ -1,0 +1,89 @@
+"""A study from its first part to its table, picture and sentence; stopped, it goes on at the next part."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import keras
+import pandas as pd
+
+from kerasnets.files.whole_files import check_writable, owned, whole_file, write_text
+from kerasnets.studies.catalog import STUDIES
+from kerasnets.studies.results import Results
+from kerasnets.studies.study import Study
+
+Progress = Callable[[int, int, str], None]
+"""Called with the number of finished parts, of all parts, and the name of the part that begins, or ""."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyResult:
+    """A finished study.
+
+    Attributes:
+        name: of the study.
+        folder: where its files are: results.csv with what each part measured, and NAME.csv, NAME.png and
+            NAME.md, a page of the three.
+        table: what came out, a DataFrame.
+        sentence: what came out, in one sentence.
+    """
+
+    name: str
+    folder: Path
+    table: pd.DataFrame
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence
+
+    def file(self, suffix: str) -> Path:
+        """Return the path of one of its files: "csv" of the table, "png" of the picture, "md" of the page."""
+        return self.folder / f"{self.name}.{suffix}"
+
+
+def run_study(name: str, folder: Path, progress: Progress) -> StudyResult:
+    """Run what is missing of a study; see `kerasnets.study`."""
+    check_writable(folder, "the study")
+    study: Study = import_module(STUDIES[name].module).STUDY
+    with owned(folder):
+        results = Results(folder, study.parts)
+        for part in results.missing:
+            progress(len(study.parts) - len(results.missing), len(study.parts), part)
+            results.add(part, study.run(part, folder))
+            keras.utils.clear_session()
+        progress(len(study.parts), len(study.parts), "")
+        return _written(name, folder, study=study, results=results.frame())
+
+
+def _written(name: str, folder: Path, *, study: Study, results: pd.DataFrame) -> StudyResult:
+    sentence = study.sentence(results)
+    result = StudyResult(name=name, folder=folder, table=study.table(results), sentence=sentence)
+    with whole_file(result.file("png")) as temporary:
+        study.draw(results, folder).savefig(temporary)
+    write_text(result.file("csv"), result.table.to_csv(index=False))
+    write_text(result.file("md"), _page(result))
+    return result
+
+
+def _page(result: StudyResult) -> str:
+    parts = (
+        f"# Study: {result.name}",
+        STUDIES[result.name].claim,
+        f"`kerasnets study {result.name}`: {result.sentence}",
+        f"![{result.name}]({result.file('png').name})",
+        _markdown(result.table),
+    )
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    """Return a DataFrame as a table of Markdown."""
+    rows = [list(table.columns), ["---"] * len(table.columns), *table.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in rows)
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "" if value != value else f"{value:.4g}"
+    return str(value).replace("|", "\\|")
