@@ -1,0 +1,56 @@
+"""All checks that look without training: of a model, its loss and some examples."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import keras
+
+from kerasnets.diagnosis.checks.last_layer import last_activation_mismatch, softmax_twice
+from kerasnets.diagnosis.checks.loss_kind import LossKind
+from kerasnets.diagnosis.checks.losses import labels_out_of_range, loss_mismatch
+from kerasnets.diagnosis.checks.subject import Subject, UnseenError, make_subject
+from kerasnets.diagnosis.finding import Finding
+
+Check = Callable[[Subject], Iterator[Finding]]
+
+STATIC: Mapping[str, Check] = {
+    "softmax_twice": softmax_twice,
+    "last_activation_mismatch": last_activation_mismatch,
+    "loss_mismatch": loss_mismatch,
+    "labels_out_of_range": labels_out_of_range,
+}
+"""The check of each fault that shows without training; it raises `UnseenError` where it cannot see."""
+
+
+def static_findings(
+    model: keras.Model,
+    x: Any = None,
+    y: Any = None,
+    *,
+    loss: LossKind | None = None,
+    pretrained: bool = False,
+) -> list[Finding]:
+    """Return what is wrong with a training that can be seen before it begins.
+
+    The model is run once on a few examples, in inference; nothing of it changes. What cannot be seen is not
+    judged: an unknown loss, labels that are not given, what a model's own code does between its layers.
+
+    Args:
+        model: a built Keras model of any kind.
+        x: inputs as the model takes them, arrays of N examples; the first 1,024 are looked at.
+        y: their labels: class numbers (N,), one-hot (N, C), or numbers.
+        loss: what is minimized; by default what `model.compile` was given.
+        pretrained: whether weights come from another training.
+
+    Example:
+        >>> static_findings(model, x[:256], y[:256])
+        []
+    """
+    subject = make_subject(model, x, y, loss=loss, pretrained=pretrained)
+    findings = []
+    for check in STATIC.values():
+        try:
+            findings += list(check(subject))
+        except UnseenError:
+            continue
+    return findings
