@@ -2,6 +2,7 @@
 
 from kerasnets.callbacks.activation_stats import ActivationStats
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
+from kerasnets.callbacks.health_check import HealthCheck
 from kerasnets.callbacks.update_ratio import UpdateRatio
 
-__all__ = ["ActivationStats", "DiagnosticsLog", "UpdateRatio"]
+__all__ = ["ActivationStats", "DiagnosticsLog", "HealthCheck", "UpdateRatio"]

@@ -1,0 +1,244 @@
+"""Says while anybody's `fit` runs whether the training is healthy, why not, and what to do."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from kerasnets.callbacks.activation_stats import ActivationStats
+from kerasnets.callbacks.cadence import CadencedCallback
+from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
+from kerasnets.callbacks.update_ratio import UpdateRatio
+from kerasnets.diagnosis.engine import Diagnosis, Rule
+from kerasnets.diagnosis.facts import Facts
+from kerasnets.diagnosis.finding import Finding
+from kerasnets.diagnosis.outline import LayerOutline
+from kerasnets.diagnosis.records import STEP_COLUMNS, Records
+from kerasnets.diagnosis.rules import RULES
+from kerasnets.diagnosis.verdict import verdict
+from kerasnets.files.diagnostics_table import COLUMNS
+
+logger = logging.getLogger("kerasnets")
+
+PROBE = 64
+"""Examples of `x` that the layers' outputs are measured on, at most."""
+
+ACCURACIES = ("accuracy", "acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy")
+"""Names under which Keras logs an accuracy."""
+
+
+class HealthCheck(keras.callbacks.Callback):
+    """Look for faults before and during a training, and say each when it begins and when it ends.
+
+    Before the first step the model, its loss, `x` and `y` are checked; then every step's loss and learning
+    rate are recorded, and every `every` steps the layers' update ratios, outputs and gradients, on any
+    backend. Rules judge the records (`kerasnets.diagnosis.names.FAULTS` lists all faults); each finding is
+    logged by the logger "kerasnets" with its evidence, its cause and what to do.
+
+    Give the training data itself where you can: what is not known is not judged. Without `x` the layers'
+    outputs are not measured; without `y` the classes are unknown.
+
+    Args:
+        x: training inputs as the model takes them, arrays of N examples: all, or some in random order.
+            The first `PROBE` are the probe that layers' outputs are measured on.
+        y: their labels, as `fit` takes them.
+        every: optimizer steps from one measurement of the layers to the next, 1 or more.
+        facts: what is known of the training, in place of what model, x and y tell.
+        pretrained: whether weights come from another training.
+        log: a `DiagnosticsLog` or the path of a CSV file for the measurements; by default none is written.
+
+    Attributes:
+        findings: all so far, in the order in which they began.
+        records: the records so far.
+
+    Example:
+        >>> check = HealthCheck(x, y)
+        >>> model.fit(x, y, epochs=5, validation_split=0.1, callbacks=[check])
+        >>> check.verdict
+        'healthy: nothing found'
+    """
+
+    def __init__(
+        self,
+        x: Any = None,
+        y: Any = None,
+        *,
+        every: int = 20,
+        facts: Facts | None = None,
+        pretrained: bool = False,
+        log: DiagnosticsLog | str | PathLike[str] | None = None,
+        rules: Sequence[Rule] = RULES,
+    ):
+        super().__init__()
+        self._x, self._y = x, y
+        self._facts = facts
+        self._pretrained = pretrained
+        self._diagnosis = Diagnosis(rules)
+        self._log = _Unwritten() if log is None else _as_log(log)
+        self._measures: list[CadencedCallback] = [UpdateRatio(self._log, every, band=(0.0, float("inf")))]
+        if x is not None:
+            probe = keras.tree.map_structure(lambda array: np.asarray(array[:PROBE]), x)
+            self._measures.append(ActivationStats(self._log, probe, every, collapse=0.0))
+        self._every = every
+        self._steps: list[tuple[float, ...]] = []
+        self._epochs: list[dict[str, float]] = []
+        self._outline: tuple[LayerOutline, ...] = ()
+        self._means = _RunningMeans()
+        self._step = self._epoch = self._first = 0
+        self._finished = False
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings so far; those that last have no `ended`."""
+        return self._diagnosis.findings
+
+    @property
+    def verdict(self) -> str:
+        """One sentence: the faults that last, the gravest first, or that nothing was found."""
+        return verdict(self.findings, self._finished)
+
+    @property
+    def records(self) -> Records:
+        """What was recorded so far."""
+        return Records(
+            steps=pd.DataFrame(self._steps, columns=list(STEP_COLUMNS)),
+            epochs=pd.DataFrame(self._epochs, columns=_columns(self._epochs)),
+            layers=self._log.frame() if self._log.frame().size else pd.DataFrame(columns=COLUMNS),
+            facts=self._facts or Facts(),
+            outline=self._outline,
+        )
+
+    def set_model(self, model: keras.Model) -> None:
+        """Pass the model on to what measures it."""
+        super().set_model(model)
+        for measure in self._measures:
+            measure.set_model(model)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Pass the parameters of `fit` on to what measures."""
+        super().set_params(params)
+        for measure in self._measures:
+            measure.set_params(params)
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        """Check model and data, and measure before the first step."""
+        self._finished = False
+        self._step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
+        for measure in self._measures:
+            measure.on_train_begin(logs)
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Begin an epoch's means anew."""
+        self._epoch, self._means = epoch, _RunningMeans()
+        for measure in self._measures:
+            measure.on_epoch_begin(epoch, logs)
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Remember the first batch of an execution."""
+        self._first = batch
+        for measure in self._measures:
+            measure.on_train_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Record the step, and judge the records where the layers were measured."""
+        for measure in self._measures:
+            measure.on_train_batch_end(batch, logs)
+        before, self._step = self._step, self._step + batch - self._first + 1
+        loss, accuracy = self._means.last(batch + 1, logs or {})
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        self._steps.append((self._step, self._epoch, loss, accuracy, rate, *(float("nan"),) * 4))
+        if before // self._every < self._step // self._every:
+            self._update()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Record the epoch and judge the records."""
+        numbers = {name: float(value) for name, value in (logs or {}).items() if np.ndim(value) == 0}
+        for prefix in ("", "val_"):
+            accuracy = next((numbers[prefix + name] for name in ACCURACIES if prefix + name in numbers), None)
+            numbers |= {} if accuracy is None else {f"{prefix}accuracy": accuracy}
+        self._epochs.append({"epoch": epoch + 1, **numbers})
+        for measure in self._measures:
+            measure.on_epoch_end(epoch, logs)
+        self._update()
+
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Say the verdict."""
+        for measure in self._measures:
+            measure.on_train_end(logs)
+        self._finished = True
+        logger.info("verdict: %s", self.verdict)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs to resume, as JSON values."""
+        return {
+            "diagnosis": self._diagnosis.get_state(),
+            "steps": [[None if number != number else number for number in row] for row in self._steps],
+            "epochs": self._epochs,
+            "measures": [measure.get_state() for measure in self._measures],
+        }
+
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from what `get_state` returned."""
+        self._diagnosis.set_state(state["diagnosis"])
+        nan = float("nan")
+        self._steps = [tuple(nan if number is None else number for number in row) for row in state["steps"]]
+        self._epochs = list(state["epochs"])
+        for measure, each in zip(self._measures, state["measures"], strict=True):
+            measure.set_state(each)
+
+    def _update(self) -> None:
+        self._tell(*self._diagnosis.update(self.records))
+
+    def _tell(self, begun: Iterable[Finding], ended: Iterable[Finding]) -> None:
+        for finding in begun:
+            level = logging.INFO if finding.note else logging.WARNING
+            logger.log(level, "step %d: %s: %s", self._step, finding.rule, finding)
+        for finding in ended:
+            logger.info("step %d: %s has ended, it began at step %d", self._step, finding.rule, finding.step)
+
+
+class _RunningMeans:
+    """Losses and accuracies of single batches, from the means over an epoch so far that Keras logs."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._sums: dict[str, float] = {}
+
+    def last(self, count: int, logs: Mapping[str, Any]) -> tuple[float, float]:
+        """Return loss and accuracy of the newest batches alone, given the means over `count` batches."""
+        newest = count - self._count
+        self._count = count
+        numbers = {"loss": logs.get("loss"), "accuracy": _accuracy(logs)}
+        found = []
+        for name, mean in numbers.items():
+            total = float("nan") if mean is None else float(mean) * count
+            found.append((total - self._sums.get(name, 0.0)) / newest)
+            self._sums[name] = total
+        return found[0], found[1]
+
+
+class _Unwritten(DiagnosticsLog):
+    """A log that is kept in memory alone."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+
+    def save(self) -> None:
+        """Write nothing."""
+
+
+def _as_log(given: DiagnosticsLog | str | PathLike[str]) -> DiagnosticsLog:
+    return given if isinstance(given, DiagnosticsLog) else DiagnosticsLog(given)
+
+
+def _accuracy(logs: Mapping[str, Any]) -> float | None:
+    return next((float(logs[name]) for name in ACCURACIES if name in logs), None)
+
+
+def _columns(epochs: Sequence[Mapping[str, float]]) -> list[str]:
+    return list(dict.fromkeys(name for epoch in epochs for name in epoch)) or ["epoch", "loss"]

@@ -1,0 +1,46 @@
+"""What anybody's fit says of its health."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasnets.callbacks import HealthCheck
+
+
+@pytest.fixture
+def problem():
+    numbers = np.random.default_rng(0)
+    x = numbers.normal(size=(96, 6)).astype("float32")
+    y = (x[:, 0] > 0).astype("int32") + (x[:, 1] > 0)
+    keras.utils.set_random_seed(0)
+    hidden = keras.layers.Dense(16, activation="relu", name="hidden")
+    model = keras.Sequential([keras.Input((6,)), hidden, keras.layers.Dense(3, activation="softmax")])
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model, x, y
+
+
+class BatchLosses(keras.callbacks.Callback):
+    """Losses of the batches before each step, by hand."""
+
+    def __init__(self, x, y):
+        super().__init__()
+        self.x, self.y, self.losses, self.right = x, y, [], []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        part = slice(16 * batch, 16 * batch + 16)
+        probabilities = keras.ops.convert_to_numpy(self.model(self.x[part])).astype("float64")
+        self.losses.append(-np.log(probabilities[np.arange(16), self.y[part]]).mean())
+        self.right.append(np.mean(probabilities.argmax(1) == self.y[part]))
+
+
+def test_the_losses_of_single_batches_are_those_computed_by_hand(problem):
+    model, x, y = problem
+    by_hand, check = BatchLosses(x, y), HealthCheck(x, y)
+    model.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0, callbacks=[by_hand, check])
+    steps = check.records.steps
+    assert steps.step.tolist() == list(range(1, 13))
+    assert steps.epoch.tolist() == [0] * 6 + [1] * 6
+    np.testing.assert_allclose(steps.loss, by_hand.losses, rtol=1e-4)
+    np.testing.assert_allclose(steps.accuracy, by_hand.right, atol=1e-5)
+    np.testing.assert_allclose(steps.learning_rate, 0.1, rtol=1e-6)
+    assert check.records.epochs.epoch.tolist() == [1, 2]
