@@ -2,8 +2,8 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,6 +14,8 @@ from kerasnets.callbacks.activation_stats import ActivationStats
 from kerasnets.callbacks.cadence import CadencedCallback
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
 from kerasnets.callbacks.update_ratio import UpdateRatio
+from kerasnets.diagnosis.checks.model import model_facts, outline
+from kerasnets.diagnosis.checks.static import static_findings
 from kerasnets.diagnosis.engine import Diagnosis, Rule
 from kerasnets.diagnosis.facts import Facts
 from kerasnets.diagnosis.finding import Finding
@@ -131,6 +133,12 @@ class HealthCheck(keras.callbacks.Callback):
         self._step = int(keras.ops.convert_to_numpy(self.model.optimizer.iterations))
         for measure in self._measures:
             measure.on_train_begin(logs)
+        if self._facts is None:
+            self._facts = self._known()
+        if self._step == 0:
+            found = static_findings(self.model, self._x, self._y, pretrained=self._pretrained)
+            self._diagnosis.add(found)
+            self._tell(found, [])
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begin an epoch's means anew."""
@@ -191,7 +199,13 @@ class HealthCheck(keras.callbacks.Callback):
         for measure, each in zip(self._measures, state["measures"], strict=True):
             measure.set_state(each)
 
+    def _known(self) -> Facts:
+        epochs = (self.params or {}).get("epochs")
+        facts = model_facts(self.model, self._x, self._y, epochs=epochs)
+        return replace(facts, pretrained=self._pretrained)
+
     def _update(self) -> None:
+        self._outline = self._outline or outline(self.model)  # layers are built by now
         self._tell(*self._diagnosis.update(self.records))
 
     def _tell(self, begun: Iterable[Finding], ended: Iterable[Finding]) -> None:
@@ -226,7 +240,7 @@ class _Unwritten(DiagnosticsLog):
     """A log that is kept in memory alone."""
 
     def __init__(self) -> None:
-        super().__init__(Path())
+        super().__init__("unwritten.csv")
 
     def save(self) -> None:
         """Write nothing."""
