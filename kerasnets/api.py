@@ -233,26 +233,35 @@ def export(
     return export_runs(runs, to, kind=kind, data=DataOptions(data, allow_changed_data))
 
 
-def write_report(run: PathLike) -> Path:
-    """Write report.html, one self-contained page, into a run directory.
+def write_report(
+    runs: PathLike | Sequence[PathLike],
+    to: PathLike | None = None,
+    *,
+    pictures: PathLike | None = None,
+) -> Path:
+    """Write one self-contained page of a run: verdict, curves, diagnostics, recipe; or of several, overlaid.
 
     Args:
-        run: the run directory, finished or stopped after at least one epoch.
+        runs: a run directory, finished or not; or several.
+        to: file of the page; by default `report.html` in the run directory, of several runs in the current
+            folder.
+        pictures: folder that gets every picture of the page as a PNG and an SVG file too, created if need be.
 
     Returns:
         Path of the page.
 
     Raises:
-        UserError: the directory holds no run.
+        UserError: a directory holds no run, or a damaged one.
 
     Example:
         >>> kerasnets.write_report("runs/first").name
         'report.html'
     """
     runtime.prepare()
-    from kerasnets.report.page import write_run_report
+    from kerasnets.report.page import write_page
 
-    return write_run_report(run)
+    paths = [runs] if isinstance(runs, str | os.PathLike) else list(runs)
+    return write_page(paths, to, pictures=pictures)
 
 
 def audit(

@@ -89,9 +89,34 @@ def predict(
         sys.exit(2)
 
 
-def report(run: RunArgument) -> None:
-    """Write a run's curves and diagnostics as one self-contained page."""
-    output.print_path("report", kerasnets.write_report(run))
+def report(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Run directory, finished or not. Several runs are drawn over each other.",
+            show_default=False,
+        ),
+    ],
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Path of the page.",
+            show_default="report.html in the run, of several runs in the current folder",
+        ),
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Folder for every picture of the page as PNG and SVG.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Write the verdict, the curves and the diagnostics of runs as one self-contained page."""
+    output.print_path("report", kerasnets.write_report(runs, to, pictures=pictures))
+    if pictures:
+        output.print_path("pictures", pictures)
 
 
 def summary(

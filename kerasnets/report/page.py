@@ -1,124 +1,104 @@
-"""report.html: what happened in a run, on one page that needs nothing else."""
+"""report.html: what happened in one run or several, on one page that needs nothing else."""
 
+import base64
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
 import jinja2
-import pandas as pd
+from markupsafe import Markup
+from matplotlib.figure import Figure
 
-from kerasnets.errors import UserError
-from kerasnets.files.whole_files import write_text
-from kerasnets.recipe import Recipe
-from kerasnets.report import figures
+from kerasnets.files.whole_files import whole_file, write_text
+from kerasnets.report import drawing
+from kerasnets.report.curves import curve_sections
+from kerasnets.report.run_records import RunRecords, read_runs
+from kerasnets.report.section import Picture, Section, Table
+from kerasnets.report.verdicts import run_verdict
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.runs.records.result import MEASURES, Result
-from kerasnets.runs.trained_run import open_run
-
-JUDGED_BY = ("accuracy", "mean_absolute_error")
-"""What is measured beside the loss: of classes, of numeric targets."""
+from kerasnets.runs.records.result import MEASURES
 
 
-@dataclass(frozen=True)
-class Section:
-    """A figure of the page.
+def write_page(
+    paths: Sequence[str | os.PathLike[str]],
+    to: str | os.PathLike[str] | None = None,
+    *,
+    pictures: str | os.PathLike[str] | None = None,
+) -> Path:
+    """Write the page of runs; see `kerasnets.write_report`."""
+    runs = read_runs(paths)
+    with drawing.style():
+        sections = page_sections(runs)
+        file = Path(to or (RunDirectory(paths[0]).report_file if len(paths) == 1 else "report.html"))
+        write_text(file, _rendered(runs, sections))
+        if pictures is not None:
+            _write_pictures(sections, Path(pictures))
+    return file
 
-    Attributes:
-        title: its heading.
-        caption: what it shows.
-        picture: a PNG in base64.
+
+def render_page(runs: Sequence[RunRecords]) -> str:
+    """Return the page of one run or several as HTML that needs no other file and no network.
+
+    Args:
+        runs: at least one; see `kerasnets.report.run_records.read_runs`.
     """
-
-    title: str
-    caption: str
-    picture: str
+    with drawing.style():
+        return _rendered(runs, page_sections(runs))
 
 
-def write_run_report(run: str | os.PathLike[str]) -> Path:
-    """Write a run's report; see `kerasnets.write_report`."""
-    directory = RunDirectory(run)
-    if not directory.exists:
-        raise UserError(f"{directory}: no run here; allowed: a folder that `kerasnets train` has made")
-    history = directory.history()
-    if history.empty:
-        raise UserError(f"{directory}: no epoch has ended yet; allowed: a run with at least one epoch done")
-    template = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined).from_string(
-        files("kerasnets.report").joinpath("template.html").read_text(encoding="utf-8")
+def page_sections(runs: Sequence[RunRecords]) -> list[Section]:
+    """Return every section that there is something to show in; inside `drawing.style`."""
+    return [*curve_sections(runs)]
+
+
+def _rendered(runs: Sequence[RunRecords], sections: Sequence[Section]) -> str:
+    template = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    ).from_string(files("kerasnets.report").joinpath("template.html").read_text(encoding="utf-8"))
+    return template.render(
+        title=", ".join(dict.fromkeys(run.recipe.name for run in runs)),
+        results=_results(runs),
+        verdicts=[run_verdict(run, sections) for run in runs],
+        sections=sections,
+        drawn=_element,
     )
-    recipe, result = directory.recipe(), directory.result
-    with directory.naming_damage(directory.history_file):
-        measure = _measure(directory, history, result)
-    write_text(
-        directory.report_file,
-        template.render(
-            name=recipe.name,
-            run=str(directory),
-            epochs=f"{len(history)} of {recipe.train.epochs}",
-            result=result,
-            measure=measure,
-            measured=MEASURES[measure],
-            sections=_sections(directory, recipe, history, measure=measure),
-            history=history.to_html(index=False, border=0, float_format=lambda value: f"{value:.4g}"),
-            recipe=recipe.to_toml(),
-        ),
-    )
-    return directory.report_file
 
 
-def _measure(directory: RunDirectory, history: pd.DataFrame, result: Result | None) -> str:
-    """Return what was measured beside the loss; raise UserError where the history is not of the result."""
-    if result and len(history) != result.epochs:
-        raise UserError(
-            f"{directory.history_file}: found {len(history)} epochs, allowed: {result.epochs}, as "
-            f"{directory.result_file.name} has"
-        )
-    found = [name for name in JUDGED_BY if name in history]
-    splits = result.splits.values() if result else ()
-    if not found or any(getattr(measures, found[0]) is None for measures in splits):
-        raise UserError(
-            f"{directory.history_file}: found no column of what was measured, "
-            f"allowed: {' or '.join(JUDGED_BY)}"
-        )
-    return found[0]
+def _element(picture: Picture) -> Markup:
+    """Return a picture as an element of the page."""
+    if isinstance(picture.drawing, Figure):
+        return Markup(drawing.inline_svg(picture.drawing, picture.name))
+    source = base64.b64encode(picture.drawing).decode("ascii")
+    return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(picture.title, source)
 
 
-def _sections(
-    directory: RunDirectory, recipe: Recipe, history: pd.DataFrame, *, measure: str
-) -> list[Section]:
-    """Return every figure that there is data for."""
-    sections = [
-        Section(
-            f"Loss and {MEASURES[measure]}",
-            "Training and validation, by epoch.",
-            figures.curves(history, ("loss", measure)),
-        ),
-        *_diagnostic_sections(directory.diagnostics(), recipe.diagnostics.ratio_band),
-    ]
-    if directory.finished:
-        trained = open_run(directory, "report")
-        filters = figures.first_filters(trained.network, backwards=trained.preprocessing.backwards)
-        if filters:
-            layer, picture = filters
-            caption = f"The kernels of {layer}, each stretched to its own range."
-            sections.append(Section("First-layer filters", caption, picture))
-    return sections
+def _write_pictures(sections: Sequence[Section], folder: Path) -> None:
+    """Write every picture as a PNG file, and as an SVG file what was not drawn while training."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for picture in (picture for section in sections for picture in section.pictures):
+        contents = picture.drawing
+        if isinstance(contents, Figure):
+            write_text(folder / f"{picture.name}.svg", drawing.svg(contents))
+            contents = drawing.png(contents)
+        with whole_file(folder / f"{picture.name}.png") as temporary:
+            temporary.write_bytes(contents)
 
 
-def _diagnostic_sections(diagnostics: pd.DataFrame, band: Sequence[float]) -> list[Section]:
-    """Return the figures of update ratios and activation variances, as far as they were recorded."""
-    ratios = diagnostics[diagnostics.quantity == "update_ratio"]
-    variances = diagnostics[diagnostics.quantity == "activation_variance"]
-    sections = []
-    if len(ratios):
-        caption = (
-            f"‖Δw‖/‖w‖ of single steps, per layer. Shaded: {band[0]:g} to {band[1]:g}; about 1e-3 is "
-            "healthy. Where a schedule lowers the rate, the ratio falls with it."
-        )
-        sections.append(Section("Update ratios", caption, figures.update_ratios(ratios, band)))
-    if len(variances):
-        caption = "Variance of each layer's output on the same images, from the first layer to the last."
-        picture = figures.variance_over_depth(variances)
-        sections.append(Section("Activation variance over depth", caption, picture))
-    return sections
+def _results(runs: Sequence[RunRecords]) -> Table:
+    """Return how good the runs are and what they took, a row a run."""
+    word = MEASURES[runs[0].measure]
+    columns = ("run", "epochs", f"test {word}", "test loss", f"validation {word}", "validation loss", "steps")
+    rows = []
+    for run in runs:
+        splits = run.result.splits if run.result else {}
+        cells = []
+        for name in ("test", "validation"):
+            measured = splits.get(name)
+            for key in (run.measure, "loss"):
+                cells.append(f"{getattr(measured, key):.4f}" if measured else "")
+        done = f"{len(run.history)} of {run.recipe.train.epochs}" + ("" if run.result else ", unfinished")
+        steps = run.result.steps if run.result else int(run.steps.step.max()) if len(run.steps) else ""
+        rows.append((run.path, done, *cells, f"{steps:,}" if steps != "" else ""))
+    kept = [at for at in range(len(columns)) if any(row[at] for row in rows)]
+    return Table(tuple(columns[at] for at in kept), tuple(tuple(row[at] for at in kept) for row in rows))
