@@ -11,6 +11,7 @@ from kerasnets.errors import UserError
 from kerasnets.files.records import DamagedError, naming_damage
 from kerasnets.files.whole_files import check_writable, final_name, owned
 from kerasnets.recipe import Recipe, load_recipe
+from kerasnets.recipe.tables.diagnostics import Diagnostics
 from kerasnets.runs.records.dataset_record import DatasetRecord
 from kerasnets.runs.records.environment import Environment
 from kerasnets.runs.records.result import Result
@@ -26,6 +27,7 @@ MAY_CHANGE = {
     *(("data", key) for key in ("path", "workers", "prefetch", "cache", "cache_gib", "disk_gib")),
     *(("train", key) for key in ("strategy", "devices", "steps_per_execution", "checkpoint_seconds")),
     ("train", "host_wait_seconds"),
+    *(("diagnostics", key) for key in Diagnostics.model_fields),
 }
 """Keys that do not change what is trained: a run may go on with others. Its list of images, and not the path,
 says whether the data is the same."""
@@ -60,7 +62,10 @@ class RunDirectory(os.PathLike[str]):
         self.label_tree_file = self.path / "label_tree.csv"
         self.log_file = self.path / "log.txt"
         self.history_file = self.path / "history.csv"
+        self.steps_file = self.path / "steps.csv"
         self.diagnostics_file = self.path / "diagnostics.csv"
+        self.histograms_file = self.path / "diagnostics_histograms.csv"
+        self.findings_file = self.path / "findings.json"
         self.checkpoints = self.path / "checkpoints"
         self.best_checkpoint = self.checkpoints / "best.npz"
         self.model_file = self.path / "model.keras"
@@ -122,6 +127,20 @@ class RunDirectory(os.PathLike[str]):
             return empty_history()
         with self.naming_damage(self.history_file):
             return read_history(self.history_file)
+
+    def steps(self) -> "pd.DataFrame":
+        """Return what single optimizer steps were like: a row a step that was recorded.
+
+        Columns are those of `kerasnets.diagnosis.records.STEP_COLUMNS`, with numeric targets
+        `mean_absolute_error` in place of `accuracy`. No rows before the first was recorded.
+        """
+        from kerasnets.runs.records.steps import empty_steps, read_steps
+
+        self.check_format()
+        if not self.steps_file.is_file():
+            return empty_steps()
+        with self.naming_damage(self.steps_file):
+            return read_steps(self.steps_file)
 
     def diagnostics(self) -> "pd.DataFrame":
         """Return what the diagnostics recorded: columns step, epoch, layer, quantity and value."""

@@ -118,7 +118,7 @@ MISTAKES = [
     ),
     (
         "diagnostics.ratio_band=[1e-2,1e-4]",
-        "diagnostics.ratio_band: found [0.01, 0.0001], allowed: [low, high]",
+        "diagnostics.ratio_band: found [0.01, 0.0001], allowed: none: the rules judge by themselves",
         "",
     ),
     (
@@ -132,7 +132,7 @@ MISTAKES = [
     ("train.epochs", "--set train.epochs: allowed: dotted.key=value", ""),
     ("augment=3", 'augment: found 3, allowed: a list of tables, as in [{op = "flip"}]', ""),
     ("loss.class_weights=2", "loss.class_weights: found 2, allowed: a list, as in [1, 2]", ""),
-    ("diagnostics.ratio_band=[1]", "found [1], allowed: 2 or more in the list", ""),
+    ("loss.class_weights=[1.0]", "found [1.0], allowed: 2 or more in the list", ""),
     ("train.xla=1", "train.xla: found 1, allowed: true or false", ""),
     ("name=3", "name: found 3, allowed: text in quotes", ""),
     ("model.options=3", "model.options: found 3, allowed: a table, as in {key = 1}", ""),

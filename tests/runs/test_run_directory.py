@@ -12,6 +12,7 @@ import pytest
 
 import kerasnets
 from kerasnets.data.preprocessing.steps import Preprocessing
+from kerasnets.diagnosis.records import STEP_COLUMNS
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
@@ -113,6 +114,7 @@ def test_a_later_version_is_refused_by_what_states_none(directory):
     recipe = directory.recipe()
     for reader in (
         directory.history,
+        directory.steps,
         directory.diagnostics,
         directory.images,
         directory.samples,
@@ -143,7 +145,8 @@ def test_records_are_read_without_keras(directory):
 import sys
 from kerasnets.runs.directory import RunDirectory
 run = RunDirectory(sys.argv[1])
-run.result, run.history(), run.diagnostics(), run.dataset(), run.environment(), run.recipe(), run.samples()
+run.result, run.history(), run.steps(), run.diagnostics(), run.dataset(), run.environment(), run.recipe()
+run.samples()
 sys.exit(len({"keras", "tensorflow"} & set(sys.modules)))
 """
     subprocess.run([sys.executable, "-c", program, str(directory)], check=True)
@@ -166,7 +169,23 @@ def test_an_unfinished_run_has_no_result_and_perhaps_no_epoch(directory):
     for table, columns in (
         (directory.history(), ["epoch", "loss"]),
         (directory.diagnostics(), ["step", "epoch", "layer", "quantity", "value"]),
+        (directory.steps(), list(STEP_COLUMNS)),
     ):
         assert table.empty
         assert table.columns.tolist() == columns
     assert directory.samples() == []
+
+
+def test_the_recipe_of_a_run_of_version_02_is_read(directory):
+    """It held all keys, two of which are gone."""
+    text = directory.recipe_file.read_text()
+    old = "steps_every = 10", "gradient_stats_every = 200", "weight_stats_every = 200", "\nlayers = []"
+    for line in old:
+        assert text.count(line) == 1
+        text = text.replace(line, "")
+    text = text.replace("probe_images = 64", "probe_images = 64\nratio_band = [1e-5, 3e-2]\ncollapse = 0.01")
+    directory.recipe_file.write_text(text)
+    assert directory.recipe() == load_recipe("lenet5-digits")
+    directory.recipe_file.write_text(text.replace("probe_images = 64", ""))
+    with pytest.raises(UserError, match=r"diagnostics\.ratio_band: found .*, allowed: none"):
+        directory.recipe()

@@ -1,27 +1,37 @@
 """The table [diagnostics]: what is measured while training."""
 
-from typing import Annotated, Self
+from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from kerasnets.recipe.base import Between0And1, Count, Positive, Rate, Section, TableError
+from kerasnets.recipe.base import Count, Positive, Section, TableError
+
+GONE = ("ratio_band", "collapse")
+"""Keys of version 0.2: the rules that judge what is measured have thresholds of their own."""
 
 
 class Diagnostics(Section):
-    """What is measured while training, and every how many steps (0: never).
+    """What is measured while training, and every how many optimizer steps (0: never).
 
-    Activation statistics are those of `probe_images` training images. A warning follows where an update ratio
-    leaves `ratio_band`, and where a layer's variance falls below `collapse` times the first layer's.
+    A row of steps.csv comes every `steps_every` steps; the other measurements go to diagnostics.csv.
+    Activation statistics are those of `probe_images` training images. `layers` names the layers that are
+    measured, by path or pattern ("block3*"); an empty list stands for all.
     """
 
+    steps_every: Count = 10
     update_ratio_every: Count = 50
     activation_stats_every: Count = 200
+    gradient_stats_every: Count = 200
+    weight_stats_every: Count = 200
     probe_images: Positive = 64
-    ratio_band: Annotated[list[Rate], Field(min_length=2, max_length=2)] = [3e-5, 3e-2]
-    collapse: Between0And1 = 1e-3
+    layers: list[str] = []
 
-    @model_validator(mode="after")
-    def _band_is_ordered(self) -> Self:
-        if self.ratio_band[0] >= self.ratio_band[1]:
-            raise TableError("ratio_band", self.ratio_band, "[low, high] with low below high")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _without_keys_that_are_gone(cls, table: Any) -> Any:
+        """Drop them from a recipe that a run of version 0.2 wrote, which holds all keys; refuse others."""
+        found = [key for key in GONE if isinstance(table, dict) and key in table]
+        resolved = {"update_ratio_every", "activation_stats_every", "probe_images", *GONE}
+        if found and not resolved <= table.keys():
+            raise TableError(found[0], repr(table[found[0]]), "none: the rules judge by themselves")
+        return {key: value for key, value in table.items() if key not in GONE} if found else table

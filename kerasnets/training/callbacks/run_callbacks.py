@@ -12,6 +12,7 @@ from kerasnets.data.pipeline.batches import evaluation_batches
 from kerasnets.errors import UserError
 from kerasnets.recipe import Recipe
 from kerasnets.runs.directory import RunDirectory
+from kerasnets.runs.records.steps import StepTable
 from kerasnets.schedules import make_schedule
 from kerasnets.training.callback_protocols import Stateful
 from kerasnets.training.callbacks.checkpoint_timing import CheckpointTiming
@@ -20,6 +21,7 @@ from kerasnets.training.callbacks.epoch_history import EpochHistory
 from kerasnets.training.callbacks.progress import Progress
 from kerasnets.training.callbacks.run_state import RunState
 from kerasnets.training.callbacks.scheduled_rate import ScheduledRate
+from kerasnets.training.callbacks.step_history import StepHistory
 from kerasnets.training.callbacks.stop_on_signal import StopOnSignal
 from kerasnets.training.checkpoints.saver import Saver
 from kerasnets.training.fit.trainer import Trainer
@@ -69,7 +71,9 @@ class RunCallbacks:
         )
         self.rate = ScheduledRate(schedule, self._steps_per_epoch)
         self._log = DiagnosticsLog(directory.diagnostics_file) if chief else None
+        self._steps = StepTable(directory.steps_file, trainer.objective.measure) if chief else None
         diagnostics = _diagnostics(inputs, self._log) if self._log else {}
+        recorders = [StepHistory(trainer, self._steps)] if self._steps else []
         self.history = EpochHistory(directory.history_file if chief else None)
         self.early_stopping = EarlyStopping(trainer, monitored(recipe, inputs.dataset), train.early_stopping)
         self._state = RunState(
@@ -79,11 +83,16 @@ class RunCallbacks:
             user_callbacks=_stateful(user_callbacks),
         )
         self.checkpoints = CheckpointTiming(
-            trainer, saver, state=self._state, early_stopping=self.early_stopping, log=self._log
+            trainer,
+            saver,
+            state=self._state,
+            early_stopping=self.early_stopping,
+            tables=[table for table in (self._log, self._steps) if table],
         )
         progress = [Progress(train.epochs, self._steps_per_epoch, train.batch_size)] if chief else []
         self.in_order = [
             self.rate,
+            *recorders,
             *diagnostics.values(),
             self.history,
             self.early_stopping,
@@ -100,9 +109,10 @@ class RunCallbacks:
             allowed = f"{position.epoch} epochs and up to {self._steps_per_epoch} steps"
             raise UserError(f"found a state after {found}, allowed: {allowed}")
         steps = position.steps(self._steps_per_epoch)
-        if self._log is not None:
-            with self._directory.naming_damage(self._log.path):
-                self._log.resume(steps)
+        for table in (self._log, self._steps):
+            if table:
+                with self._directory.naming_damage(table.path):
+                    table.resume(steps)
         # checkpoints of version 0.1 have neither
         self._state.set_state({"steps": steps, "user_callbacks": {}} | state)
         self.checkpoints.position = position
@@ -140,13 +150,12 @@ def _diagnostics(inputs: TrainingInputs, log: DiagnosticsLog) -> dict[str, keras
     """Return the callbacks of the recipe's [diagnostics], by name."""
     settings, callbacks = inputs.recipe.diagnostics, {}
     if settings.update_ratio_every:
-        callbacks["update_ratio"] = UpdateRatio(log, settings.update_ratio_every, tuple(settings.ratio_band))
+        callbacks["update_ratio"] = UpdateRatio(log, settings.update_ratio_every)
     if settings.activation_stats_every:
         callbacks["activation_stats"] = ActivationStats(
             log,
             _probe(inputs, settings.probe_images),
             settings.activation_stats_every,
-            collapse=settings.collapse,
         )
     return callbacks
 

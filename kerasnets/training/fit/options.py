@@ -14,6 +14,7 @@ class StepOptions:
         max_bad_steps: how many steps in a row may be skipped, because they are not finite, before training
             has diverged.
         seed: of dropout, a non-negative integer; every (seed, step, replica) has masks of its own.
+        record_every: steps from one that is recorded to the next; 0 to record none.
     """
 
     accumulation: int = 1
@@ -21,3 +22,4 @@ class StepOptions:
     scale_loss: bool = False
     max_bad_steps: int = 10
     seed: int = 0
+    record_every: int = 0

@@ -14,6 +14,7 @@ from kerasnets.training.fit.dropout_seeds import dropout_seeds
 from kerasnets.training.fit.moving_averages import MovingAverages, moving_statistics
 from kerasnets.training.fit.objective import Objective
 from kerasnets.training.fit.options import StepOptions
+from kerasnets.training.fit.step_rows import MEASURED, NOT_MEASURED, is_recorded, measuring_update, row
 from kerasnets.training.fit.step_state import StepState
 
 Batch = tuple[tf.Tensor, ...]
@@ -45,6 +46,7 @@ class TrainStep:
         self._model, self._optimizer, self._objective = model, optimizer, objective
         self._state, self._averages = state, averages
         self._accumulation, self._scaled = options.accumulation, options.scale_loss
+        self._record_every = options.record_every
         self._strategy = tf.distribute.get_strategy()
         self._replicas = self._strategy.num_replicas_in_sync
         self._dropout = dropout_seeds(model, options.seed)
@@ -57,32 +59,40 @@ class TrainStep:
         self._totals = [tf.Variable(tf.zeros(v.shape), trainable=False) for v in totals]
 
     def __call__(self, batch: Batch, step: tf.Tensor) -> tf.Tensor:
-        """Take a step unless it is not finite; in the cross-replica context. Return whether it was taken."""
+        """Take a step unless it is not finite; in the cross-replica context.
+
+        Returns:
+            The row of the step, see `step_rows.MEASURED`; zeros where steps are not recorded at all.
+        """
         run, state = self._strategy.run, self._state
         before = run(self._read_statistics)
         if self._accumulation > 1:
             found = run(self._reduced, (self._in_parts(batch, step),))
         else:
             found = run(lambda batch, step: self._reduced(self._share(batch, step, 0)), (batch, step))
-        gradients, sums, moved, finite = found
-        sums, finite = (self._strategy.experimental_local_results(value)[0] for value in (sums, finite))
+        gradients, sums, moved, half_square, finite = found
+        sums, half_square, finite = (self._local(value) for value in (sums, half_square, finite))
 
-        def good() -> bool:
-            run(self._update, (gradients, moved))
+        def good() -> tf.Tensor:
+            ratio = self._local(run(self._update, (gradients, moved, step)))
             state.good(sums)
             if self._scaled:
                 state.raise_scale()
-            return True
+            return ratio
 
-        def bad() -> bool:
+        def bad() -> tf.Tensor:
             run(self._assign_statistics, (before,))
             state.bad()
             if self._scaled:
                 state.lower_scale()
-            return False
+            return NOT_MEASURED
 
         # here and not in a replica, where a branch could not update mirrored variables
-        return tf.cond(finite, good, bad)
+        ratio = tf.cond(finite, good, bad)
+        if not self._record_every:
+            return tf.zeros(len(MEASURED))
+        rate, norm = tf.convert_to_tensor(self._optimizer.learning_rate), tf.sqrt(2 * half_square)
+        return row(rate, sums, gradient_norm=norm, ratio=ratio, good=finite)
 
     def _in_parts(self, batch: Batch, step: tf.Tensor) -> list[tf.Tensor]:
         """Run a batch part after part, so that only one part's activations are held; return the totals."""
@@ -133,18 +143,32 @@ class TrainStep:
         sums, gradients, moved = summed[0], summed[1 : len(share)], summed[len(share) :]
         if self._scaled:
             gradients = [gradient / self._state.loss_scale for gradient in gradients]
-        norm = tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients])
+        half_square = tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients])  # ‖g‖² / 2
         statistics = moved or self._read_statistics()  # a variance may overflow where the loss does not
-        found = tf.concat([norm[None], sums[:1], *statistics], axis=0)
-        return gradients, sums, moved, tf.reduce_all(tf.math.is_finite(found))
+        found = tf.concat([half_square[None], sums[:1], *statistics], axis=0)
+        return gradients, sums, moved, half_square, tf.reduce_all(tf.math.is_finite(found))
 
-    def _update(self, gradients: list[tf.Tensor], moved: list[tf.Tensor]) -> None:
+    def _update(self, gradients: list[tf.Tensor], moved: list[tf.Tensor], step: tf.Tensor) -> tf.Tensor:
+        """Update the weights in a replica; return the update ratio, NaN where the step is not recorded."""
         variables = self._model.trainable_variables
+
+        def apply() -> None:
+            self._optimizer.apply(self._objective.decayed(gradients, variables), variables)
+
         if moved:
             self._assign_statistics(moved)
-        self._optimizer.apply(self._objective.decayed(gradients, variables), variables)
+        ratio = NOT_MEASURED
+        if self._record_every:
+            ratio = measuring_update(is_recorded(step, self._record_every), variables, apply)
+        else:
+            apply()
         if self._averages:
             self._averages.update()
+        return ratio
+
+    def _local(self, value: tf.Tensor) -> tf.Tensor:
+        """Return what one replica has of a number that all have alike."""
+        return self._strategy.experimental_local_results(value)[0]
 
     def _read_statistics(self) -> list[tf.Tensor]:
         return [tf.identity(variable.value) for variable in self._statistics]

@@ -1,5 +1,7 @@
 """What trains a Keras model: one global batch, shared by any number of replicas, gives one answer."""
 
+import math
+import time
 from contextlib import AbstractContextManager, nullcontext
 
 import keras
@@ -10,6 +12,7 @@ from kerasnets.training.distribution.hosts import Hosts, distribute_batches
 from kerasnets.training.fit.moving_averages import build_optimizer
 from kerasnets.training.fit.objective import Objective
 from kerasnets.training.fit.options import StepOptions
+from kerasnets.training.fit.step_rows import MEASURED, StepRows, chosen_rows
 from kerasnets.training.fit.step_state import StepState
 from kerasnets.training.fit.train_step import TrainStep
 
@@ -36,6 +39,7 @@ class Trainer:
         model, optimizer, objective, options: the same.
         state: the `StepState`.
         hosts: the `Hosts` that train together.
+        recorded: the steps of the last execution that `options.record_every` records; None before the first.
     """
 
     def __init__(
@@ -51,6 +55,7 @@ class Trainer:
         self._strategy = tf.distribute.get_strategy()
         self.hosts = Hosts(self._strategy)
         self.state = StepState()
+        self.recorded: StepRows | None = None
         self._averages = build_optimizer(optimizer, model)
         # the gradients are summed over the replicas before the optimizer sees them; its own sum (a private
         # name of Keras) would count them once more for each replica
@@ -97,10 +102,15 @@ class Trainer:
         Returns:
             How many were taken: fewer than `count` where `max_bad_steps` in a row were not finite.
         """
-        done = self._execute_steps(
+        started = time.monotonic()
+        done, rows = self._execute_steps(
             iterator, tf.constant(first, tf.int64), tf.constant(count), tf.constant(rates)
         )
-        return int(done)
+        done = int(done)
+        if every := self.options.record_every:
+            seconds = (time.monotonic() - started) / max(done, 1) if self.recorded else math.nan
+            self.recorded = chosen_rows(rows.numpy()[:done], first, every=every, seconds=seconds)
+        return done
 
     def results(self) -> dict[str, float]:
         """Return loss and measure of the epoch so far, and how many of its steps were skipped, by name."""
@@ -134,18 +144,26 @@ class Trainer:
 
     def _steps(
         self, iterator: tf.data.Iterator, first: tf.Tensor, count: tf.Tensor, rates: tf.Tensor
-    ) -> tf.Tensor:
-        """Take steps, each at its own rate; stop early where too many in a row were not finite."""
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Take steps, each at its own rate; stop early where too many in a row were not finite.
 
-        def body(done: tf.Tensor) -> list[tf.Tensor]:
+        Returns:
+            How many were taken, and the rows of all steps that there are rates for, float32
+            (len(rates), len(MEASURED)); those of steps not taken are zeros. No rows where none are recorded.
+        """
+        recording = bool(self.options.record_every)
+
+        def body(done: tf.Tensor, rows: tf.TensorArray) -> list[tf.Tensor]:
             self.optimizer.learning_rate.assign(rates[done])
-            self._step(iterator.get_next(), first + tf.cast(done, tf.int64))
-            return [done + 1]  # a list, as the loop's variables: eager execution asks for it
+            row = self._step(iterator.get_next(), first + tf.cast(done, tf.int64))
+            return [done + 1, rows.write(done, row) if recording else rows]
 
-        def condition(done: tf.Tensor) -> tf.Tensor:
+        def condition(done: tf.Tensor, rows: tf.TensorArray) -> tf.Tensor:
             return (done < count) & (self.state.bad_in_row < self.max_bad_steps)
 
-        return tf.while_loop(condition, body, [tf.constant(0)], parallel_iterations=1)[0]
+        rows = tf.TensorArray(tf.float32, rates.shape[0] if recording else 0, element_shape=[len(MEASURED)])
+        done, rows = tf.while_loop(condition, body, [tf.constant(0), rows], parallel_iterations=1)
+        return done, rows.stack()
 
     def _evaluate_batch(self, iterator: tf.data.Iterator) -> tf.Tensor:
         def evaluate_share(batch: tuple[tf.Tensor, ...]) -> tf.Tensor:

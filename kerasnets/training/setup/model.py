@@ -59,6 +59,7 @@ def make_trainer(
             scale_loss=train.precision == "mixed_float16",
             max_bad_steps=train.max_bad_steps,
             seed=train.seed,
+            record_every=recipe.diagnostics.steps_every,
         )
         objective = _objective(recipe, dataset, decayed=decayed, decayed_in_main=decayed_in_main)
         return Trainer(network, optimizer, objective, options=options), main

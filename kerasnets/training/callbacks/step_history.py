@@ -1,0 +1,54 @@
+"""steps.csv: a row for each optimizer step that is recorded."""
+
+import time
+
+import keras
+
+from kerasnets.runs.records.steps import StepTable
+from kerasnets.training.fit.trainer import Trainer
+
+EVERY_SECONDS = 10.0
+SHARE = 0.005
+"""Part of the time that writing the file within an epoch may take."""
+
+
+class StepHistory(keras.callbacks.Callback):
+    """Keep what the trainer recorded of its steps, and write it every ten seconds, for those who watch.
+
+    Args:
+        trainer: records steps.
+        table: of the run.
+    """
+
+    def __init__(self, trainer: Trainer, table: StepTable):
+        super().__init__()
+        self._trainer, self._table = trainer, table
+        self._epoch = 0
+        self._saved, self._cost = time.monotonic(), 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
+        """Remember the epoch."""
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """Take the steps of the execution."""
+        recorded = self._trainer.recorded
+        if recorded is None:
+            return
+        for step, values in zip(recorded.steps.tolist(), recorded.values, strict=True):
+            rate, loss, measure, norm, ratio, skipped = values
+            numbers = (loss, measure, rate, norm, ratio, int(skipped))
+            self._table.add((step, self._epoch, *numbers, round(recorded.seconds, 6)))
+        if time.monotonic() - self._saved >= max(EVERY_SECONDS, self._cost / SHARE):
+            self.save()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        """Write the epoch's steps."""
+        self.save()
+
+    def save(self) -> None:
+        """Write steps.csv."""
+        started = time.monotonic()
+        self._table.save()
+        self._saved = time.monotonic()
+        self._cost = self._saved - started
