@@ -5,10 +5,17 @@ from typing import Any
 
 import keras
 
+from kerasnets.diagnosis.checks.inputs import constant_input, not_finite, unnormalized_input
 from kerasnets.diagnosis.checks.last_layer import last_activation_mismatch, softmax_twice
 from kerasnets.diagnosis.checks.loss_kind import LossKind
 from kerasnets.diagnosis.checks.losses import labels_out_of_range, loss_mismatch
+from kerasnets.diagnosis.checks.structure import (
+    bias_before_batchnorm,
+    dropout_before_batchnorm,
+    no_nonlinearity,
+)
 from kerasnets.diagnosis.checks.subject import Subject, UnseenError, make_subject
+from kerasnets.diagnosis.checks.weights import bad_initialization, constant_weights, frozen_layers
 from kerasnets.diagnosis.finding import Finding
 
 Check = Callable[[Subject], Iterator[Finding]]
@@ -18,6 +25,15 @@ STATIC: Mapping[str, Check] = {
     "last_activation_mismatch": last_activation_mismatch,
     "loss_mismatch": loss_mismatch,
     "labels_out_of_range": labels_out_of_range,
+    "no_nonlinearity": no_nonlinearity,
+    "bias_before_batchnorm": bias_before_batchnorm,
+    "dropout_before_batchnorm": dropout_before_batchnorm,
+    "not_finite": not_finite,
+    "constant_input": constant_input,
+    "unnormalized_input": unnormalized_input,
+    "frozen_layers": frozen_layers,
+    "constant_weights": constant_weights,
+    "bad_initialization": bad_initialization,
 }
 """The check of each fault that shows without training; it raises `UnseenError` where it cannot see."""
 
