@@ -61,9 +61,20 @@ def style() -> Iterator[None]:
         yield
 
 
-def new_figure(height: float, width: float = WIDTH) -> Figure:
-    """Return an empty figure; sizes in points."""
-    return Figure(figsize=(width / 72, height / 72), layout="constrained")
+def new_figure(height: float, *, placed: bool = False) -> Figure:
+    """Return an empty figure of `WIDTH`.
+
+    Args:
+        height: in points.
+        placed: whether its axes come from `place`, and are not laid out by matplotlib.
+    """
+    return Figure(figsize=(WIDTH / 72, height / 72), layout=None if placed else "constrained")
+
+
+def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Return new axes at a place of a figure; all in points, `top` from its upper edge."""
+    whole = 72 * figure.get_figheight()
+    return figure.add_axes((left / WIDTH, 1 - (top + height) / whole, width / WIDTH, height / whole))
 
 
 def png(figure: Figure) -> bytes:
@@ -100,6 +111,11 @@ def _without_size(match: re.Match[str]) -> str:
     """Return the opening tag without width and height, which the page gives."""
     attributes = re.sub(r'\b(width|height)="[^"]*"\s*', "", match[1])
     return f'<svg role="presentation" {attributes}>'
+
+
+def short(name: str, most: int = 20) -> str:
+    """Return a name of at most `most` characters, its middle left out where it is longer."""
+    return name if len(name) <= most else f"{name[: most // 3]}…{name[len(name) - most + most // 3 + 1 :]}"
 
 
 def run_colours(runs: int) -> list[tuple[str, str]]:

@@ -43,6 +43,7 @@ class Section:
         anchor: its id, to which verdicts link.
         title: its heading.
         caption: what it shows and how to read it.
+        notes: more about it, a line each.
         pictures: in order; on wide screens several stand side by side.
         tables: below the pictures.
         folded: titles and texts of what can be unfolded, shown as they are.
@@ -51,6 +52,7 @@ class Section:
     anchor: str
     title: str
     caption: str = ""
+    notes: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
     tables: tuple[Table, ...] = ()
     folded: tuple[tuple[str, str], ...] = ()
