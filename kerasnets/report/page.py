@@ -14,6 +14,7 @@ from kerasnets.files.whole_files import whole_file, write_text
 from kerasnets.report import drawing
 from kerasnets.report.curves import curve_sections
 from kerasnets.report.heat_maps import heat_map_sections
+from kerasnets.report.ridges import ridge_sections
 from kerasnets.report.run_records import RunRecords, read_runs
 from kerasnets.report.section import Picture, Section, Table
 from kerasnets.report.verdicts import run_verdict
@@ -50,7 +51,7 @@ def render_page(runs: Sequence[RunRecords]) -> str:
 
 def page_sections(runs: Sequence[RunRecords]) -> list[Section]:
     """Return every section that there is something to show in; inside `drawing.style`."""
-    return [*curve_sections(runs), *heat_map_sections(runs)]
+    return [*curve_sections(runs), *heat_map_sections(runs), *ridge_sections(runs)]
 
 
 def _rendered(runs: Sequence[RunRecords], sections: Sequence[Section]) -> str:

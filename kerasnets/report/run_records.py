@@ -11,6 +11,7 @@ import pandas as pd
 
 from kerasnets.diagnosis.finding import Finding
 from kerasnets.errors import UserError
+from kerasnets.files.tables import read_table
 from kerasnets.recipe import Recipe
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.records.dataset_record import DatasetRecord
@@ -128,7 +129,8 @@ def _read_run(directory: RunDirectory, label: str) -> RunRecords:
         environment=directory.environment(),
         dataset=dataset,
         history=history,
-        steps=pd.DataFrame(),
+        steps=directory.steps(),
+        histograms=_histograms(directory),
         diagnostics=directory.diagnostics(),
         result=result,
         confusion=_confusion(directory),
@@ -149,6 +151,14 @@ def _measure(directory: RunDirectory, history: pd.DataFrame, *, result: Result |
     if (len(history) and measure not in history) or any(getattr(each, measure) is None for each in splits):
         raise UserError(f"{directory.history_file}: found no column of what was measured, allowed: {measure}")
     return measure
+
+
+def _histograms(directory: RunDirectory) -> pd.DataFrame:
+    path = directory.path / "diagnostics_histograms.csv"
+    if not path.is_file():
+        return pd.DataFrame()
+    with directory.naming_damage(path):
+        return read_table(path, ("step", "epoch", "layer", "of"), text=("layer", "of"))
 
 
 def _log(path: Path) -> tuple[str, ...]:
