@@ -103,6 +103,8 @@ def inline_svg(figure: Figure, name: str) -> str:
     text = svg(figure)
     text = re.sub(r"<metadata>.*?</metadata>\s*", "", text[text.index("<svg") :], flags=re.DOTALL)
     text = re.sub(r'(\bid="|url\(#|href="#)', lambda match: f"{match[0]}{name}-", text)
+    # a hundredth of a point is enough, and halves the size
+    text = re.sub(r' d="[^"]+"', lambda match: re.sub(r"(\.\d\d)\d+", r"\1", match[0]), text)
     text = re.sub(r"<svg ([^>]*?)>", _without_size, text, count=1)
     return text.replace(INK, "currentColor").replace("'DejaVu Sans', ", "")
 

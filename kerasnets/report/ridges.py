@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from kerasnets.catalog.quantities import BIN_EDGES, HISTOGRAMS, SMALLEST
@@ -43,8 +44,9 @@ def ridge_sections(runs: Sequence[RunRecords]) -> list[Section]:
     if not pictures:
         return []
     caption = (
-        "A ridge a layer, from the first, above, to the last; each scaled to its own highest bin. The axis is "
-        "logarithmic to both sides of zero, whose exact zeros and smallest numbers share one bin. "
+        "A ridge a layer, from the first, above, to the last, each scaled to its own highest bin. The axis "
+        "is logarithmic to both sides of zero; exact zeros and the smallest numbers share the bin in the "
+        "middle, which is cut off where it is higher than all others. "
         f"Of more than {MOST_RIDGES} layers, {MOST_RIDGES} at regular distances are drawn."
     )
     return [Section(anchor="ridges", title="Distributions", caption=caption, pictures=tuple(pictures))]
@@ -70,7 +72,7 @@ def ridges(rows: pd.DataFrame) -> Figure:
     figure = new_figure(top + height + 34, placed=True)
     for number, (step, share) in enumerate(shares.items()):
         axes = place(figure, left + number * (width + gap), top, width, height)
-        _draw(axes, share, color=COLOURS[number])
+        _draw(axes, share, seen=slice(int(max(low, 0)), int(high) + 1), color=COLOURS[number])
         axes.set_title(f"step {step:,}", pad=4)
         axes.set(xlim=(low, high), ylim=(len(layers) - 0.6, -1.6))
         axes.set_yticks(range(len(layers)), names if number == 0 else [""] * len(layers))
@@ -84,9 +86,8 @@ def ridges(rows: pd.DataFrame) -> Figure:
 
 def _shares(rows: pd.DataFrame, layers: np.ndarray) -> np.ndarray:
     """Return the share of each layer's numbers in each bin, float (layers, bins); NaN where not measured."""
-    counts = (
-        rows.drop_duplicates("layer", keep="last").set_index("layer")[BINS].reindex(layers).to_numpy(float)
-    )
+    rows = rows.drop_duplicates("layer", keep="last").set_index("layer")[BINS]
+    counts = rows.reindex(layers).to_numpy(float)
     return counts / np.maximum(counts.sum(1, keepdims=True), 1)
 
 
@@ -96,14 +97,22 @@ def _seen(shares: np.ndarray) -> tuple[float, float]:
     return (bins[0] - 1.0, bins[-1] + 1.0) if len(bins) else (0.0, float(shares.shape[1]))
 
 
-def _draw(axes: Axes, shares: np.ndarray, *, color: str) -> None:
+def _draw(axes: Axes, shares: np.ndarray, *, seen: slice, color: str) -> None:
     """Draw ridges from above to below, each before the one above it."""
-    bins = np.arange(shares.shape[1])
+    bins, zero = np.arange(shares.shape[1]), len(BIN_EDGES) // 2
     for layer, share in enumerate(shares):
-        if np.isfinite(share).all() and share.max() > 0:
-            top = layer - 1.5 * share / share.max()
-            axes.fill_between(bins, layer, top, color=color, alpha=0.55, linewidth=0, zorder=2 + layer)
-            axes.plot(bins, top, color=INK, linewidth=0.5, zorder=2 + layer)
+        highest = np.delete(share, zero).max() or share[zero]
+        if highest > 0:  # NaN where the layer was not measured
+            top = layer - 1.5 * np.minimum(share / highest, 1)
+            axes.fill_between(
+                bins[seen],
+                layer,
+                top[seen],
+                facecolor=to_rgba(color, 0.55),
+                edgecolor=INK,
+                linewidth=0.4,
+                zorder=2 + layer,
+            )
 
 
 def _ticks(low: float, high: float) -> tuple[list[float], list[str]]:
