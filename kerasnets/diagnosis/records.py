@@ -1,6 +1,9 @@
 """What was recorded of a training, as rules read it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
 
 import pandas as pd
 
@@ -45,3 +48,13 @@ class Records:
         """Optimizer steps done at the newest record."""
         newest = [int(table.step.max()) for table in (self.steps, self.layers) if len(table)]
         return max(newest, default=0)
+
+    def once(self, name: str, compute: Callable[["Records"], Any]) -> Any:
+        """Return what a function of the records gives, which is computed once and kept under a name."""
+        if name not in self._kept:
+            self._kept[name] = compute(self)
+        return self._kept[name]
+
+    @cached_property
+    def _kept(self) -> dict[str, Any]:
+        return {}

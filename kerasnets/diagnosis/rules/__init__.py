@@ -1,9 +1,44 @@
-"""Rules over the records of a training: pure functions from records to what is wrong now."""
+"""Rules over the records of a training: pure functions from records to what is wrong now.
+
+Two faults have no rule. `input_bound`: what is recorded of time does not tell waiting for input from work.
+`label_noise` and `noisy_filters`: nothing that is recorded tells them from a hard task without false alarms.
+"""
 
 from collections.abc import Callable
 
 from kerasnets.diagnosis.finding import Finding
 from kerasnets.diagnosis.records import Records
+from kerasnets.diagnosis.rules.generalization import (
+    batchnorm_mode,
+    overfitting,
+    underfitting,
+    validation_differs,
+    validation_leak,
+)
+from kerasnets.diagnosis.rules.gradients import exploding_gradients, vanishing_gradients
+from kerasnets.diagnosis.rules.losses import (
+    loss_flat,
+    loss_oscillating,
+    loss_rising,
+    not_finite,
+    stuck_at_chance,
+    stuck_at_majority,
+)
+from kerasnets.diagnosis.rules.rates import rate_too_high, rate_too_low
+from kerasnets.diagnosis.rules.setting import batchnorm_small_batch, loss_scale_dying, unshuffled
+from kerasnets.diagnosis.rules.signals import (
+    dead_units,
+    exploding_activations,
+    saturated_units,
+    vanishing_activations,
+)
+from kerasnets.diagnosis.rules.weights import constant_weights, dead_filters
 
-RULES: tuple[Callable[[Records], list[Finding]], ...] = ()
+RULES: tuple[Callable[[Records], list[Finding]], ...] = (
+    *(not_finite, constant_weights, exploding_gradients, rate_too_high, rate_too_low),
+    *(vanishing_activations, exploding_activations, vanishing_gradients, dead_units, saturated_units),
+    *(stuck_at_majority, stuck_at_chance, loss_flat, loss_rising, loss_oscillating),
+    *(overfitting, underfitting, validation_differs, validation_leak, batchnorm_mode),
+    *(batchnorm_small_batch, unshuffled, loss_scale_dying, dead_filters),
+)
 """All rules, in the order in which their findings are told."""

@@ -1,0 +1,204 @@
+"""Training against validation: overfitting, underfitting, validation that differs or leaks.
+
+How many validation images there are is not recorded. An accuracy is a whole number of them divided by how
+many there are, so the smallest step between two different accuracies bounds their number from below.
+"""
+
+import math
+
+import numpy as np
+
+from kerasnets.diagnosis.finding import Finding
+from kerasnets.diagnosis.records import Records
+from kerasnets.diagnosis.series import chance_loss, column, digits, has_batchnorm, losses
+
+GAP = 0.1
+"""Accuracy by which validation falls behind training where it overfits; the same in AUTOTRAINER."""
+
+FITTED = 0.95
+"""Training accuracy of a training set that is nearly known by heart."""
+
+LASTING = 2
+"""Epochs in a row that show it."""
+
+RISEN = 1.2
+"""Validation loss against its best."""
+
+APART = 0.3
+"""Accuracy by which validation falls behind from the beginning where its data differs."""
+
+SETTLED = 500
+"""Steps after which moving averages of batch normalization (momentum 0.99) stand for the training data."""
+
+
+def overfitting(records: Records) -> list[Finding]:
+    """Validation falls behind training by more than its noise, while training comes to know its examples."""
+    accuracy, validation = column(records.epochs, "accuracy"), column(records.epochs, "val_accuracy")
+    loss, val_loss = column(records.epochs, "loss"), column(records.epochs, "val_loss")
+    if len(loss) < LASTING + 1 or validation_differs(records) or batchnorm_mode(records):
+        return []
+    gap = accuracy[-LASTING:] - validation[-LASTING:]
+    noise = _noise(validation)
+    behind = bool(np.all(gap > GAP + 2 * noise))
+    risen = bool(np.all(val_loss[-LASTING:] > RISEN * np.nanmin(val_loss))) if _known(val_loss) else False
+    falling = loss[-1] < loss[int(np.nanargmin(val_loss))] if _known(val_loss) and _known(loss) else False
+    fitted = bool(np.all(accuracy[-LASTING:] > FITTED))
+    if np.isfinite(gap).all():
+        found = behind and (fitted or (risen and falling))
+    else:
+        found = risen and falling and bool(np.all(val_loss[-LASTING:] > 2 * loss[-LASTING:]))
+    if not found:
+        return []
+    seen = (
+        f"training accuracy {accuracy[-1]:.3f}, validation {validation[-1]:.3f} after epoch {len(loss)}"
+        if np.isfinite(gap).all()
+        else f"validation loss {digits(val_loss[-1])}, at best {digits(np.nanmin(val_loss))}, training loss "
+        f"{digits(loss[-1])}"
+    )
+    best = int(np.nanargmin(val_loss)) + 1 if _known(val_loss) else len(loss)
+    return [
+        Finding(
+            rule="overfitting",
+            step=records.step,
+            figures={
+                "training": float(accuracy[-1]),
+                "validation": float(validation[-1]),
+                "best_epoch": best,
+            },
+            evidence=seen,
+            cause="the network learns its training examples by heart",
+            advice=_regularize(records, best),
+        )
+    ]
+
+
+def _regularize(records: Records, best: int) -> str:
+    facts = records.facts
+    absent = [
+        advice
+        for present, advice in (
+            (facts.augmented, "augmentation"),
+            (facts.l2, "L2 of 1e-4"),
+            (facts.dropout, "dropout of 0.5 before the last layer"),
+        )
+        if present is False
+    ]
+    few = facts.training_examples
+    data = f", more data than {few:,} examples" if few is not None and few < 10_000 else ""
+    tried = (
+        f"add {', '.join(absent)}" if absent else "strengthen the regularization, or use a smaller network"
+    )
+    return f"{tried}{data}, or stop after epoch {best}, where validation loss was lowest"
+
+
+def underfitting(records: Records) -> list[Finding]:
+    """Training has settled, at its full rate, at a loss above half of chance, and validation is no worse."""
+    facts, chance = records.facts, chance_loss(records)
+    loss, rate = column(records.epochs, "loss"), losses(records).rate
+    if chance is None or len(loss) < 10 or not _known(loss) or facts.mixing or facts.label_smoothing:
+        return []
+    half = loss[len(loss) // 2 :]
+    settled = np.mean(half[: len(half) // 2]) - np.mean(half[len(half) // 2 :]) < 0.01 * chance
+    lowered = len(rate) and rate[-1] < 0.5 * rate.max()
+    if not settled or lowered or not 0.5 * chance < loss[-1] < 0.95 * chance:
+        return []
+    return [
+        Finding(
+            rule="underfitting",
+            step=records.step,
+            figures={"loss": float(loss[-1]), "chance": chance},
+            evidence=f"training loss {digits(loss[-1])} has not fallen since epoch {len(loss) // 2}, "
+            f"ln(classes) is {chance:.3f}",
+            cause="the network is too small, too strongly regularized, or its learning rate too high",
+            advice="lower the learning rate ten times; if that does not help, double the width and halve "
+            "dropout and L2",
+        )
+    ]
+
+
+def validation_differs(records: Records) -> list[Finding]:
+    """Validation is at chance from the first epochs on, although training is far from it."""
+    return [] if has_batchnorm(records) else _apart(records, "validation_differs")
+
+
+def batchnorm_mode(records: Records) -> list[Finding]:
+    """The same with batch normalization, whose moving averages had time to settle."""
+    return _apart(records, "batchnorm_mode") if has_batchnorm(records) and records.step >= SETTLED else []
+
+
+CAUSES = {
+    "validation_differs": (
+        "validation data is scaled, ordered or labelled unlike the training data",
+        "prepare both by one function; then evaluate on training examples: it must give their accuracy",
+    ),
+    "batchnorm_mode": (
+        "batch normalization's moving averages do not stand for the data, or validation data differs",
+        "evaluate on training examples: if they fail too, use momentum 0.9 and batches of 16 or more; "
+        "if not, prepare validation data as training data",
+    ),
+}
+
+
+def _apart(records: Records, rule: str) -> list[Finding]:
+    accuracy, validation = column(records.epochs, "accuracy"), column(records.epochs, "val_accuracy")
+    val_loss, chance = column(records.epochs, "val_loss"), chance_loss(records)
+    if len(accuracy) < LASTING or chance is None or not records.facts.classes:
+        return []
+    share = max(records.facts.class_shares, default=1 / records.facts.classes)
+    last = slice(-LASTING, None)
+    apart = np.all(accuracy[last] - np.maximum(validation[last], share) > APART)
+    poor = np.all(val_loss[last] > chance) and np.all(validation < share + APART / 2)
+    if not (apart and poor):
+        return []
+    cause, advice = CAUSES[rule]
+    return [
+        Finding(
+            rule=rule,
+            step=records.step,
+            figures={"training": float(accuracy[-1]), "validation": float(validation[-1])},
+            evidence=f"validation accuracy {validation[-1]:.3f} and loss {digits(val_loss[-1])}, training "
+            f"accuracy {accuracy[-1]:.3f} after epoch {len(accuracy)}",
+            cause=cause,
+            advice=advice,
+        )
+    ]
+
+
+def validation_leak(records: Records) -> list[Finding]:
+    """Validation is better than training although nothing makes training harder."""
+    facts = records.facts
+    harder = facts.mixing or facts.dropout is not False or facts.augmented is not False
+    accuracy, validation = column(records.epochs, "accuracy"), column(records.epochs, "val_accuracy")
+    if harder or facts.label_smoothing or len(accuracy) < 5:
+        return []
+    # an epoch's accuracy is a mean over it: the next one's says what it had reached at its end
+    ahead = validation[-4:-1] - accuracy[-3:]
+    if not np.all(ahead > GAP + 3 * _noise(validation)) or not accuracy[-1] < FITTED:
+        return []
+    return [
+        Finding(
+            rule="validation_leak",
+            step=records.step,
+            figures={"training": float(accuracy[-1]), "validation": float(validation[-1])},
+            evidence=f"validation accuracy {validation[-1]:.3f}, training {accuracy[-1]:.3f} after epoch "
+            f"{len(accuracy)}",
+            cause="validation examples are easier, better labelled, or among the training ones",
+            advice="look for validation examples among the training ones, and for wrong training labels",
+        )
+    ]
+
+
+def _noise(accuracy: np.ndarray) -> float:
+    """Return the standard error of the newest accuracy, from as few images as its history allows."""
+    known = np.unique(accuracy[np.isfinite(accuracy)])
+    steps = np.diff(known)
+    steps = steps[steps > 1e-6]
+    if not len(known):
+        return 0.0
+    images = max(1 / steps.min(), 1.0) if len(steps) else 100.0
+    share = min(max(accuracy[-1], 1 / (images + 2)), 1 - 1 / (images + 2))
+    return math.sqrt(share * (1 - share) / images)
+
+
+def _known(values: np.ndarray) -> bool:
+    return len(values) > 0 and bool(np.isfinite(values).all())

@@ -1,0 +1,115 @@
+"""What the update ratios and the losses tell of the learning rate.
+
+A healthy update moves the weights by about a thousandth of their size (Stanford CS231n, "Neural Networks
+Part 3", ratio of weights to updates). Healthy trainings lie within a factor of 30 of it, those with Adam's
+first steps and small layers further above. So a ratio alone proves nothing: rules ask that the loss suffers.
+"""
+
+import math
+
+import numpy as np
+
+from kerasnets.diagnosis.finding import Finding
+from kerasnets.diagnosis.records import Records
+from kerasnets.diagnosis.series import RECORDS, Losses, by_layer, chance_loss, column, digits, losses
+
+HEALTHY = 1e-3
+"""Update ratio of a healthy training, CS231n."""
+
+LOW = 1e-4
+"""A tenth of it; a training that is ten times too slow still learns, so the loss must hardly fall, too."""
+
+NOTHING = 1e-9
+"""Below this, weights do not move at all: no gradient arrives, whatever the rate."""
+
+SLOW = 0.15
+"""Part of the starting loss that a training with too low a rate has not taken off when it was time."""
+
+HIGH = 0.03
+"""Thirty times the healthy ratio."""
+
+JUMP = 0.3
+"""An early update that moves the weights by a third of their size leaves nothing of their initialization."""
+
+BLOWN = 2.0
+"""A batch's loss, in starting losses, that only a diverging training reaches after its first step."""
+
+
+def update_ratios(records: Records) -> tuple[np.ndarray, np.ndarray]:
+    """Return steps (N,) and the median over layers of their kernels' update ratio at each, (N,)."""
+    table = by_layer(records, "kernel_update_ratio")
+    table = by_layer(records, "update_ratio") if table.empty else table
+    if table.empty:
+        ratio = column(records.steps, "update_ratio")
+        known = np.isfinite(ratio)
+        return column(records.steps, "step")[known], ratio[known]
+    finite = table.where(np.isfinite(table))
+    median = finite.median(axis=1).dropna()
+    return median.index.to_numpy("float64"), median.to_numpy("float64")
+
+
+def rate_too_high(records: Records) -> list[Finding]:
+    """The loss jumped or is far above its start, or does not fall while updates are large."""
+    found = losses(records)
+    if len(found) < RECORDS or not found.start > 0:
+        return []
+    _, ratio = update_ratios(records)
+    level = max(found.start, chance_loss(records) or 0.0)
+    jumped = found.highest > 2 * BLOWN * level or not math.isfinite(found.highest)
+    worse = float(np.median(found.recent)) > BLOWN * level
+    large = len(ratio) > 1 and float(np.median(ratio[-5:])) > HIGH
+    leapt = len(ratio) > 0 and float(ratio[1:4].max(initial=0.0)) > JUMP
+    if not (worse or (not found.learning and (jumped or leapt or large) and found.enough)):
+        return []
+    recent = float(np.median(found.recent))
+    seen = float(np.median(ratio[-5:])) if large else float(ratio.max(initial=0.0))
+    times = _times_too_high(seen, found)
+    ratios = f", update ratio up to {digits(seen)}, healthy is about 1e-3" if seen > HIGH else ""
+    rate = float(np.nanmax(found.rate)) if np.isfinite(found.rate).any() else math.nan
+    return [
+        Finding(
+            rule="rate_too_high",
+            step=records.step,
+            figures={"loss": recent, "start": found.start, "highest": found.highest, "update_ratio": seen},
+            evidence=f"loss {digits(recent)} after {found.span} steps, {digits(found.start)} at the start, "
+            f"{digits(found.highest)} at its highest{ratios}",
+            cause="updates are so large that they throw the weights about",
+            advice=f"lower the learning rate about {digits(times)} times"
+            + (f", to {digits(rate / times)}" if math.isfinite(rate) else ""),
+        )
+    ]
+
+
+def _times_too_high(ratio: float, found: Losses) -> float:
+    """Return by how much to lower the rate: what the ratio tells, else ten; a power of ten or three of it."""
+    times = ratio / HEALTHY if math.isfinite(ratio) and ratio > HIGH else 10.0
+    return 10 ** (round(2 * math.log10(min(max(times, 10.0), 1e4))) / 2)
+
+
+def rate_too_low(records: Records) -> list[Finding]:
+    """Updates are tiny at the highest rate of the schedule, and the loss hardly falls."""
+    found = losses(records)
+    if not found.enough or not math.isfinite(found.start) or found.learned > SLOW or found.learned < -0.05:
+        return []
+    steps, ratio = update_ratios(records)
+    lowered = found.rate[-1] < 0.3 * np.nanmax(found.rate) if np.isfinite(found.rate).all() else False
+    ratio = ratio[steps >= found.step[0]]
+    if lowered or len(ratio) < 3:
+        return []
+    seen = float(np.median(ratio))
+    if not NOTHING < seen < LOW:
+        return []
+    times = 10 ** (round(2 * math.log10(HEALTHY / seen)) / 2)
+    rate = float(np.nanmax(found.rate)) if np.isfinite(found.rate).any() else math.nan
+    return [
+        Finding(
+            rule="rate_too_low",
+            step=records.step,
+            figures={"update_ratio": seen, "loss": float(np.mean(found.recent)), "start": found.start},
+            evidence=f"update ratio {digits(seen)} at step {records.step}, healthy is about 1e-3, and loss "
+            f"{digits(np.mean(found.recent))}, {digits(found.start)} at the start",
+            cause="the updates are too small to learn in this time",
+            advice=f"raise the learning rate about {digits(times)} times"
+            + (f", to {digits(rate * times)}" if math.isfinite(rate) else ""),
+        )
+    ]
