@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from kerasnets.report.drawing import marker_of, new_figure, run_colours, set_calm_limits
 from kerasnets.report.run_records import RunRecords
-from kerasnets.report.section import Picture, Section
+from kerasnets.report.section import Picture, Section, Table
 from kerasnets.runs.records.result import MEASURES
 
 MOST_POINTS = 600
@@ -83,7 +83,7 @@ def _loss(runs: Sequence[RunRecords], by_step: bool, *, log: bool) -> Figure:
     set_calm_limits(top, np.concatenate(drawn), log=log)
     _chance(top, runs)
     top.set_ylabel("loss")
-    _legend(top)
+    draw_legend(top)
     bottom.set(ylabel="rate", xlabel="optimizer step" if by_step else "epoch", ylim=(0, None))
     bottom.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     bottom.yaxis.set_major_locator(MaxNLocator(3))
@@ -123,7 +123,7 @@ def _by_epoch(runs: Sequence[RunRecords], measure: str) -> Figure:
     set_calm_limits(axes, np.concatenate(drawn))
     axes.set(xlabel="epoch", ylabel=MEASURES[measure])
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    _legend(axes)
+    draw_legend(axes)
     return figure
 
 
@@ -142,7 +142,7 @@ def _gap(runs: Sequence[RunRecords], measure: str) -> Figure:
     set_calm_limits(axes, np.concatenate(drawn))
     axes.set(xlabel="epoch", ylabel="gap")
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    _legend(axes)
+    draw_legend(axes)
     return figure
 
 
@@ -168,9 +168,26 @@ def thinned(x: pd.Series | np.ndarray, y: pd.Series | np.ndarray) -> Line:
     return x[ends], np.add.reduceat(y, starts) / np.diff(np.append(starts, len(x)))
 
 
-def _legend(axes: Axes) -> None:
+def draw_legend(axes: Axes) -> None:
     """Draw a legend above the axes, if any line has a name."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         columns = 3 if max(map(len, labels)) < 16 else 1
         axes.legend(handles, labels, loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, borderaxespad=0)
+
+
+def epoch_sections(runs: Sequence[RunRecords]) -> list[Section]:
+    """Return the section of all epochs' numbers, folded; none where no epoch has ended."""
+    tables = tuple(
+        Table(
+            tuple(name.replace("_", " ") for name in run.history),
+            tuple(
+                tuple(f"{row[0]:.0f}" if at == 0 else f"{row[at]:.4g}" for at in range(len(row)))
+                for row in run.history.to_numpy(float)
+            ),
+            f"{len(run.history):,} epochs" + (f" of {run.label}" if len(runs) > 1 else ""),
+        )
+        for run in runs
+        if len(run.history)
+    )
+    return [Section(anchor="epochs", title="Epochs", tables=tables)] if tables else []

@@ -12,11 +12,15 @@ from matplotlib.figure import Figure
 
 from kerasnets.files.whole_files import whole_file, write_text
 from kerasnets.report import drawing
-from kerasnets.report.curves import curve_sections
+from kerasnets.report.about import about_sections, warning_sections
+from kerasnets.report.curves import curve_sections, epoch_sections
 from kerasnets.report.heat_maps import heat_map_sections
+from kerasnets.report.images import image_sections
+from kerasnets.report.recipe_differences import recipe_section
 from kerasnets.report.ridges import ridge_sections
 from kerasnets.report.run_records import RunRecords, read_runs
 from kerasnets.report.section import Picture, Section, Table
+from kerasnets.report.speed import speed_sections, whole_network_sections
 from kerasnets.report.verdicts import run_verdict
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.records.result import MEASURES
@@ -51,7 +55,18 @@ def render_page(runs: Sequence[RunRecords]) -> str:
 
 def page_sections(runs: Sequence[RunRecords]) -> list[Section]:
     """Return every section that there is something to show in; inside `drawing.style`."""
-    return [*curve_sections(runs), *heat_map_sections(runs), *ridge_sections(runs)]
+    return [
+        *warning_sections(runs),
+        *curve_sections(runs),
+        *whole_network_sections(runs),
+        *heat_map_sections(runs),
+        *ridge_sections(runs),
+        *image_sections(runs),
+        *speed_sections(runs),
+        recipe_section(runs),
+        *about_sections(runs),
+        *epoch_sections(runs),
+    ]
 
 
 def _rendered(runs: Sequence[RunRecords], sections: Sequence[Section]) -> str:
@@ -88,10 +103,18 @@ def _write_pictures(sections: Sequence[Section], folder: Path) -> None:
 
 
 def _results(runs: Sequence[RunRecords]) -> Table:
-    """Return how good the runs are and what they took, a row a run."""
+    """Return how good the runs are, a column a run."""
     word = MEASURES[runs[0].measure]
-    columns = ("run", "epochs", f"test {word}", "test loss", f"validation {word}", "validation loss", "steps")
-    rows = []
+    names = (
+        "folder",
+        "epochs",
+        f"test {word}",
+        "test loss",
+        f"validation {word}",
+        "validation loss",
+        "steps",
+    )
+    columns = []
     for run in runs:
         splits = run.result.splits if run.result else {}
         cells = []
@@ -101,6 +124,7 @@ def _results(runs: Sequence[RunRecords]) -> Table:
                 cells.append(f"{getattr(measured, key):.4f}" if measured else "")
         done = f"{len(run.history)} of {run.recipe.train.epochs}" + ("" if run.result else ", unfinished")
         steps = run.result.steps if run.result else int(run.steps.step.max()) if len(run.steps) else ""
-        rows.append((run.path, done, *cells, f"{steps:,}" if steps != "" else ""))
-    kept = [at for at in range(len(columns)) if any(row[at] for row in rows)]
-    return Table(tuple(columns[at] for at in kept), tuple(tuple(row[at] for at in kept) for row in rows))
+        columns.append((run.path, done, *cells, f"{steps:,}" if steps != "" else ""))
+    rows = zip(names, *columns, strict=True)
+    labels = [run.label for run in runs]
+    return Table(("", *labels), tuple(row for row in rows if any(row[1:])))

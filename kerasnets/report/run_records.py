@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from kerasnets.diagnosis.finding import Finding
@@ -27,30 +26,17 @@ PICTURE_NAME = r"epoch-(\d+)-(.+)\.png"
 
 @dataclass(frozen=True)
 class RunPicture:
-    """A picture that was drawn while training.
+    """A picture that was drawn while training, or of what it left.
 
     Attributes:
-        epoch: how many epochs had ended.
+        epoch: how many epochs had ended; None for the network that the run left.
         name: of what it shows: a layer's path, or one with "-maps" behind it.
         png: contents of the file.
     """
 
-    epoch: int
+    epoch: int | None
     name: str
     png: bytes
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """The first convolution's kernel as training left it.
-
-    Attributes:
-        layer: name of the layer.
-        values: float (height, width, channels, filters), channels as red, green, blue where there are three.
-    """
-
-    layer: str
-    values: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,13 +53,13 @@ class RunRecords:
         diagnostics: rows of step, epoch, layer, quantity, value.
         histograms: rows of step, epoch, layer, of, and the counts b0, b1, …
         confusion: rows of epoch, true, predicted, count.
-        findings: what the diagnosis found.
+        findings: what the diagnosis found; None where none was made.
         result: None while the run is unfinished.
         environment: the machine and the process.
         dataset: what the run was made of.
         log: lines of log.txt, each with its time before it.
         pictures: of filters and feature maps over epochs.
-        kernel: of a finished run whose network was opened.
+        memory: estimated peak of the training, bytes.
     """
 
     label: str
@@ -87,11 +73,11 @@ class RunRecords:
     diagnostics: pd.DataFrame
     histograms: pd.DataFrame = field(default_factory=pd.DataFrame)
     confusion: pd.DataFrame = field(default_factory=pd.DataFrame)
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...] | None = None
     result: Result | None = None
     log: tuple[str, ...] = ()
     pictures: tuple[RunPicture, ...] = ()
-    kernel: Kernel | None = None
+    memory: int | None = None
 
     @property
     def steps_per_epoch(self) -> int:

@@ -40,6 +40,9 @@ SHOWN_BY = {
 """Names of the pictures and sections that show a fault, the best first; of other faults the loss does."""
 
 
+NO_DIAGNOSIS = "no diagnosis was made while this run was trained"
+
+
 @dataclass(frozen=True)
 class ShownFinding:
     """A finding in words.
@@ -66,13 +69,13 @@ class RunVerdict:
     Attributes:
         label: the run's.
         verdict: one sentence.
-        healthy: whether no fault lasts.
+        healthy: whether no fault lasts; None where nothing was looked for.
         findings: the gravest first.
     """
 
     label: str
     verdict: str
-    healthy: bool
+    healthy: bool | None
     findings: tuple[ShownFinding, ...]
 
 
@@ -80,6 +83,8 @@ def run_verdict(run: RunRecords, sections: Sequence[Section]) -> RunVerdict:
     """Return the verdict on a run, its findings linked to the sections there are."""
     places = {picture.name: picture.title for section in sections for picture in section.pictures}
     places |= {section.anchor: section.title for section in sections}
+    if run.findings is None:
+        return RunVerdict(label=run.label, verdict=NO_DIAGNOSIS, healthy=None, findings=())
     healthy = all(found.note or found.ended is not None for found in run.findings)
     return RunVerdict(
         label=run.label,
