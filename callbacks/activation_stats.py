@@ -157,7 +157,7 @@ def probe_moments(model: keras.Model, probe: Any) -> dict[str, Moments]:
 def _run(model: keras.Model, probe: Any, part: slice) -> None:
     images = keras.tree.map_structure(lambda array: array[part], probe)
     inputs = getattr(model, "inputs", None) or ()
-    if len(inputs) == 1:  # it may be in a list
+    if len(inputs) == 1 and not isinstance(model, keras.Sequential):  # it may be in a list
         images = keras.tree.pack_sequence_as(model.input, keras.tree.flatten(images))
     model(images, training=False)
 

@@ -44,3 +44,14 @@ def test_the_losses_of_single_batches_are_those_computed_by_hand(problem):
     np.testing.assert_allclose(steps.accuracy, by_hand.right, atol=1e-5)
     np.testing.assert_allclose(steps.learning_rate, 0.1, rtol=1e-6)
     assert check.records.epochs.epoch.tolist() == [1, 2]
+
+
+def test_the_outputs_of_a_sequential_model_are_measured(problem):
+    model, x, y = problem
+    check = HealthCheck(x, y, every=2)
+    model.fit(x, y, batch_size=16, verbose=0, callbacks=[check])
+    zeros = check.records.layers.query("quantity == 'activation_zeros' and layer == 'hidden'")
+    weights = model.layers[0].get_weights()
+    expected = np.mean(x[:64] @ weights[0] + weights[1] <= 0)
+    assert zeros.step.tolist() == [0, 2, 4, 6]
+    assert zeros.value.iloc[-1] == pytest.approx(expected, abs=2e-3)
