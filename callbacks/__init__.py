@@ -2,7 +2,18 @@
 
 from kerasnets.callbacks.activation_stats import ActivationStats
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
+from kerasnets.callbacks.gradient_noise_scale import GradientNoiseScale
 from kerasnets.callbacks.health_check import HealthCheck
+from kerasnets.callbacks.pictures import ConfusionMatrix, FeatureMaps, FilterPictures
 from kerasnets.callbacks.update_ratio import UpdateRatio
 
-__all__ = ["ActivationStats", "DiagnosticsLog", "HealthCheck", "UpdateRatio"]
+__all__ = [
+    "ActivationStats",
+    "ConfusionMatrix",
+    "DiagnosticsLog",
+    "FeatureMaps",
+    "FilterPictures",
+    "GradientNoiseScale",
+    "HealthCheck",
+    "UpdateRatio",
+]
