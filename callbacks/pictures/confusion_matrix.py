@@ -156,8 +156,8 @@ def _rows(epochs: int, counts: np.ndarray, names: Sequence[str]) -> pd.DataFrame
     return pd.DataFrame(
         {
             "epoch": epochs,
-            "true": [names[place] for place in true],
-            "predicted": [names[place] for place in predicted],
+            "true": [names[int(place)] for place in true],
+            "predicted": [names[int(place)] for place in predicted],
             "count": counts[true, predicted],
         }
     )
