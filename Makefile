@@ -9,7 +9,7 @@ BIN      := $(VENV)/bin
 READY    := $(VENV)/.ready
 BACKENDS := $(VENV)/.backends
 
-.PHONY: help setup train tune audit preview export report test test-all study bench lint format clean
+.PHONY: help setup train tune audit preview export report watch test test-all study bench lint format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -51,6 +51,9 @@ export: $(READY)  ## write RUN as a SavedModel
 
 report: $(READY)  ## write RUN's report.html
 	@$(BIN)/kerasnets report $(RUN)
+
+watch: $(READY)  ## serve RUN's report live while it trains
+	@$(BIN)/kerasnets watch $(RUN)
 
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m pytest

@@ -6,7 +6,7 @@
 
 Prepare:     audit, preview, pack, cache
 Train:       load_recipe, train, tune, build, load_weights
-Understand:  evaluate, predict, write_report, summary, size, complexity, bench, study
+Understand:  evaluate, predict, write_report, watch, summary, size, complexity, bench, study
 Hand over:   export
 
 `help(kerasnets.train)` explains one of them. TensorFlow and other large libraries are loaded only by the
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         summary,
         train,
         tune,
+        watch,
         write_report,
     )
     from kerasnets.models import build
@@ -67,6 +68,7 @@ __all__ = [
     "summary",
     "train",
     "tune",
+    "watch",
     "write_report",
 ]
 

@@ -264,6 +264,38 @@ def write_report(
     return write_page(paths, to, pictures=pictures)
 
 
+def watch(
+    runs: PathLike | Sequence[PathLike],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8300,
+    announce: Callable[[str], None] = print,
+) -> None:
+    """Serve the report's page of runs, live while they train, until Ctrl-C.
+
+    Browsers that show it change what has changed, every few seconds. The runs need not have begun; they may
+    stop, go on, and be removed meanwhile.
+
+    Args:
+        runs: a run directory, or several on one page.
+        host: name or address of this machine to listen on. By default only this machine reaches it.
+        port: 0 for one that is free.
+        announce: called with the page's address once it can be reached.
+
+    Raises:
+        UserError: the port is in use, or `host` is no address of this machine.
+        KeyboardInterrupt: Ctrl-C.
+
+    Example:
+        >>> kerasnets.watch("runs/first")  # doctest: +SKIP
+        http://127.0.0.1:8300/
+    """
+    from kerasnets.watching.watch import watch_runs
+
+    folders = [runs] if isinstance(runs, str | os.PathLike) else list(runs)
+    watch_runs([Path(run) for run in folders], host=host, port=port, announce=announce)
+
+
 def audit(
     what: RecipeLike, to: PathLike | None = None, *, progress: Callable[[int, int], None] | None = None
 ) -> "Audit":

@@ -29,7 +29,7 @@ RANKS = [
     {"kerasnets.inference", "kerasnets.training"},
     {"kerasnets.data_commands", "kerasnets.network_sizes"},
     {"kerasnets.exporting", "kerasnets.report", "kerasnets.tuning", "kerasnets.benchmarking"},
-    {"kerasnets.studies"},
+    {"kerasnets.studies", "kerasnets.watching"},
     {"kerasnets.api"},
     {"kerasnets.cli"},
 ]  # fmt: skip
@@ -79,7 +79,7 @@ def test_imports_point_left(path, name):
             assert not imported.startswith("kerasnets.recipe."), f"{name} takes plain arguments, no recipe"
 
 
-READERS_OF_RUNS = ("runs", "inference", "exporting", "report", "network_sizes")
+READERS_OF_RUNS = ("runs", "inference", "exporting", "report", "network_sizes", "watching")
 """What is done with finished runs: none of it needs training."""
 
 

@@ -29,6 +29,7 @@ GROUPS: dict[str, dict[str, Callable[..., None]]] = {
         "evaluate": understand.evaluate,
         "predict": understand.predict,
         "report": understand.report,
+        "watch": understand.watch,
         "summary": understand.summary,
         "size": understand.size,
         "complexity": understand.complexity,

@@ -119,6 +119,24 @@ def report(
         output.print_path("pictures", pictures)
 
 
+def watch(
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run directories. They need not exist yet.")
+    ],
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port to serve on. 0 takes one that is free.")
+    ] = 8300,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address of this machine to serve on.")
+    ] = "127.0.0.1",
+) -> None:
+    """Serve the report of runs live while they train."""
+    with interruptible(kept="the runs are not touched"):
+        kerasnets.watch(
+            runs, host=host, port=port, announce=lambda address: output.print_path("watch", address)
+        )
+
+
 def summary(
     what: Annotated[
         str,

@@ -1,0 +1,1 @@
+"""`kerasnets watch`: the page of runs, live while they train."""
