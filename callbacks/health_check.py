@@ -202,7 +202,9 @@ class HealthCheck(keras.callbacks.Callback):
     def _known(self) -> Facts:
         epochs = (self.params or {}).get("epochs")
         facts = model_facts(self.model, self._x, self._y, epochs=epochs)
-        return replace(facts, pretrained=self._pretrained)
+        augmented = False if facts.augmented is None and self._x is not None else facts.augmented
+        mixing = _is_mixed(self._y) if facts.classes else False
+        return replace(facts, pretrained=self._pretrained, augmented=augmented, mixing=mixing)
 
     def _update(self) -> None:
         self._outline = self._outline or outline(self.model)  # layers are built by now
@@ -248,6 +250,12 @@ class _Unwritten(DiagnosticsLog):
 
 def _as_log(given: DiagnosticsLog | str | PathLike[str]) -> DiagnosticsLog:
     return given if isinstance(given, DiagnosticsLog) else DiagnosticsLog(given)
+
+
+def _is_mixed(y: Any) -> bool:
+    """Return whether labels are shares of several classes, as mixed images have them."""
+    labels = None if y is None else np.asarray(y)
+    return labels is not None and labels.ndim == 2 and bool(np.any((labels > 0.02) & (labels < 0.9)))
 
 
 def _accuracy(logs: Mapping[str, Any]) -> float | None:

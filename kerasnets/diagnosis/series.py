@@ -15,7 +15,7 @@ REACHED = 0.5
 """Part of the highest learning rate from which on a warm-up counts as over."""
 
 FIRST = 5
-"""Records that the start is judged by: their median is robust, and nothing is learned yet."""
+"""Records that the start is judged by: the first, or their median where that is lower."""
 
 ENOUGH = 200
 """Optimizer steps after which a sound training has left its starting loss.
@@ -171,7 +171,7 @@ def _losses(records: Records) -> Losses:
         loss=loss[warm],
         rate=rate[warm],
         accuracy=column(steps, "accuracy")[warm],
-        start=float(np.median(first)) if len(first) else math.nan,
+        start=min(float(first[0]), float(np.median(first))) if len(first) else math.nan,
         highest=float(np.nanmax(loss)) if (~np.isnan(loss)).any() else math.nan,
         total=_total_steps(records),
     )

@@ -18,10 +18,11 @@ SEVERITY = (
         "loss_mismatch",
         "constant_weights",
     ),
-    *("constant_input", "batch_mixing", "not_finite", "exploding_gradients", "rate_too_high", "loss_rising"),
-    *("no_gradient", "dead_units", "vanishing_gradients", "vanishing_activations", "exploding_activations"),
-    *("saturated_units", "bad_initialization", "frozen_layers", "unnormalized_input", "stuck_at_majority"),
-    *("stuck_at_chance", "loss_flat", "rate_too_low", "loss_oscillating", "cannot_overfit_batch"),
+    *("constant_input", "batch_mixing", "unshuffled", "not_finite", "rate_too_high", "exploding_gradients"),
+    *("vanishing_activations", "vanishing_gradients", "exploding_activations", "saturated_units"),
+    *("dead_units", "no_gradient", "rate_too_low", "bad_initialization", "frozen_layers"),
+    *("unnormalized_input", "stuck_at_majority", "stuck_at_chance", "loss_rising", "loss_flat"),
+    *("loss_oscillating", "cannot_overfit_batch"),
 )
 """Faults, the gravest and the causes of others first; those not listed follow, in the order of `FAULTS`."""
 

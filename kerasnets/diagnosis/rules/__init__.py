@@ -1,7 +1,8 @@
 """Rules over the records of a training: pure functions from records to what is wrong now.
 
-Two faults have no rule. `input_bound`: what is recorded of time does not tell waiting for input from work.
-`label_noise` and `noisy_filters`: nothing that is recorded tells them from a hard task without false alarms.
+Three faults have no rule. `input_bound`: what is recorded of time does not tell waiting for input from work.
+`noisy_filters`: filters are not recorded. `validation_leak`: validation images among the training ones make
+the two alike, which is what everybody wishes for; where validation is easier, `label_noise` says so.
 """
 
 from collections.abc import Callable
@@ -10,10 +11,10 @@ from kerasnets.diagnosis.finding import Finding
 from kerasnets.diagnosis.records import Records
 from kerasnets.diagnosis.rules.generalization import (
     batchnorm_mode,
+    label_noise,
     overfitting,
     underfitting,
     validation_differs,
-    validation_leak,
 )
 from kerasnets.diagnosis.rules.gradients import exploding_gradients, vanishing_gradients
 from kerasnets.diagnosis.rules.losses import (
@@ -38,7 +39,7 @@ RULES: tuple[Callable[[Records], list[Finding]], ...] = (
     *(not_finite, constant_weights, exploding_gradients, rate_too_high, rate_too_low),
     *(vanishing_activations, exploding_activations, vanishing_gradients, dead_units, saturated_units),
     *(stuck_at_majority, stuck_at_chance, loss_flat, loss_rising, loss_oscillating),
-    *(overfitting, underfitting, validation_differs, validation_leak, batchnorm_mode),
+    *(overfitting, underfitting, validation_differs, label_noise, batchnorm_mode),
     *(batchnorm_small_batch, unshuffled, loss_scale_dying, dead_filters),
 )
 """All rules, in the order in which their findings are told."""

@@ -1,4 +1,4 @@
-"""Training against validation: overfitting, underfitting, validation that differs or leaks.
+"""Training against validation: overfitting, underfitting, labels, validation that differs.
 
 How many validation images there are is not recorded. An accuracy is a whole number of them divided by how
 many there are, so the smallest step between two different accuracies bounds their number from below.
@@ -164,26 +164,36 @@ def _apart(records: Records, rule: str) -> list[Finding]:
     ]
 
 
-def validation_leak(records: Records) -> list[Finding]:
-    """Validation is better than training although nothing makes training harder."""
+def label_noise(records: Records) -> list[Finding]:
+    """Validation was better than training, three epochs in a row, although nothing makes training harder.
+
+    Wrong labels among the training examples alone do this, until they are learned by heart; so does a
+    validation set that is easier. It is not judged where dropout, augmentation or mixing explain it.
+    """
     facts = records.facts
     harder = facts.mixing or facts.dropout is not False or facts.augmented is not False
     accuracy, validation = column(records.epochs, "accuracy"), column(records.epochs, "val_accuracy")
-    if harder or facts.label_smoothing or len(accuracy) < 5:
+    if harder or len(accuracy) < 4:
         return []
     # an epoch's accuracy is a mean over it: the next one's says what it had reached at its end
-    ahead = validation[-4:-1] - accuracy[-3:]
-    if not np.all(ahead > GAP + 3 * _noise(validation)) or not accuracy[-1] < FITTED:
+    ahead = validation[:-1] - accuracy[1:] > GAP + 2 * _noise(validation)
+    three = ahead[:-2] & ahead[1:-1] & ahead[2:]
+    if not three.any():
         return []
+    at = int(np.argmax(three)) + 2
     return [
         Finding(
-            rule="validation_leak",
+            rule="label_noise",
             step=records.step,
-            figures={"training": float(accuracy[-1]), "validation": float(validation[-1])},
-            evidence=f"validation accuracy {validation[-1]:.3f}, training {accuracy[-1]:.3f} after epoch "
-            f"{len(accuracy)}",
-            cause="validation examples are easier, better labelled, or among the training ones",
-            advice="look for validation examples among the training ones, and for wrong training labels",
+            figures={
+                "training": float(accuracy[at + 1]),
+                "validation": float(validation[at]),
+                "epoch": at + 1,
+            },
+            evidence=f"validation accuracy {validation[at]:.3f} after epoch {at + 1}, training "
+            f"{accuracy[at + 1]:.3f} in the next",
+            cause="a part of the training labels is probably wrong, or validation examples are easier",
+            advice=f"look at the training examples of highest loss: {1 - accuracy[at + 1]:.0%} do not fit",
         )
     ]
 

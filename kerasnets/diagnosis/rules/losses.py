@@ -16,11 +16,12 @@ from kerasnets.diagnosis.series import (
     standard_error,
 )
 
-AT_CHANCE = 0.03
-"""Part of ln(classes) within which a mean loss is at chance: logits of a network that learns nothing wander
-a little around equal ones, and add to the loss more than they take."""
+BELOW, ABOVE = 0.015, 0.08
+"""Parts of ln(classes) by which a mean loss at chance lies below and above it at most.
 
-ABOVE_CHANCE = 0.06
+A network that learns nothing of its inputs lies above: its logits wander about equal ones. It falls toward
+ln(classes) then, which is no learning; a little below it, examples are learned by heart.
+"""
 
 FLAT = 0.02
 """Part of the loss by which it falls at most from one half to the next where nothing is learned."""
@@ -82,7 +83,7 @@ def stuck_at_chance(records: Records) -> list[Finding]:
     if chance is None or not found.enough or not _within(found.part(0.2, 1), chance):
         return []
     recent = float(np.mean(found.recent))
-    if not _still(found.part(0.2, 0.6), found.part(0.6, 1)) or _right_by_more_than_chance(records):
+    if recent < (1 - BELOW) * chance or _right_by_more_than_chance(records):
         return []
     return [
         Finding(
@@ -200,7 +201,7 @@ def loss_oscillating(records: Records) -> list[Finding]:
 
 def _within(values: np.ndarray, level: float) -> bool:
     mean = float(np.mean(values))
-    return -AT_CHANCE * level <= mean - level <= ABOVE_CHANCE * level
+    return -BELOW * level <= mean - level <= ABOVE * level
 
 
 def _still(before: np.ndarray, after: np.ndarray) -> bool:

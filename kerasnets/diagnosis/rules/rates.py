@@ -35,17 +35,16 @@ BLOWN = 2.0
 """A batch's loss, in starting losses, that only a diverging training reaches after its first step."""
 
 
-def update_ratios(records: Records) -> tuple[np.ndarray, np.ndarray]:
-    """Return steps (N,) and the median over layers of their kernels' update ratio at each, (N,)."""
+def update_ratios(records: Records, quantile: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+    """Return steps (N,) and a quantile over layers, by default the median, of their update ratios, (N,)."""
     table = by_layer(records, "kernel_update_ratio")
     table = by_layer(records, "update_ratio") if table.empty else table
     if table.empty:
         ratio = column(records.steps, "update_ratio")
         known = np.isfinite(ratio)
         return column(records.steps, "step")[known], ratio[known]
-    finite = table.where(np.isfinite(table))
-    median = finite.median(axis=1).dropna()
-    return median.index.to_numpy("float64"), median.to_numpy("float64")
+    ratios = table.where(np.isfinite(table)).quantile(quantile, axis=1).dropna()
+    return ratios.index.to_numpy("float64"), ratios.to_numpy("float64")
 
 
 def rate_too_high(records: Records) -> list[Finding]:
@@ -91,7 +90,8 @@ def rate_too_low(records: Records) -> list[Finding]:
     found = losses(records)
     if not found.enough or not math.isfinite(found.start) or found.learned > SLOW or found.learned < -0.05:
         return []
-    steps, ratio = update_ratios(records)
+    # of the layer that moves most: where the first ones alone stand still, gradients vanish
+    steps, ratio = update_ratios(records, 1.0)
     lowered = found.rate[-1] < 0.3 * np.nanmax(found.rate) if np.isfinite(found.rate).all() else False
     ratio = ratio[steps >= found.step[0]]
     if lowered or len(ratio) < 3:

@@ -29,7 +29,8 @@ def unshuffled(records: Records) -> list[Finding]:
     if len(accuracy) < 10 or not np.isfinite(accuracy).all() or (batch is not None and batch < ORDERED_BATCH):
         return []
     right = accuracy >= ALL_RIGHT
-    falls = np.flatnonzero(right[:-1] & (accuracy[1:] <= NONE_RIGHT))
+    # the batch between two classes has some of each
+    falls = 1 + np.flatnonzero((right[:-2] | right[1:-1]) & (accuracy[2:] <= NONE_RIGHT))
     if len(falls) < 2 or right.mean() < 0.3:
         return []
     return [
@@ -37,7 +38,7 @@ def unshuffled(records: Records) -> list[Finding]:
             rule="unshuffled",
             step=records.step,
             figures={"falls": float(len(falls))},
-            evidence=f"{len(falls)} times a batch was all right and the next one all wrong, first after step "
+            evidence=f"{len(falls)} times a batch was all right and then all wrong, first at step "
             f"{int(found.step[-len(accuracy) :][falls[0]])}",
             cause="examples come ordered by class",
             advice="shuffle them anew each epoch, over the whole data set rather than a small buffer",
@@ -47,7 +48,7 @@ def unshuffled(records: Records) -> list[Finding]:
 
 def batchnorm_small_batch(records: Records) -> list[Finding]:
     """Batch normalization in batches of at most `SMALL_BATCH` examples."""
-    batch = records.facts.batch_size
+    batch = records.facts.batch_size or _smallest_batch(losses(records).accuracy)
     if batch is None or batch > SMALL_BATCH or not has_batchnorm(records) or records.step == 0:
         return []
     layers = [layer.path for layer in records.outline if layer.kind == "BatchNormalization"]
@@ -63,6 +64,19 @@ def batchnorm_small_batch(records: Records) -> list[Finding]:
             advice="use batches of 16 or more, or normalize by groups or layers",
         )
     ]
+
+
+def _smallest_batch(accuracy: np.ndarray) -> int | None:
+    """Return the batch size that accuracies of single batches, multiples of 1/size, show; None if large."""
+    known = accuracy[np.isfinite(accuracy)][-200:]
+    if len(known) < 20:
+        return None
+    for size in range(2, SMALL_BATCH + 1):
+        right = known * size
+        # the last batch of an epoch may be smaller
+        if np.mean(np.abs(right - np.round(right)) < 0.02) > 0.95 and len(np.unique(np.round(right))) > 2:
+            return size
+    return None
 
 
 def loss_scale_dying(records: Records) -> list[Finding]:
