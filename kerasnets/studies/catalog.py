@@ -18,7 +18,12 @@ class Listed:
     module: str
 
 
-STUDIES: dict[str, Listed] = {}
+STUDIES: dict[str, Listed] = {
+    "faults": Listed(
+        "Faults that people had are found and named, and sound trainings are left in peace.",
+        "kerasnets.studies.faults.study",
+    ),
+}
 """All studies by name."""
 
 
