@@ -170,10 +170,6 @@ HEALTHY: dict[str, Healthy] = {
         "LeNet-5, photographs, Adam",
         partial(_nets, "lenet5", photos, classes=2, optimizer=_of(optimizers.Adam, 5e-4)),
     ),
-    "lenet5_1998": Healthy(
-        "LeNet-5 of 1998, digits, momentum",
-        partial(_nets, "lenet5_1998", wide, optimizer=_sgd(0.02), epochs=8),
-    ),
     "convnet10": Healthy(
         "six convolutions, digits in three channels, Adam", partial(_nets, "convnet10", colour, epochs=8)
     ),
@@ -195,7 +191,7 @@ HEALTHY: dict[str, Healthy] = {
     ),
     "googlenet": Healthy(
         "GoogLeNet with batch normalization, photographs, momentum",
-        partial(_nets, "googlenet_bn", photos64, classes=2, optimizer=_sgd(0.02), epochs=5, heads=False),
+        partial(_nets, "googlenet_bn", photos64, classes=2, optimizer=_sgd(0.02), epochs=5),
     ),
     "inception_v3": Healthy(
         "Inception-v3, photographs, RMSprop",
@@ -206,7 +202,6 @@ HEALTHY: dict[str, Healthy] = {
             classes=2,
             optimizer=_of(optimizers.RMSprop, 3e-4),
             epochs=3,
-            head=False,
         ),
     ),
     "resnet18": Healthy(
