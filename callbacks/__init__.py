@@ -3,9 +3,11 @@
 from kerasnets.callbacks.activation_stats import ActivationStats
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
 from kerasnets.callbacks.gradient_noise_scale import GradientNoiseScale
+from kerasnets.callbacks.gradient_stats import GradientStats
 from kerasnets.callbacks.health_check import HealthCheck
 from kerasnets.callbacks.pictures import ConfusionMatrix, FeatureMaps, FilterPictures
 from kerasnets.callbacks.update_ratio import UpdateRatio
+from kerasnets.callbacks.weight_stats import WeightStats
 
 __all__ = [
     "ActivationStats",
@@ -14,6 +16,8 @@ __all__ = [
     "FeatureMaps",
     "FilterPictures",
     "GradientNoiseScale",
+    "GradientStats",
     "HealthCheck",
     "UpdateRatio",
+    "WeightStats",
 ]

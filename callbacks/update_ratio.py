@@ -1,149 +1,120 @@
 """How far each update moves the weights, relative to their size."""
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from os import PathLike
-from typing import Any
 
 import keras
 import numpy as np
 
-from kerasnets.callbacks.cadence import CadencedCallback
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
-from kerasnets.layers.paths import trainable_weights
-
-log = logging.getLogger("kerasnets")
+from kerasnets.callbacks.measuring.applied_steps import AppliedStep
+from kerasnets.callbacks.measuring.step_statistics import StepStatistics
+from kerasnets.catalog.quantities import NETWORK
 
 QUANTITY = "update_ratio"
-BAND = (3e-5, 3e-2)
-"""A factor of thirty around 1e-3: the first steps of a healthy run may move the weights ten times as far."""
-
-AT_ONCE = 2**20
-"""How many numbers of a weight are squared in float64 at a time."""
 
 
-def update_ratio(before: Sequence[np.ndarray], after: Iterable[np.ndarray]) -> float:
-    """Return ‖after - before‖ / ‖before‖ over all arrays of a layer together.
+def update_ratios(
+    before: Sequence[keras.KerasTensor],
+    after: Sequence[keras.KerasTensor],
+    groups: Sequence[Sequence[int]],
+) -> keras.KerasTensor:
+    """Return ‖after - before‖ / ‖before‖ over all tensors of each group together, float32 (groups,).
+
+    Infinite where weights that were all zero have moved, 0 where they have not.
 
     Args:
-        before: the layer's trainable weights before the update.
+        before: weights before an update.
         after: the same weights after it.
-
-    Returns:
-        The ratio; infinite where weights that were all zero have moved, 0 where they have not.
+        groups: places of the weights that belong together; a weight may be in several.
     """
-    moved = np.sqrt(sum(_squared_distance(a, b) for a, b in zip(after, before, strict=True)))
-    size = np.sqrt(sum(_squared_distance(array) for array in before))
-    if size == 0:
-        return float("inf") if moved else 0.0
-    return float(moved / size)
+    old = [keras.ops.cast(tensor, "float32") for tensor in before]
+    new = [keras.ops.cast(tensor, "float32") for tensor in after]
+    moved = keras.ops.stack([_squares(b - a) for a, b in zip(old, new, strict=True)])
+    held = keras.ops.stack([_squares(tensor) for tensor in old])
+    places = np.concatenate([np.asarray(group, "int32") for group in groups])
+    of_group = np.repeat(np.arange(len(groups), dtype="int32"), [len(group) for group in groups])
+
+    def norms(squares: keras.KerasTensor) -> keras.KerasTensor:
+        taken = keras.ops.take(squares, places)
+        return keras.ops.sqrt(keras.ops.segment_sum(taken, of_group, num_segments=len(groups)))
+
+    distance, size = norms(moved), norms(held)
+    empty = size == 0
+    from_nothing = keras.ops.where(distance == 0, 0.0, float("inf"))
+    return keras.ops.where(empty, from_nothing, distance / keras.ops.where(empty, 1.0, size))
 
 
-def _squared_distance(array: np.ndarray, other: np.ndarray | None = None) -> float:
-    """Return ‖array - other‖², or ‖array‖², in float64, without a temporary array of that size."""
-    array, total = array.reshape(-1), 0.0
-    for start in range(0, array.size, AT_ONCE):
-        part = array[start : start + AT_ONCE].astype("float64")
-        if other is not None:
-            part -= other.reshape(-1)[start : start + AT_ONCE]
-        total += float(part @ part)
-    return total
+def _squares(tensor: keras.KerasTensor) -> keras.KerasTensor:
+    return keras.ops.sum(keras.ops.square(tensor))
 
 
-class UpdateRatio(CadencedCallback):
-    """Record ‖Δw‖/‖w‖ of single optimizer steps, per layer; about 1e-3 is healthy.
+class UpdateRatio(StepStatistics):
+    """Record ‖Δw‖/‖w‖ of single optimizer steps, per layer and of the whole network; about 1e-3 is healthy.
 
     Far above that, the learning rate is likely too high; far below, too low (Stanford CS231n, "Neural
-    Networks Part 3", ratio of weights to updates). When a layer leaves the healthy band, a warning names it.
-    A schedule that lowers the learning rate lowers the ratio on purpose, so the lower bound falls with it.
+    Networks Part 3", ratio of weights to updates). Δw is what the step did to the weights, with momentum,
+    clipping, weight decay and constraints.
 
     Each layer of a nested model is measured by itself, for example as `backbone/conv1`; frozen ones are not
-    measured. A model with `steps_per_execution` above 1 hides single steps: one warning says so, and training
-    continues without the ratios.
+    measured. The first step is measured, and then each `every`-th. They are measured on the device, in
+    executions of any number of steps, of which the last one due is kept.
 
-    The log gets the quantity "update_ratio", dimensionless, 0 or more.
+    The log gets, all dimensionless and 0 or more: "update_ratio" over all trainable weights of a layer, and of
+    the network; "kernel_update_ratio" over its kernels, which have two axes or more; "bias_update_ratio" over
+    its biases, scales and offsets. The latter two only for layers that have both.
 
     Args:
         log: a `DiagnosticsLog`, or the path of a new one.
-        every: steps from one measurement to the next, 1 or more.
-        band: (low, high), the ratios that count as healthy.
+        every: optimizer steps from one measurement to the next, 1 or more.
+        layers: which layers: None for all, or names, paths or patterns such as "conv*" or "backbone/*".
 
     Example:
         >>> model.fit(x, y, callbacks=[UpdateRatio("diagnostics.csv", every=50)])
     """
 
+    needs_before = True
+
     def __init__(
         self,
         log: DiagnosticsLog | str | PathLike[str],
         every: int = 50,
-        band: tuple[float, float] = BAND,
+        *,
+        layers: str | Sequence[str] | None = None,
     ):
-        super().__init__(log, every)
-        self.band = band
-        self._before: dict[str, list[np.ndarray]] | None = None
-        self._measurable = True
-        self._outside: dict[str, str | None] = {}
-        self._highest_rate = 0.0
+        super().__init__(log, every, layers=layers)
+        self._groups: dict[tuple[str, str], list[keras.Variable]] = {}
 
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Check that single steps can be measured."""
-        super().on_train_begin(logs)
-        self._measurable = self.model.steps_per_execution == 1
-        if not self._measurable:
-            log.warning(
-                "update ratios are left out: single steps only: found steps_per_execution=%d, allowed: 1",
-                self.model.steps_per_execution,
-            )
+    def size(self) -> int:
+        """Return how many ratios there are."""
+        self._groups = self._grouped()
+        return len(self._groups)
 
-    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Copy the weights before a step that is to be measured."""
-        super().on_train_batch_begin(batch, logs)
-        if self.due() and self._measurable:
-            self._before = {
-                path: [np.array(_array(weight)) for weight in weights]
-                for path, weights in trainable_weights(self.model).items()
-            }
+    def measured(self, step: AppliedStep) -> keras.KerasTensor:
+        """Return the ratios of a step."""
+        places: dict[int, int] = {}
+        for weight in (weight for group in self._groups.values() for weight in group):
+            if id(weight) in step.before:
+                places.setdefault(id(weight), len(places))
+        groups = [[places[id(w)] for w in group if id(w) in places] for group in self._groups.values()]
+        before = [step.before[weight] for weight in places]
+        return update_ratios(before, [step.after[weight] for weight in places], groups)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Record the ratios of the step."""
-        self.advance(batch)
-        if self._before is None:
-            return
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        self._highest_rate = max(rate, self._highest_rate)
-        slowed = rate / self._highest_rate if self._highest_rate else 1.0
-        for path, weights in trainable_weights(self.model).items():
-            if path not in self._before:  # frozen until now
-                continue
-            ratio = update_ratio(self._before[path], map(_array, weights))
-            self.record(path, QUANTITY, ratio)
-            self._warn(path, ratio, (self.band[0] * slowed, self.band[1]))
-        self._before = None
+    def record_numbers(self, numbers: np.ndarray, *, step: int) -> None:
+        """Record the ratios of a step."""
+        for (layer, quantity), ratio in zip(self._groups, numbers, strict=True):
+            self.log.record(layer, quantity, float(ratio), step=step, epoch=self.epoch)
 
-    def next_boundary(self, step: int) -> int:
-        """Return at which step an execution has to end: a step that is measured runs alone."""
-        return step + 1 if step % self.every == 0 else super().next_boundary(step)
-
-    def get_state(self) -> dict[str, Any]:
-        """Return what `set_state` needs to resume, as JSON values."""
-        return super().get_state() | {"outside": self._outside, "highest_rate": self._highest_rate}
-
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `get_state` returned."""
-        super().set_state(state)
-        self._outside, self._highest_rate = dict(state["outside"]), state["highest_rate"]
-
-    def _warn(self, layer: str, ratio: float, band: tuple[float, float]) -> None:
-        low, high = band
-        outside = "below" if ratio < low else "above" if not ratio <= high else None  # NaN is above
-        if outside and outside != self._outside.get(layer):
-            bound, advice = (low, "low") if outside == "below" else (high, "high")
-            log.warning(
-                "step %d: %s: update ratio %.1e is %s %.0e (about 1e-3 is healthy): the rate may be too %s",
-                *(self.step, layer, ratio, outside, bound, advice),
-            )
-        self._outside[layer] = outside
-
-
-def _array(variable: keras.Variable) -> np.ndarray:
-    return keras.ops.convert_to_numpy(variable)
+    def _grouped(self) -> dict[tuple[str, str], list[keras.Variable]]:
+        """Return which weights belong together, by layer and quantity."""
+        groups: dict[tuple[str, str], list[keras.Variable]] = {}
+        by_layer = self.weights()
+        for layer, weights in by_layer.items():
+            groups[layer, QUANTITY] = weights
+            kernels = [weight for weight in weights if len(weight.shape) > 1]
+            biases = [weight for weight in weights if len(weight.shape) <= 1]
+            if kernels and biases:
+                groups |= {(layer, f"kernel_{QUANTITY}"): kernels, (layer, f"bias_{QUANTITY}"): biases}
+        if self.layers is None:
+            groups[NETWORK, QUANTITY] = [weight for weights in by_layer.values() for weight in weights]
+        return groups
