@@ -90,7 +90,9 @@ class CadencedCallback(keras.callbacks.Callback):
         number = float(keras.ops.convert_to_numpy(value))
         self.log.record(layer, quantity, number, step=self.step, epoch=self.epoch)
 
-    def record_distribution(self, layer: str, of: str, numbers: np.ndarray, *, step: int | None = None) -> None:
+    def record_distribution(
+        self, layer: str, of: str, numbers: np.ndarray, *, step: int | None = None
+    ) -> None:
         """Record what `kerasnets.callbacks.measuring.statistics.distribution` returned.
 
         Args:
@@ -135,7 +137,9 @@ class CadencedCallback(keras.callbacks.Callback):
 
     def advance(self, batch: int) -> bool:
         """Count the steps that ended with `batch`; return whether a multiple of `every` was reached."""
-        last = min(batch, (self.params.get("steps") or batch + 1) - 1)  # Keras counts executions as full ones
+        last = min(
+            batch, ((self.params or {}).get("steps") or batch + 1) - 1
+        )  # Keras counts executions as full ones
         steps, self._left = divmod(self._left + last - self._first + 1, self.batches_per_step())
         before, self.step = self.step, self.step + steps
         return self.step // self.cadence.every > before // self.cadence.every

@@ -82,7 +82,7 @@ class HealthCheck(keras.callbacks.Callback):
         self._pretrained = pretrained
         self._diagnosis = Diagnosis(rules)
         self._log = _Unwritten() if log is None else _as_log(log)
-        self._measures: list[CadencedCallback] = [UpdateRatio(self._log, every, band=(0.0, float("inf")))]
+        self._measures: list[CadencedCallback] = [UpdateRatio(self._log, every)]
         if x is not None:
             probe = keras.tree.map_structure(lambda array: np.asarray(array[:PROBE]), x)
             self._measures.append(ActivationStats(self._log, probe, every, collapse=0.0))

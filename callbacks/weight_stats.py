@@ -54,7 +54,7 @@ class WeightStats(StepStatistics):
         self._weights: dict[str, list[keras.Variable]] = {}
 
     def size(self) -> int:
-        """Return how many numbers there are: norm, singular value and distribution for each, the network's."""
+        """Return how many numbers there are: those of each layer, and the network's norm."""
         self._weights = self.weights()
         return len(self._weights) * (2 + DISTRIBUTION) + 1
 

@@ -8,13 +8,11 @@ variables, which the host reads when it likes. Training itself is not changed.
 import threading
 import weakref
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import keras
-
-Tensor = keras.KerasTensor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +26,9 @@ class AppliedStep:
             that the model does not have are missing.
     """
 
-    before: dict[int, Tensor]
-    after: dict[int, Tensor]
-    gradients: dict[int, Tensor]
+    before: dict[int, keras.KerasTensor]
+    after: dict[int, keras.KerasTensor]
+    gradients: dict[int, keras.KerasTensor]
 
 
 class Measurement(Protocol):
@@ -41,13 +39,13 @@ class Measurement(Protocol):
     armed: bool
     """Whether the next step may be one to measure, as far as the host knows; saves eager backends a look."""
 
-    def due(self, step: Tensor) -> Tensor:
+    def due(self, step: keras.KerasTensor) -> keras.KerasTensor:
         """Return whether the step after `step` optimizer steps is to be measured."""
 
     def size(self) -> int:
         """Return how many numbers are measured; the model is built."""
 
-    def measured(self, step: AppliedStep) -> Tensor:
+    def measured(self, step: AppliedStep) -> keras.KerasTensor:
         """Return what is measured, float32 (size,)."""
 
     def failed(self, error: Exception) -> None:
@@ -84,7 +82,7 @@ class AppliedSteps:
         self._original = getattr(self._optimizer, self._name)
         self._measurements: list[weakref.ref[Measurement]] = []
         self._slots: weakref.WeakKeyDictionary[Measurement, _Slots] = weakref.WeakKeyDictionary()
-        self._of_loss: Sequence[Tensor] | None = None
+        self._of_loss: Sequence[keras.KerasTensor] | None = None
         self._summed = threading.local()
 
     @classmethod
@@ -146,7 +144,7 @@ class AppliedSteps:
         if self._backend == "jax":
             self._model.jax_state_sync()
 
-    def of_loss(self, gradients: Sequence[Tensor]) -> None:
+    def of_loss(self, gradients: Sequence[keras.KerasTensor]) -> None:
         """Take these for the gradients of the next step, which gets others: those of a penalty were added."""
         self._of_loss = list(gradients)
 
@@ -211,20 +209,24 @@ class AppliedSteps:
             slots_after[marks] = _marks(of_step, done)
         return weights, slots_after
 
-    def _within(self, optimizer_variables: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def _within(
+        self, optimizer_variables: Sequence[keras.KerasTensor]
+    ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         """Return steps done and loss scale by the values of the optimizer's variables."""
         mapping = list(zip(self._optimizer.variables, optimizer_variables, strict=True))
         with keras.StatelessScope(state_mapping=mapping):
             steps = keras.ops.convert_to_tensor(self._optimizer.iterations)
             return steps, keras.ops.convert_to_tensor(self._optimizer.scale_loss(1.0))
 
-    def _copies(self, variables: Sequence[keras.Variable], wanted: Sequence[Tensor]) -> Sequence[Tensor]:
+    def _copies(
+        self, variables: Sequence[keras.Variable], wanted: Sequence[keras.KerasTensor]
+    ) -> Sequence[keras.KerasTensor]:
         """Return copies of the weights where a step is wanted, and otherwise anything."""
         any_wanted = wanted[0]
         for other in wanted[1:]:
             any_wanted = keras.ops.logical_or(any_wanted, other)
 
-        def copies() -> list[Tensor]:
+        def copies() -> list[keras.KerasTensor]:
             return [keras.ops.copy(variable) for variable in variables]
 
         if self._model.jit_compile and self._backend == "tensorflow":
@@ -237,7 +239,7 @@ class AppliedSteps:
         self,
         variables: Sequence[keras.Variable],
         gradients: Sequence[Any],
-        held: dict[int, Tensor] | None = None,
+        held: dict[int, keras.KerasTensor] | None = None,
     ) -> Sequence[Any]:
         """Return the gradients of the whole step, where Keras accumulates several of them.
 
@@ -262,22 +264,23 @@ class AppliedSteps:
         ]
 
     def _make_slots(self, measurement: Measurement) -> None:
-        add = self._optimizer.add_variable if self._backend == "jax" else _variable
-        with self._scope():
-            self._slots[measurement] = _Slots(
-                numbers=add(
-                    shape=(measurement.size(),), dtype="float32", aggregation="only_first_replica",
-                    initializer="zeros", name="measured",
-                ),
-                marks=add(
-                    shape=(2,), dtype="int32", aggregation="only_first_replica",
-                    initializer="zeros", name="measured_at",
-                ),
-            )  # fmt: skip
+        size = measurement.size()
 
-    def _scope(self) -> AbstractContextManager:
-        strategy = getattr(self._model, "distribute_strategy", None)
-        return strategy.scope() if self._replicas() > 1 and strategy else nullcontext()
+        def make(add: Callable[..., keras.Variable]) -> None:
+            self._slots[measurement] = _Slots(
+                numbers=add(shape=(size,), dtype="float32", initializer="zeros", name="measured"),
+                marks=add(shape=(2,), dtype="int32", initializer="zeros", name="measured_at"),
+            )
+
+        if self._backend == "jax":  # the only variables that a step may change
+            make(self._optimizer.add_variable)
+        elif self._replicas() > 1:
+            # In a thread of its own, outside the strategy's scope: variables of a strategy are synchronized
+            # over all hosts, of which only one may have callbacks. All replicas write the same.
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(make, _variable).result()
+        else:
+            make(_variable)
 
     def _scale(self) -> float | None:
         return self._optimizer.loss_scale_factor
@@ -298,7 +301,9 @@ class AppliedSteps:
             self._optimizer.load_own_variables = self._load_own_variables
         elif self._replicas() > 1 and "_all_reduce_sum_gradients" not in vars(self._optimizer):
             # where somebody has replaced it, the gradients come summed
-            self._optimizer._all_reduce_sum_gradients = self._keeping(self._optimizer._all_reduce_sum_gradients)
+            self._optimizer._all_reduce_sum_gradients = self._keeping(
+                self._optimizer._all_reduce_sum_gradients
+            )
             self._keeps_sums = True
 
     _keeps_sums = False
@@ -339,14 +344,19 @@ def inner_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.O
 
 
 def _measure_if(
-    taken: Tensor, measurement: Measurement, step: AppliedStep, *, old: tuple[Any, Any], done: Tensor
-) -> tuple[Tensor, Tensor]:
+    taken: keras.KerasTensor,
+    measurement: Measurement,
+    step: AppliedStep,
+    *,
+    old: tuple[Any, Any],
+    done: keras.KerasTensor,
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Return numbers and the step they are of: new ones where the step was taken to be measured."""
 
-    def kept() -> list[Tensor]:
+    def kept() -> list[keras.KerasTensor]:
         return [keras.ops.convert_to_tensor(old[0]), keras.ops.convert_to_tensor(old[1])]
 
-    def new() -> list[Tensor]:
+    def new() -> list[keras.KerasTensor]:
         try:
             return [measurement.measured(step), keras.ops.cast(done, "int32")]
         except Exception as error:  # whatever a backend raises: a diagnosis must not stop training
@@ -357,7 +367,7 @@ def _measure_if(
     return numbers, of_step
 
 
-def _marks(of_step: Tensor, done: Tensor) -> Tensor:
+def _marks(of_step: keras.KerasTensor, done: keras.KerasTensor) -> keras.KerasTensor:
     return keras.ops.stack([of_step, keras.ops.cast(done, "int32")])
 
 
@@ -367,7 +377,7 @@ def _divided(gradients: Sequence[Any], scale: Any) -> list[Any]:
     return [None if gradient is None else gradient / scale for gradient in gradients]
 
 
-def _present(variables: Sequence[keras.Variable], gradients: Sequence[Any]) -> dict[int, Tensor]:
+def _present(variables: Sequence[keras.Variable], gradients: Sequence[Any]) -> dict[int, keras.KerasTensor]:
     return {id(v): g for v, g in zip(variables, gradients, strict=True) if g is not None}
 
 

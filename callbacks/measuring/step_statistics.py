@@ -12,8 +12,7 @@ import numpy as np
 from kerasnets.callbacks.cadence import CadencedCallback
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
 from kerasnets.callbacks.measuring.applied_steps import AppliedStep, AppliedSteps
-from kerasnets.callbacks.measuring.layer_choice import chosen
-from kerasnets.layers.paths import trainable_weights
+from kerasnets.layers.paths import matching_paths, trainable_weights
 
 log = logging.getLogger("kerasnets")
 
@@ -71,7 +70,10 @@ class StepStatistics(CadencedCallback):
 
     def weights(self) -> dict[str, list[keras.Variable]]:
         """Return the trainable weights that are measured, by their layer's path."""
-        return chosen(trainable_weights(self.model), self.layers)
+        by_path = trainable_weights(self.model)
+        if self.layers is None:
+            return by_path
+        return {path: by_path[path] for path in matching_paths(by_path, self.layers)}
 
     def set_model(self, model: keras.Model) -> None:
         """Begin to see the optimizer's steps; before the training function is made."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from kerasnets.callbacks.measuring.applied_steps import AppliedSteps
 from kerasnets.training.fit.dropout_seeds import dropout_seeds
 from kerasnets.training.fit.moving_averages import MovingAverages, moving_statistics
 from kerasnets.training.fit.objective import Objective
@@ -157,11 +158,17 @@ class TrainStep:
 
         if moved:
             self._assign_statistics(moved)
+<<<<<<< HEAD
         ratio = NOT_MEASURED
         if self._record_every:
             ratio = measuring_update(is_recorded(step, self._record_every), variables, apply)
         else:
             apply()
+=======
+        if isinstance(self._optimizer.apply, AppliedSteps):
+            self._optimizer.apply.of_loss(gradients)  # what callbacks measure is without the penalty's
+        self._optimizer.apply(self._objective.decayed(gradients, variables), variables)
+>>>>>>> 55b30aa (Steps are measured on the device, gradients too)
         if self._averages:
             self._averages.update()
         return ratio

@@ -65,7 +65,6 @@ class Trainer:
         self._step = TrainStep(
             model, optimizer, objective, state=self.state, averages=self._averages, options=self.options
         )
-        self._execute_steps = tf.function(self._steps, autograph=False)
         self._execute_evaluation = tf.function(self._evaluate_batch, autograph=False)
 
     @property
@@ -103,7 +102,9 @@ class Trainer:
             How many were taken: fewer than `count` where `max_bad_steps` in a row were not finite.
         """
         started = time.monotonic()
-        done, rows = self._execute_steps(
+        if self.model.train_function is None:  # as Keras has it: callbacks that measure have it traced anew
+            self.model.train_function = tf.function(self._steps, autograph=False)
+        done, rows = self.model.train_function(
             iterator, tf.constant(first, tf.int64), tf.constant(count), tf.constant(rates)
         )
         done = int(done)
