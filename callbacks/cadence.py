@@ -11,7 +11,6 @@ import numpy as np
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog, as_log
 from kerasnets.catalog.quantities import QUANTILES, quantile_name
 
-
 Step = TypeVar("Step", int, keras.KerasTensor)
 
 

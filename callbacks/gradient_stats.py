@@ -16,11 +16,11 @@ from kerasnets.catalog.quantities import NETWORK
 class GradientStats(StepStatistics):
     """Record the distribution of each layer's gradients in single optimizer steps, and their norms.
 
-    The gradients are those that the step itself applies, of the whole batch: summed over replicas, averaged
-    over accumulated parts, without the loss scale of mixed_float16, and before the optimizer clips them. Under
-    `tf.distribute`, Keras's own `fit` clips on each replica before it sums: there they are measured afterwards.
-    A loss's own regularization is in them; decay that kerasnets adds to the gradients, or that the optimizer
-    applies to the weights, is not.
+    The gradients are those of the step itself, of the whole batch: summed over replicas, averaged over
+    accumulated parts, without the loss scale of mixed_float16, and before the optimizer clips them. Under
+    `tf.distribute`, Keras's own `fit` clips on each replica before it sums: there they are measured after
+    that. A loss's own regularization is in them; what `kerasnets train` adds for its L2 penalty, and decay
+    that the optimizer applies to the weights, is not.
 
     The first step is measured, and then each `every`-th, on the device, in executions of any number of steps.
     A layer that gets no gradient is named in one line, and left out.

@@ -60,9 +60,9 @@ class UpdateRatio(StepStatistics):
     measured. The first step is measured, and then each `every`-th. They are measured on the device, in
     executions of any number of steps, of which the last one due is kept.
 
-    The log gets, all dimensionless and 0 or more: "update_ratio" over all trainable weights of a layer, and of
-    the network; "kernel_update_ratio" over its kernels, which have two axes or more; "bias_update_ratio" over
-    its biases, scales and offsets. The latter two only for layers that have both.
+    The log gets, all dimensionless and 0 or more: "update_ratio" over all trainable weights of a layer, and
+    of the network; "kernel_update_ratio" over its kernels, which have two axes or more; "bias_update_ratio"
+    over its biases, scales and offsets. The latter two only for layers that have both.
 
     Args:
         log: a `DiagnosticsLog`, or the path of a new one.

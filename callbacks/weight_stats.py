@@ -20,7 +20,7 @@ from kerasnets.catalog.quantities import NETWORK
 
 
 class WeightStats(StepStatistics):
-    """Record the distribution of each layer's trainable weights after optimizer steps, norms, singular values.
+    """Record distribution, norm and largest singular value of each layer's trained weights.
 
     Weights that grow without end, or shrink to nothing, show here first; the largest singular value of a
     kernel is how much the layer can lengthen a vector at the most.
@@ -30,9 +30,9 @@ class WeightStats(StepStatistics):
 
     The log gets, of all trainable weights of a layer together: "weight_mean", "weight_variance",
     "weight_zeros" (0 to 1), "weight_q01" to "weight_q99" and "weight_norm", which is recorded of the whole
-    network too; "weight_singular", of the layer's first kernel as a matrix (inputs, outputs); and a histogram.
-    Quantiles and histogram are of at most 8192 numbers of a layer; the singular value is found by iteration,
-    and up to about one in a thousand too low.
+    network too; "weight_singular", of the layer's first kernel as a matrix (inputs, outputs); and a
+    histogram. Quantiles and histogram are of at most 8192 numbers of a layer; the singular value is found by
+    iteration, and up to about one in a thousand too low.
 
     Args:
         log: a `DiagnosticsLog`, or the path of a new one.

@@ -1,7 +1,7 @@
 """What an optimizer applies, seen where it does so: within compiled steps, of any number an execution.
 
-The optimizer's `apply` (on JAX `stateless_apply`) is replaced on the instance while callbacks measure, and put
-back afterwards; the training function is traced anew both times. What is measured is written into small
+The optimizer's `apply` (on JAX `stateless_apply`) is replaced on the instance while callbacks measure, and
+put back afterwards; the training function is traced anew both times. What is measured is written into small
 variables, which the host reads when it likes. Training itself is not changed.
 """
 
@@ -94,7 +94,7 @@ class AppliedSteps:
         if isinstance(present, AppliedSteps):
             return present
         steps = cls(model)
-        steps._install()
+        steps.install()
         return steps
 
     def add(self, measurement: Measurement) -> None:
@@ -294,7 +294,8 @@ class AppliedSteps:
     def _alive(self) -> list[Measurement]:
         return [one for one in (reference() for reference in self._measurements) if one is not None]
 
-    def _install(self) -> None:
+    def install(self) -> None:
+        """Take the place of the optimizer's method."""
         setattr(self._optimizer, self._name, self)
         if self._backend == "jax":
             self._optimizer.save_own_variables = self._save_own_variables

@@ -1,4 +1,4 @@
-"""Statistics of tensors on any Keras backend, computed where the tensors are; nothing here knows of layers."""
+"""Statistics of tensors on any Keras backend, computed where the tensors are; layers are not known here."""
 
 import math
 from collections.abc import Sequence

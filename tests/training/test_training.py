@@ -14,6 +14,7 @@ import tensorflow as tf
 from forked import start_command
 
 import kerasnets
+from kerasnets.catalog.quantities import NETWORK
 from kerasnets.data.pipeline.batches import training_batches
 from kerasnets.data.pipeline.order import BatchPlan
 from kerasnets.errors import UserError
@@ -58,7 +59,7 @@ def test_the_run_directory_holds_what_it_should(default_run):
     ]  # fmt: skip
     assert history.loss.iloc[-1] < history.loss.iloc[0] / 10
     diagnostics = run.diagnostics()
-    assert set(diagnostics.layer) == {"c1", "c3", "c5", "f6", "output"}
+    assert set(diagnostics.layer) == {"c1", "c3", "c5", "f6", "output", NETWORK}
     ratios = diagnostics[diagnostics.quantity == "update_ratio"]
     assert ratios.step.unique().tolist() == list(range(1, 1200, 20))
     assert run.checkpointed() == [(29, 0), (30, 0)]

@@ -154,21 +154,17 @@ class TrainStep:
         variables = self._model.trainable_variables
 
         def apply() -> None:
+            if isinstance(self._optimizer.apply, AppliedSteps):
+                self._optimizer.apply.of_loss(gradients)  # callbacks measure them without the penalty's
             self._optimizer.apply(self._objective.decayed(gradients, variables), variables)
 
         if moved:
             self._assign_statistics(moved)
-<<<<<<< HEAD
         ratio = NOT_MEASURED
         if self._record_every:
             ratio = measuring_update(is_recorded(step, self._record_every), variables, apply)
         else:
             apply()
-=======
-        if isinstance(self._optimizer.apply, AppliedSteps):
-            self._optimizer.apply.of_loss(gradients)  # what callbacks measure is without the penalty's
-        self._optimizer.apply(self._objective.decayed(gradients, variables), variables)
->>>>>>> 55b30aa (Steps are measured on the device, gradients too)
         if self._averages:
             self._averages.update()
         return ratio
