@@ -92,19 +92,7 @@ def _bottleneck(call: Call, follower: Call) -> bool:
 
 def bias_before_batchnorm(subject: Subject) -> Iterator[Finding]:
     """Remark on biases that the batch normalization right after them takes away again."""
-    traced = subject.traced
-    useless = []
-    for index, call in enumerate(traced.calls):
-        followers = [traced.calls[each].layer for each in traced.consumers.get(index, [])]
-        biased = getattr(call.layer, "use_bias", False) and call.layer.trainable
-        if (
-            biased
-            and followers
-            and activation_name(call.layer) == "linear"
-            and all(isinstance(layer, keras.layers.BatchNormalization) for layer in followers)
-            and index not in traced.results
-        ):
-            useless.append(call)
+    useless = _biased_before_batchnorm(subject.traced)
     if useless:
         unused = sum(call.output_shapes[0][-1] for call in useless)
         yield Finding(
@@ -118,6 +106,25 @@ def bias_before_batchnorm(subject: Subject) -> Iterator[Finding]:
             cause="the normalization takes the mean away, and the bias with it",
             advice="give these layers use_bias=False",
         )
+
+
+def biases_before_batchnorm(subject: Subject) -> set[int]:
+    """Return the identities of the variables whose gradient a batch normalization makes zero."""
+    calls = _biased_before_batchnorm(subject.ran) if subject.ran else []
+    return {id(variable) for call in calls for variable in call.layer.weights if variable.name == "bias"}
+
+
+def _biased_before_batchnorm(traced: Trace) -> list[Call]:
+    found = []
+    for index, call in enumerate(traced.calls):
+        followers = [traced.calls[each].layer for each in traced.consumers.get(index, [])]
+        normalized = followers and all(
+            isinstance(layer, keras.layers.BatchNormalization) for layer in followers
+        )
+        biased = getattr(call.layer, "use_bias", False) and call.layer.trainable
+        if biased and normalized and activation_name(call.layer) == "linear" and index not in traced.results:
+            found.append(call)
+    return found
 
 
 def dropout_before_batchnorm(subject: Subject) -> Iterator[Finding]:

@@ -1,0 +1,1 @@
+"""Checks before training that take a few steps on one batch, and put everything back."""
