@@ -24,11 +24,17 @@ LASTING = 2
 RISEN = 1.2
 """Validation loss against its best."""
 
-APART = 0.3
-"""Accuracy by which validation falls behind from the beginning where its data differs."""
+APART = 0.25
+"""Accuracy by which validation falls behind from the first epoch on where its data differs."""
 
-SETTLED = 500
-"""Steps after which moving averages of batch normalization (momentum 0.99) stand for the training data."""
+ABSURD = 2.0
+"""Validation loss, in losses of chance, from the first epoch on: sure of what is wrong."""
+
+FAR_FROM_CHANCE = 0.7
+"""Training loss, as a part of that of chance, below which the network has learned its training data."""
+
+SETTLED = 300
+"""Steps after which moving averages of batch normalization (momentum 0.99) are 95 % those of the data."""
 
 
 def overfitting(records: Records) -> list[Finding]:
@@ -117,13 +123,17 @@ def underfitting(records: Records) -> list[Finding]:
 
 
 def validation_differs(records: Records) -> list[Finding]:
-    """Validation is at chance from the first epochs on, although training is far from it."""
-    return [] if has_batchnorm(records) else _apart(records, "validation_differs")
+    """Validation is far behind training from the first epoch on: overfitting takes its time."""
+    if has_batchnorm(records) or len(records.epochs) < LASTING:
+        return []
+    return _apart(records, "validation_differs")
 
 
 def batchnorm_mode(records: Records) -> list[Finding]:
     """The same with batch normalization, whose moving averages had time to settle."""
-    return _apart(records, "batchnorm_mode") if has_batchnorm(records) and records.step >= SETTLED else []
+    if not has_batchnorm(records) or records.step < SETTLED or len(records.epochs) < 2 * LASTING:
+        return []
+    return _apart(records, "batchnorm_mode")
 
 
 CAUSES = {
@@ -141,14 +151,13 @@ CAUSES = {
 
 def _apart(records: Records, rule: str) -> list[Finding]:
     accuracy, validation = column(records.epochs, "accuracy"), column(records.epochs, "val_accuracy")
-    val_loss, chance = column(records.epochs, "val_loss"), chance_loss(records)
-    if len(accuracy) < LASTING or chance is None or not records.facts.classes:
+    loss, val_loss = column(records.epochs, "loss"), column(records.epochs, "val_loss")
+    chance = chance_loss(records)
+    if chance is None or not loss[-1] < FAR_FROM_CHANCE * chance:
         return []
-    share = max(records.facts.class_shares, default=1 / records.facts.classes)
-    last = slice(-LASTING, None)
-    apart = np.all(accuracy[last] - np.maximum(validation[last], share) > APART)
-    poor = np.all(val_loss[last] > chance) and np.all(validation < share + APART / 2)
-    if not (apart and poor):
+    behind = np.all(accuracy - validation > APART) and np.all(val_loss > 2 * loss)
+    absurd = np.all(val_loss > ABSURD * np.maximum(loss, chance))
+    if not (behind or absurd):
         return []
     cause, advice = CAUSES[rule]
     return [
