@@ -7,17 +7,25 @@ from pathlib import Path
 import pandas as pd
 
 from kerasnets.catalog.quantities import BIN_EDGES
-from kerasnets.files.diagnostics_table import COLUMNS, read_diagnostics
-from kerasnets.files.whole_files import whole_file
+from kerasnets.files.diagnostics_table import (
+    COLUMNS,
+    HISTOGRAM_COLUMNS,
+    histograms_path,
+    read_diagnostics,
+    read_histograms,
+)
+from kerasnets.files.growing_table import GrowingTable
 
 
 class DiagnosticsLog:
-    """Rows of (step, epoch, layer, quantity, value), written whole at every `save`.
+    """Rows of (step, epoch, layer, quantity, value): every `save` leaves a whole file, which pandas reads.
 
-    Callbacks of one `fit` share one log. It holds no open file, so a tuner may copy it.
+    They are kept in memory until they are saved, no longer. Callbacks of one `fit` share one log. It holds no
+    open file, so a tuner may copy it.
 
     Args:
         path: the CSV file; an old one is replaced at the first `save`.
+        recent: of how many measured steps of the beginning and of the end `recent()` has the rows.
 
     Attributes:
         path: the CSV file.
@@ -29,19 +37,16 @@ class DiagnosticsLog:
         >>> log.frame().pivot_table(index="step", columns=["quantity", "layer"], values="value").plot()
     """
 
-    def __init__(self, path: str | PathLike[str]):
+    def __init__(self, path: str | PathLike[str], *, recent: tuple[int, int] = (0, 0)):
         self.path = Path(path)
-        self.histograms_path = self.path.with_name(f"{self.path.stem}_histograms.csv")
-        self._histograms: list[tuple[int | str, ...]] = []
-        self._rows: list[tuple[int, int, str, str, float]] = []
-        self._saved = 0
+        self.histograms_path = histograms_path(self.path)
+        self._rows = GrowingTable(self.path, COLUMNS, read=read_diagnostics, recent=recent)
+        self._histograms = GrowingTable(self.histograms_path, HISTOGRAM_COLUMNS, read=read_histograms)
 
     def resume(self, step: int) -> None:
-        """Continue after `step` optimizer steps, with the rows that the file has up to that step."""
-        self._rows, self._histograms, self._saved = [], [], 0
-        if step and self.path.is_file():
-            rows = read_diagnostics(self.path)
-            self._rows = list(rows[rows.step <= step].itertuples(index=False, name=None))
+        """Continue after `step` optimizer steps, with the rows that the files have up to that step."""
+        self._rows.resume(step)
+        self._histograms.resume(step)
 
     def record(self, layer: str, quantity: str, value: float, *, step: int, epoch: int) -> None:
         """Add one row.
@@ -53,7 +58,7 @@ class DiagnosticsLog:
             step: optimizer steps done when it was measured.
             epoch: epoch it was measured in, counted from 0.
         """
-        self._rows.append((step, epoch, layer, quantity, float(value)))
+        self._rows.add((step, epoch, layer, quantity, float(value)))
 
     def record_histogram(self, layer: str, of: str, counts: Sequence[int], *, step: int, epoch: int) -> None:
         """Add one histogram.
@@ -71,27 +76,24 @@ class DiagnosticsLog:
         """
         if len(counts) != len(BIN_EDGES) + 1:
             raise ValueError(f"found {len(counts)} counts, allowed: {len(BIN_EDGES) + 1}")
-        self._histograms.append((step, epoch, layer, of, *map(int, counts)))
+        self._histograms.add((step, epoch, layer, of, *map(int, counts)))
 
     def save(self) -> None:
         """Write the files, if rows were added since they were last written."""
-        if len(self._rows) + len(self._histograms) == self._saved:
-            return
-        with whole_file(self.path) as temporary:
-            self.frame().to_csv(temporary, index=False)
-        if self._histograms:
-            with whole_file(self.histograms_path) as temporary:
-                self.histograms().to_csv(temporary, index=False)
-        self._saved = len(self._rows) + len(self._histograms)
+        self._rows.save()
+        self._histograms.save()
+
+    def frame(self) -> pd.DataFrame:
+        """Return all rows as a table with the columns step, epoch, layer, quantity and value."""
+        return self._rows.frame()
+
+    def recent(self) -> pd.DataFrame:
+        """Return the rows of the first and of the newest measurements, as many as `recent` asked for."""
+        return self._rows.recent.frame()
 
     def histograms(self) -> pd.DataFrame:
         """Return all histograms as a table: step, epoch, layer, of, and the counts b0, b1, …"""
-        columns = ["step", "epoch", "layer", "of", *(f"b{number}" for number in range(len(BIN_EDGES) + 1))]
-        return pd.DataFrame(self._histograms, columns=columns)
-
-    def frame(self) -> pd.DataFrame:
-        """Return all rows as a table with `COLUMNS`."""
-        return pd.DataFrame(self._rows, columns=COLUMNS)
+        return self._histograms.frame()
 
 
 def as_log(log: DiagnosticsLog | str | PathLike[str]) -> DiagnosticsLog:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
+    from kerasnets.diagnosis.finding import Finding
+
 KEPT_CHECKPOINTS = 2
 CHECKPOINT_NAME = r"epoch-(\d+)(?:-step-(\d+))?\.npz"
 
@@ -144,13 +146,33 @@ class RunDirectory(os.PathLike[str]):
 
     def diagnostics(self) -> "pd.DataFrame":
         """Return what the diagnostics recorded: columns step, epoch, layer, quantity and value."""
-        from kerasnets.files.diagnostics_table import empty_diagnostics, read_diagnostics
+        from kerasnets.files.diagnostics_table import empty_diagnostics, read_diagnostics, stored_as
 
         self.check_format()
-        if not self.diagnostics_file.is_file():
+        file = stored_as(self.diagnostics_file)
+        if not file.is_file():
             return empty_diagnostics()
-        with self.naming_damage(self.diagnostics_file):
-            return read_diagnostics(self.diagnostics_file)
+        with self.naming_damage(file):
+            return read_diagnostics(file)
+
+    def histograms(self) -> "pd.DataFrame":
+        """Return the histograms that were recorded: columns step, epoch, layer, of, and counts b0, b1, …"""
+        from kerasnets.files.diagnostics_table import empty_histograms, read_histograms
+
+        self.check_format()
+        if not self.histograms_file.is_file():
+            return empty_histograms()
+        with self.naming_damage(self.histograms_file):
+            return read_histograms(self.histograms_file)
+
+    def findings(self) -> "list[Finding]":
+        """Return what was found wrong with the training so far, in the order in which it began."""
+        from kerasnets.runs.records.findings import read_findings
+
+        if not self.findings_file.is_file():
+            return []
+        with self.naming_damage(self.findings_file):
+            return read_findings(self.findings_file)
 
     def images(self) -> "pd.DataFrame":
         """Return the list of the images that the run was made of: their splits, names, labels and digests."""

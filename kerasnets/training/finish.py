@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from kerasnets.data.dataset import Split
 from kerasnets.errors import DivergedError
+from kerasnets.files.diagnostics_table import store_if_large
 from kerasnets.files.whole_files import whole_file
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.records.result import SPLITS, Measures, Result
-from kerasnets.terminal import phase
+from kerasnets.terminal import phase, say
 from kerasnets.training.callbacks.epoch_history import EpochHistory
 from kerasnets.training.checkpoints.file import capture, not_finite
 from kerasnets.training.fit.trainer import Trainer
@@ -16,7 +17,13 @@ from kerasnets.training.setup.preparation import PreparedRun
 
 
 def finish_run(
-    prepared: PreparedRun, directory: RunDirectory, history: EpochHistory, *, steps: int, seconds: float
+    prepared: PreparedRun,
+    directory: RunDirectory,
+    history: EpochHistory,
+    *,
+    verdict: str | None,
+    steps: int,
+    seconds: float,
 ) -> None:
     """Measure what was trained, and write the network and then the result.
 
@@ -24,6 +31,7 @@ def finish_run(
         prepared: what was trained.
         directory: of the run.
         history: of the whole run.
+        verdict: whether the training was healthy; None on a host that writes nothing.
         steps: optimizer steps that this process has taken.
         seconds: that it took for them.
 
@@ -42,6 +50,8 @@ def finish_run(
         return
     with trainer.averaged(), whole_file(directory.model_file) as temporary:
         network.save(temporary)
+    store_if_large(directory.diagnostics_file)
+    say(f"verdict: {verdict}")
     Result(
         name=recipe.name,
         parameters=network.count_params(),
@@ -50,6 +60,7 @@ def finish_run(
         skipped_steps=history.skipped,
         seconds=round(seconds, 1),
         images_per_second=round(steps * recipe.train.batch_size / seconds, 1),
+        verdict=verdict,
         **measured,
     ).write(directory.result_file)
 

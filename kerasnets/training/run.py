@@ -144,7 +144,8 @@ def _train(
             callbacks.checkpoints.save_now()
             raise
     steps, seconds = callbacks.history.steps - steps_before, time.monotonic() - started
-    finish_run(prepared, directory, callbacks.history, steps=steps, seconds=seconds)
+    verdict = callbacks.diagnosis.verdict if callbacks.diagnosis else None
+    finish_run(prepared, directory, callbacks.history, verdict=verdict, steps=steps, seconds=seconds)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 import os
 import subprocess
 import sys
@@ -12,19 +13,21 @@ import pytest
 
 import kerasnets
 from kerasnets.data.preprocessing.steps import Preprocessing
+from kerasnets.diagnosis.finding import Finding
 from kerasnets.diagnosis.records import STEP_COLUMNS
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.records.dataset_record import DatasetRecord
 from kerasnets.runs.records.environment import Environment
+from kerasnets.runs.records.findings import write_findings
 from kerasnets.runs.records.history import write_history
 from kerasnets.runs.records.result import Measures, Result
 
 RESULT = Result(
     name="small", parameters=12, epochs=2, steps=6, skipped_steps=1, seconds=1.5, images_per_second=40.0,
     validation=Measures(loss=0.75, accuracy=0.5, cross_entropy=0.7, images=4),
-    test=Measures(loss=1 / 3, mean_absolute_error=0.1, images=3),
+    test=Measures(loss=1 / 3, mean_absolute_error=0.1, images=3), verdict="healthy: nothing found",
 )  # fmt: skip
 DATASET = DatasetRecord("folder", ("cat", "dog"), False, (None, None, 3), {"train": 9}, {"train": "ab"})
 ENVIRONMENT = Environment(
@@ -32,6 +35,16 @@ ENVIRONMENT = Environment(
     strategy="OneDeviceStrategy", replicas=1, settings={"onednn": True}, packages={"keras": "3.15.1"},
     command=["kerasnets", "train", "small"],
 )  # fmt: skip
+FINDINGS = [
+    Finding(
+        rule="rate_too_low", layer="fc1", also=("fc2",), step=40, ended=80,
+        figures={"ratio": 1e-6, "loss": math.inf}, evidence="a", cause="b", advice="c",
+    ),
+    Finding(rule="label_noise", note=True, evidence="d", cause="e", advice="f"),
+]  # fmt: skip
+FORMATS = {
+    "result.json": 3, "dataset.json": 2, "environment.json": 2, "preprocessing.json": 2, "findings.json": 1,
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -44,6 +57,7 @@ def directory(tmp_path):
     ENVIRONMENT.write(made.environment_file)
     write_history(made.history_file, [{"epoch": 1, "loss": 0.1}, {"epoch": 2, "loss": 1 / 3}])
     RESULT.write(made.result_file)
+    write_findings(made.findings_file, FINDINGS)
     Preprocessing([{"op": "scale", "factor": 0.5}], (8, 8, 1)).save(made.preprocessing_file)
     return made
 
@@ -54,8 +68,9 @@ def test_records_are_read_as_they_were_written(directory):
     assert directory.environment() == ENVIRONMENT
     assert directory.history().loss.tolist() == [0.1, 1 / 3]
     assert directory.recipe() == load_recipe("lenet5-digits")
-    for path in _records(directory):
-        assert json.loads(path.read_text())["format"] == 2
+    assert directory.findings() == FINDINGS
+    formats = {path.name: json.loads(path.read_text())["format"] for path in _records(directory)}
+    assert formats == FORMATS
 
 
 def _records(directory):
@@ -64,6 +79,7 @@ def _records(directory):
         directory.dataset_file: directory.dataset,
         directory.environment_file: directory.environment,
         directory.preprocessing_file: lambda: _preprocessing_steps(directory),
+        directory.findings_file: directory.findings,
     }
 
 
@@ -74,27 +90,29 @@ def _preprocessing_steps(directory):
 
 def test_records_that_state_no_version_are_of_the_first(directory):
     """As they were written before versions: some keys came later still."""
-    later = {"format", "skipped_steps", "fingerprints", "settings", "command"}
+    later = {"format", "skipped_steps", "verdict", "fingerprints", "settings", "command"}
     read = []
     for path, reader in _records(directory).items():
         table = json.loads(path.read_text())
         path.write_text(json.dumps({key: value for key, value in table.items() if key not in later}))
         read.append(reader())
     assert read == [
-        replace(RESULT, skipped_steps=0),
+        replace(RESULT, skipped_steps=0, verdict=None),
         replace(DATASET, fingerprints=None),
         replace(ENVIRONMENT, settings={}, command=[]),
         [{"op": "scale", "factor": 0.5}],
+        FINDINGS,
     ]
 
 
 def test_records_of_a_later_version_are_refused_and_not_called_damaged(directory):
     for path, reader in _records(directory).items():
-        path.write_text(json.dumps({"format": 3, "of": "another layout"}))
+        newest = FORMATS[path.name]
+        path.write_text(json.dumps({"format": newest + 1, "of": "another layout"}))
         with pytest.raises(UserError) as refusal:
             reader()
         assert str(refusal.value) == (
-            f"{path}: written by a newer kerasnets: format 3, this one reads up to 2"
+            f"{path}: written by a newer kerasnets: format {newest + 1}, this one reads up to {newest}"
         )
 
 
@@ -145,7 +163,8 @@ def test_records_are_read_without_keras(directory):
 import sys
 from kerasnets.runs.directory import RunDirectory
 run = RunDirectory(sys.argv[1])
-run.result, run.history(), run.steps(), run.diagnostics(), run.dataset(), run.environment(), run.recipe()
+run.result, run.history(), run.steps(), run.diagnostics(), run.histograms(), run.dataset(), run.environment()
+run.recipe(), run.findings()
 run.samples()
 sys.exit(len({"keras", "tensorflow"} & set(sys.modules)))
 """

@@ -107,8 +107,10 @@ def fingerprints(run):
     found = _checkpoint_prints(directory.checkpoint(*directory.checkpointed()[-1]), "last")
     if directory.best_checkpoint.is_file():
         found |= _checkpoint_prints(directory.best_checkpoint, "best")
-    for file in (directory.history_file, directory.diagnostics_file):
+    for file in (directory.history_file, directory.diagnostics_file, directory.findings_file):
         found[file.name] = _sha256(file.read_bytes())
+    steps = directory.steps().drop(columns="seconds")
+    found[directory.steps_file.name] = _sha256(steps.to_csv().encode())
     result = {key: value for key, value in directory.result.to_dict().items() if "second" not in key}
     return found | {"result": _sha256(json.dumps(result).encode())}
 

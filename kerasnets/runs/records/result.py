@@ -8,8 +8,8 @@ from typing import Any, Self
 from kerasnets.errors import UserError
 from kerasnets.files.records import read_record, write_record
 
-FORMAT = 2
-"""Version of the file. 1 stated none and may lack `skipped_steps`."""
+FORMAT = 3
+"""Version of the file. 1 stated none and may lack `skipped_steps`; 2 has no `verdict`."""
 
 MEASURES = {
     "accuracy": "accuracy",
@@ -77,6 +77,7 @@ class Result:
         seconds: time of training, of the process that finished it.
         images_per_second: in that time.
         validation, test: None where the data has no such split.
+        verdict: whether the training was healthy, in one sentence; None of runs before there was one.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Result:
     images_per_second: float
     validation: Measures | None = None
     test: Measures | None = None
+    verdict: str | None = None
 
     def __str__(self) -> str:
         took = f"{self.parameters:,} parameters, {self.epochs:,} epochs, {self.steps:,} steps"
@@ -104,6 +106,8 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON can hold it; a split that was not measured is left out."""
         numbers = {name: value for name, value in asdict(self).items() if name not in SPLITS}
+        if self.verdict is None:
+            del numbers["verdict"]
         return numbers | {name: measures.to_dict() for name, measures in self.splits.items()}
 
     def write(self, path: Path) -> None:

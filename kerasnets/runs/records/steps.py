@@ -13,16 +13,16 @@ MEASURE = "accuracy"
 """The column in whose place stands `mean_absolute_error` where targets are numbers."""
 
 
-class StepTable(GrowingTable):
-    """steps.csv while it is written.
+def step_table(path: Path, measure: str, *, recent: tuple[int, int]) -> GrowingTable:
+    """Return steps.csv to be written.
 
     Args:
         path: the file.
         measure: name of what is measured beside the loss, "accuracy" or "mean_absolute_error".
+        recent: how many steps of the beginning and of the end are kept in memory.
     """
-
-    def __init__(self, path: Path, measure: str):
-        super().__init__(path, [measure if name == MEASURE else name for name in STEP_COLUMNS])
+    columns = [measure if name == MEASURE else name for name in STEP_COLUMNS]
+    return GrowingTable(path, columns, read=read_steps, recent=recent)
 
 
 def read_steps(path: Path) -> pd.DataFrame:

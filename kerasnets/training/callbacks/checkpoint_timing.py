@@ -1,22 +1,13 @@
 """When checkpoints are saved."""
 
-from collections.abc import Sequence
-from typing import Protocol
-
 import keras
 
 from kerasnets.training.callbacks.early_stopping import EarlyStopping
+from kerasnets.training.callbacks.run_records import RunRecords
 from kerasnets.training.callbacks.run_state import RunState
 from kerasnets.training.checkpoints.saver import Saver
 from kerasnets.training.fit.trainer import Trainer
 from kerasnets.training.position import RunPosition
-
-
-class Savable(Protocol):
-    """A table that goes on with the rows it had at a checkpoint."""
-
-    def save(self) -> None:
-        """Write what was added since it was last written."""
 
 
 class CheckpointTiming(keras.callbacks.Callback):
@@ -30,7 +21,7 @@ class CheckpointTiming(keras.callbacks.Callback):
         saver: writes the checkpoints.
         state: of the callbacks.
         early_stopping: knows whether an epoch is the best so far, which is saved apart.
-        tables: what is saved before each checkpoint.
+        records: written before each checkpoint, or None.
 
     Attributes:
         position: where the run stands.
@@ -43,11 +34,11 @@ class CheckpointTiming(keras.callbacks.Callback):
         *,
         state: RunState,
         early_stopping: EarlyStopping,
-        tables: Sequence[Savable],
+        records: RunRecords | None,
     ):
         super().__init__()
         self._trainer, self._saver, self._state = trainer, saver, state
-        self._early_stopping, self._tables = early_stopping, tables
+        self._early_stopping, self._records = early_stopping, records
         self.position = RunPosition()
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
@@ -81,8 +72,8 @@ class CheckpointTiming(keras.callbacks.Callback):
 
     def _save(self, *, best: bool = False, required: bool = True) -> None:
         try:
-            for table in self._tables:
-                table.save()
+            if self._records is not None:
+                self._records.save()
         except OSError as error:
             if required:
                 raise

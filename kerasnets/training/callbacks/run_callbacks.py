@@ -4,24 +4,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 
-from kerasnets.callbacks import ActivationStats, DiagnosticsLog, UpdateRatio
 from kerasnets.data.dataset import Dataset
-from kerasnets.data.pipeline.batches import evaluation_batches
 from kerasnets.errors import UserError
 from kerasnets.recipe import Recipe
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.runs.records.steps import StepTable
 from kerasnets.schedules import make_schedule
 from kerasnets.training.callback_protocols import Stateful
 from kerasnets.training.callbacks.checkpoint_timing import CheckpointTiming
 from kerasnets.training.callbacks.early_stopping import EarlyStopping
 from kerasnets.training.callbacks.epoch_history import EpochHistory
 from kerasnets.training.callbacks.progress import Progress
+from kerasnets.training.callbacks.recording import Recording, went_back
 from kerasnets.training.callbacks.run_state import RunState
 from kerasnets.training.callbacks.scheduled_rate import ScheduledRate
-from kerasnets.training.callbacks.step_history import StepHistory
 from kerasnets.training.callbacks.stop_on_signal import StopOnSignal
 from kerasnets.training.checkpoints.saver import Saver
 from kerasnets.training.fit.trainer import Trainer
@@ -47,6 +43,7 @@ class RunCallbacks:
         history: what was measured.
         early_stopping: the best epoch.
         checkpoints: when they are saved.
+        diagnosis: whether the training is healthy; None on a host that writes nothing.
         in_order: all callbacks, in the order they are called in.
     """
 
@@ -70,16 +67,15 @@ class RunCallbacks:
             epochs=train.epochs,
         )
         self.rate = ScheduledRate(schedule, self._steps_per_epoch)
-        self._log = DiagnosticsLog(directory.diagnostics_file) if chief else None
-        self._steps = StepTable(directory.steps_file, trainer.objective.measure) if chief else None
-        diagnostics = _diagnostics(inputs, self._log) if self._log else {}
-        recorders = [StepHistory(trainer, self._steps)] if self._steps else []
         self.history = EpochHistory(directory.history_file if chief else None)
+        recording = Recording(inputs, trainer, directory, self.history) if chief else None
+        self._recording = recording
+        self.diagnosis = recording.diagnosis if recording else None
         self.early_stopping = EarlyStopping(trainer, monitored(recipe, inputs.dataset), train.early_stopping)
         self._state = RunState(
             self.history,
             self.early_stopping,
-            callbacks={"rate": self.rate, **diagnostics},
+            callbacks={"rate": self.rate, **(recording.stateful if recording else {})},
             user_callbacks=_stateful(user_callbacks),
         )
         self.checkpoints = CheckpointTiming(
@@ -87,14 +83,14 @@ class RunCallbacks:
             saver,
             state=self._state,
             early_stopping=self.early_stopping,
-            tables=[table for table in (self._log, self._steps) if table],
+            records=recording.records if recording else None,
         )
         progress = [Progress(train.epochs, self._steps_per_epoch, train.batch_size)] if chief else []
         self.in_order = [
             self.rate,
-            *recorders,
-            *diagnostics.values(),
+            *(recording.measuring if recording else ()),
             self.history,
+            *([self.diagnosis] if self.diagnosis else ()),
             self.early_stopping,
             self.checkpoints,
             StopOnSignal(trainer.hosts, signals),
@@ -109,10 +105,8 @@ class RunCallbacks:
             allowed = f"{position.epoch} epochs and up to {self._steps_per_epoch} steps"
             raise UserError(f"found a state after {found}, allowed: {allowed}")
         steps = position.steps(self._steps_per_epoch)
-        for table in (self._log, self._steps):
-            if table:
-                with self._directory.naming_damage(table.path):
-                    table.resume(steps)
+        if self._recording:
+            self._recording.records.resume(steps)
         # checkpoints of version 0.1 have neither
         self._state.set_state({"steps": steps, "user_callbacks": {}} | state)
         self.checkpoints.position = position
@@ -127,6 +121,8 @@ class RunCallbacks:
         """Multiply all rates from now on, and remember that it was done."""
         self.rate.lower(factor)
         self._state.rescued = True
+        if self.diagnosis:
+            self.diagnosis.add(went_back(self.history.steps, factor))
 
 
 def monitored(recipe: Recipe, dataset: Dataset) -> str:
@@ -144,27 +140,3 @@ def _stateful(user_callbacks: Sequence[keras.callbacks.Callback]) -> dict[str, S
         for place, callback in enumerate(user_callbacks)
         if isinstance(callback, Stateful)
     }
-
-
-def _diagnostics(inputs: TrainingInputs, log: DiagnosticsLog) -> dict[str, keras.callbacks.Callback]:
-    """Return the callbacks of the recipe's [diagnostics], by name."""
-    settings, callbacks = inputs.recipe.diagnostics, {}
-    if settings.update_ratio_every:
-        callbacks["update_ratio"] = UpdateRatio(log, settings.update_ratio_every)
-    if settings.activation_stats_every:
-        callbacks["activation_stats"] = ActivationStats(
-            log,
-            _probe(inputs, settings.probe_images),
-            settings.activation_stats_every,
-        )
-    return callbacks
-
-
-def _probe(inputs: TrainingInputs, count: int) -> np.ndarray:
-    """Return evenly spaced training images as the network takes them, without augmentation."""
-    split = inputs.dataset.train
-    chosen = split.at(np.linspace(0, len(split) - 1, min(count, len(split))).astype(int))
-    batches = evaluation_batches(
-        chosen, inputs.preprocessing, classes=len(inputs.dataset.classes), batch_size=len(chosen)
-    )
-    return np.concatenate([batch[0] for batch in batches])

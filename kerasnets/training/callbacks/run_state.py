@@ -58,7 +58,8 @@ class RunState:
         self._early_stopping.set_state(state)
         self.rescued = state["rescued"]
         for name, callback in self._callbacks.items():
-            callback.set_state(state["callbacks"][name])
+            begun = {"step": self._history.steps}  # one that was not there then starts here
+            callback.set_state(state["callbacks"].get(name, callback.get_state() | begun))
         for name in self._user_callbacks.keys() & state["user_callbacks"].keys():
             self._user_callbacks[name].set_state(state["user_callbacks"][name])
 

@@ -1,10 +1,11 @@
 """steps.csv: a row for each optimizer step that is recorded."""
 
 import time
+from contextlib import suppress
 
 import keras
 
-from kerasnets.runs.records.steps import StepTable
+from kerasnets.files.growing_table import GrowingTable
 from kerasnets.training.fit.trainer import Trainer
 
 EVERY_SECONDS = 10.0
@@ -17,10 +18,10 @@ class StepHistory(keras.callbacks.Callback):
 
     Args:
         trainer: records steps.
-        table: of the run.
+        table: steps.csv.
     """
 
-    def __init__(self, trainer: Trainer, table: StepTable):
+    def __init__(self, trainer: Trainer, table: GrowingTable):
         super().__init__()
         self._trainer, self._table = trainer, table
         self._epoch = 0
@@ -36,19 +37,22 @@ class StepHistory(keras.callbacks.Callback):
         if recorded is None:
             return
         for step, values in zip(recorded.steps.tolist(), recorded.values, strict=True):
-            rate, loss, measure, norm, ratio, skipped = values
+            # as text has them, so that a resumed run, which reads the file, judges the same numbers
+            rate, loss, measure, norm, ratio, skipped = (float(str(value)) for value in values)
             numbers = (loss, measure, rate, norm, ratio, int(skipped))
             self._table.add((step, self._epoch, *numbers, round(recorded.seconds, 6)))
         if time.monotonic() - self._saved >= max(EVERY_SECONDS, self._cost / SHARE):
-            self.save()
+            with suppress(OSError):  # it is written anew with each checkpoint, which says what is wrong
+                self._save()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Write the epoch's steps."""
-        self.save()
+        self._save()
 
-    def save(self) -> None:
-        """Write steps.csv."""
+    def _save(self) -> None:
         started = time.monotonic()
-        self._table.save()
-        self._saved = time.monotonic()
-        self._cost = self._saved - started
+        try:
+            self._table.save()
+        finally:
+            self._saved = time.monotonic()
+            self._cost = self._saved - started

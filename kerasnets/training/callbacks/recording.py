@@ -1,0 +1,109 @@
+"""What is recorded of a run besides its epochs, and what is judged by it."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from kerasnets.callbacks import ActivationStats, UpdateRatio
+from kerasnets.data.dataset import Split
+from kerasnets.data.pipeline.batches import evaluation_batches
+from kerasnets.diagnosis.checks.model import outline
+from kerasnets.diagnosis.checks.static import static_findings
+from kerasnets.diagnosis.finding import Finding
+from kerasnets.runs.directory import RunDirectory
+from kerasnets.training.callback_protocols import Stateful
+from kerasnets.training.callbacks.epoch_history import EpochHistory
+from kerasnets.training.callbacks.run_diagnosis import RunDiagnosis
+from kerasnets.training.callbacks.run_records import RunRecords
+from kerasnets.training.callbacks.step_history import StepHistory
+from kerasnets.training.fit.trainer import Trainer
+from kerasnets.training.setup.facts import is_pretrained, run_facts, run_loss
+from kerasnets.training.setup.inputs import TrainingInputs
+
+
+class Recording:
+    """The callbacks of a recipe's [diagnostics], on the host that writes.
+
+    Args:
+        inputs: of the run.
+        trainer: of the run.
+        directory: of the run.
+        history: of its epochs.
+
+    Attributes:
+        records: what they record.
+        diagnosis: judges it.
+        measuring: the callbacks that record, in the order they are called in.
+        stateful: those with a state, by name.
+    """
+
+    def __init__(
+        self, inputs: TrainingInputs, trainer: Trainer, directory: RunDirectory, history: EpochHistory
+    ):
+        self.records = RunRecords(
+            directory,
+            history,
+            measure=trainer.objective.measure,
+            facts=run_facts(inputs, trainer.model),
+            outline=outline(trainer.model),
+        )
+        images, labels = _probe(inputs, inputs.recipe.diagnostics.probe_images)
+        layers = _measuring_layers(inputs, self.records, images)
+        self.diagnosis = RunDiagnosis(
+            directory.findings_file,
+            self.records,
+            steps_per_epoch=inputs.steps_per_epoch,
+            before=lambda: _before_training(inputs, trainer.model, images, labels),
+        )
+        self.measuring = [StepHistory(trainer, self.records.steps), *layers.values()]
+        self.stateful: dict[str, Stateful] = {**layers, "diagnosis": self.diagnosis}
+
+
+def went_back(step: int, factor: float) -> Finding:
+    """Return the finding that a run diverged, and went back to its last checkpoint.
+
+    Args:
+        step: of the checkpoint.
+        factor: on the learning rate from there on.
+    """
+    return Finding(
+        rule="not_finite",
+        step=step,
+        ended=step,
+        figures={"factor": factor},
+        evidence=f"training diverged after step {step}",
+        cause="the learning rate is too high for what followed",
+        advice=f"the run went back to step {step} and goes on at {factor:g} times the rate: set a lower one",
+    )
+
+
+def _measuring_layers(
+    inputs: TrainingInputs, records: RunRecords, images: np.ndarray
+) -> dict[str, keras.callbacks.Callback]:
+    """Return the callbacks that measure layers, by name."""
+    settings, callbacks = inputs.recipe.diagnostics, {}
+    if settings.update_ratio_every:
+        callbacks["update_ratio"] = UpdateRatio(records.layers, settings.update_ratio_every)
+    if settings.activation_stats_every:
+        every = settings.activation_stats_every
+        callbacks["activation_stats"] = ActivationStats(records.layers, images, every)
+    return callbacks
+
+
+def _before_training(
+    inputs: TrainingInputs, network: keras.Model, images: np.ndarray, labels: np.ndarray
+) -> Sequence[Finding]:
+    recipe = inputs.recipe
+    return static_findings(network, images, labels, loss=run_loss(recipe), pretrained=is_pretrained(recipe))
+
+
+def _probe(inputs: TrainingInputs, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return evenly spaced training images as the network takes them, not augmented, and their labels."""
+    split: Split = inputs.dataset.train
+    chosen = split.at(np.linspace(0, len(split) - 1, min(count, len(split))).astype(int))
+    batches = evaluation_batches(
+        chosen, inputs.preprocessing, classes=len(inputs.dataset.classes), batch_size=len(chosen)
+    )
+    images, labels = zip(*(batch[:2] for batch in batches.as_numpy_iterator()), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
