@@ -1,9 +1,7 @@
 """Statistics of the layers' outputs, on the same images at every measurement."""
 
 import logging
-import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Sequence
 from os import PathLike
 from typing import Any
 
@@ -12,38 +10,37 @@ import numpy as np
 
 from kerasnets.callbacks.cadence import CadencedCallback
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
-from kerasnets.callbacks.moments import Moments
-from kerasnets.layers.paths import layer_paths
+from kerasnets.callbacks.measuring.probe import Outputs, Probe
+from kerasnets.layers.paths import layer_paths, matching_paths
 
 log = logging.getLogger("kerasnets")
 
-QUANTITIES = ("activation_mean", "activation_variance", "activation_zeros")
 ACTIVATIONS = (keras.layers.Activation, keras.layers.ReLU, keras.layers.LeakyReLU, keras.layers.ELU)
-
-AT_ONCE = 256 * 2**20
-"""Bytes that all layers' outputs together may take for a part of the probe of more than one image."""
 
 
 class ActivationStats(CadencedCallback):
-    """Record mean, variance and fraction of exact zeros of each layer's output on a fixed probe batch.
+    """Record the distribution of each layer's outputs on a fixed probe batch, dead and saturated units.
 
     They are measured before the first step, and after each `every` steps. In a healthy network the variance
-    keeps its order of magnitude from layer to layer; a warning names the first layer where it collapses.
+    keeps its order of magnitude from layer to layer.
 
     Layers with weights and activations are measured, also within nested models, where `backbone/conv1` names
-    a layer. The probe runs in parts, so that the outputs of all layers together take at most `AT_ONCE` bytes,
-    or those of one image; they are reduced on their device. Where something cannot be measured, one warning
-    says so, and training continues.
+    a layer. The probe runs in parts, so that the outputs of all layers together take at most
+    `kerasnets.callbacks.measuring.probe.AT_ONCE` bytes, or those of one image; they are reduced on their
+    device, within the compiled prediction. Where something cannot be measured, one warning says so, and
+    training continues.
 
-    The log gets the quantities "activation_mean", "activation_variance" and "activation_zeros"; the last is
-    between 0 and 1.
+    The log gets of each layer: "activation_mean", "activation_variance", "activation_zeros" (0 to 1), all
+    exact; "activation_q01" to "activation_q99" and a histogram, of at most 8192 of its numbers;
+    "activation_dead", the fraction of units (channels of a map) that are zero on the whole probe; and of
+    sigmoid, tanh and softsign "activation_saturated", the fraction of outputs within 0.01 of their limits.
 
     Args:
         log: a `DiagnosticsLog`, or the path of a new one.
         probe: images as the network takes them, (N, height, width, C); for a network with several inputs a
             list, tuple or dictionary of arrays, each of N examples.
         every: steps from one measurement to the next, 1 or more.
-        collapse: warn when a layer's variance falls below this fraction of the first layer's, 0 to 1.
+        layers: which layers: None for all, or paths or patterns such as "conv*" or "backbone/*".
 
     Example:
         >>> model.fit(x, y, callbacks=[ActivationStats("diagnostics.csv", x[:64])])
@@ -55,18 +52,21 @@ class ActivationStats(CadencedCallback):
         probe: Any,
         every: int = 200,
         *,
-        collapse: float = 1e-3,
+        layers: str | Sequence[str] | None = None,
     ):
         super().__init__(log, every)
         self.probe = keras.tree.map_structure(np.asarray, probe, none_is_leaf=False)
-        self.collapse = collapse
-        self._collapsed: str | None = None
+        self.layers = layers
+        self._probe: Probe | None = None
         self._measurable = True
         self._unmeasured: set[str] = set()
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Measure before the first step."""
         super().on_train_begin(logs)
+        self._probe = None
+        if self.layers is not None:
+            matching_paths(layer_paths(self.model), self.layers)  # raises where one matches no layer
         if self.step == 0:
             self._measure()
 
@@ -75,33 +75,35 @@ class ActivationStats(CadencedCallback):
         if self.advance(batch):
             self._measure()
 
-    def get_state(self) -> dict[str, Any]:
-        """Return what `set_state` needs to resume, as JSON values."""
-        return super().get_state() | {"collapsed": self._collapsed}
-
-    def set_state(self, state: Mapping[str, Any]) -> None:
-        """Continue from what `get_state` returned."""
-        super().set_state(state)
-        self._collapsed = state["collapsed"]
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
+        """Write the log."""
+        super().on_train_end(logs)
+        self._probe = None
 
     def _measure(self) -> None:
         if not self._measurable:
             return
+        self.synchronize()
         try:
-            moments = probe_moments(self.model, self.probe)
+            if self._probe is None:
+                self._probe = Probe(self.model, self.probe, measured_paths(self.model, self.layers))
+            found = self._probe.outputs()
         except Exception as error:  # whatever a backend raises: a diagnosis must not stop training
             self._measurable = False
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             log.warning("activation statistics cannot be measured, and are left out: %s", reason[:300])
             return
-        self._warn_unmeasured([path for path, found in moments.items() if not found.count])
-        measured = {path: found for path, found in moments.items() if found.count}
-        for path, found in measured.items():
-            numbers = (found.mean, found.variance, found.zeros / found.count)
-            for quantity, number in zip(QUANTITIES, numbers, strict=True):
-                self.record(path, quantity, number)
-        if measured:
-            self._warn_collapsed({path: found.variance for path, found in measured.items()})
+        self._warn_unmeasured([path for path, outputs in found.items() if not outputs.moments.count])
+        for path, outputs in found.items():
+            if outputs.moments.count:
+                self._record_outputs(path, outputs)
+
+    def _record_outputs(self, path: str, outputs: Outputs) -> None:
+        self.record_distribution(path, "activation", outputs.distribution())
+        if outputs.dead is not None:
+            self.record(path, "activation_dead", outputs.dead)
+        if outputs.saturated is not None:
+            self.record(path, "activation_saturated", outputs.saturated / outputs.moments.count)
 
     def _warn_unmeasured(self, paths: list[str]) -> None:
         new = [path for path in paths if path not in self._unmeasured]
@@ -111,82 +113,14 @@ class ActivationStats(CadencedCallback):
             )
         self._unmeasured.update(new)
 
-    def _warn_collapsed(self, variances: dict[str, float]) -> None:
-        layers = list(variances)
-        floor = self.collapse * variances[layers[0]]
-        first = next((layer for layer in layers if variances[layer] < floor), None)
-        if first and first != self._collapsed:
-            log.warning(
-                "step %d: %s: activation variance %.1e has collapsed, below %.0e of %s's %.1e",
-                *(self.step, first, variances[first], self.collapse, layers[0], variances[layers[0]]),
-            )
-        self._collapsed = first
 
-
-def probe_moments(model: keras.Model, probe: Any) -> dict[str, Moments]:
-    """Return the moments of the outputs of each layer with weights and each activation, by path.
-
-    Args:
-        model: predicts the probe; nothing is trained.
-        probe: the model's input: an array (N, ...), or a list, tuple or dictionary of arrays.
-    """
-    layers, taken = layer_paths(model), 0
-    moments: dict[str, Moments] = {}
-
-    def add_bytes(path: str, tensor: keras.KerasTensor) -> None:
-        nonlocal taken
-        taken += math.prod(tensor.shape) * np.dtype(_numpy_type(tensor)).itemsize
-
-    def add_moments(path: str, tensor: keras.KerasTensor) -> None:
-        if path in moments:
-            moments[path] += Moments.of(tensor)
-
-    count = len(keras.tree.flatten(probe)[0])
-    with _outputs_passed_to(add_bytes, layers):
-        _run(model, probe, slice(0, 1))  # this also builds layers that are not built yet
-    for path, layer in layers.items():
-        if layer.weights or isinstance(layer, ACTIVATIONS):
-            moments[path] = Moments()
-    part = min(max(AT_ONCE // max(taken, 1), 1), count)
-    with _outputs_passed_to(add_moments, layers):
-        for start in range(0, count, part):
-            _run(model, probe, slice(start, start + part))
-    return moments
-
-
-def _run(model: keras.Model, probe: Any, part: slice) -> None:
-    images = keras.tree.map_structure(lambda array: array[part], probe)
-    inputs = getattr(model, "inputs", None) or ()
-    if len(inputs) == 1 and not isinstance(model, keras.Sequential):  # it may be in a list
-        images = keras.tree.pack_sequence_as(model.input, keras.tree.flatten(images))
-    model(images, training=False)
-
-
-def _numpy_type(tensor: keras.KerasTensor) -> str:
-    name = keras.backend.standardize_dtype(tensor.dtype)
-    return "float16" if name == "bfloat16" else name
-
-
-Consumer = Callable[[str, keras.KerasTensor], None]
-
-
-@contextmanager
-def _outputs_passed_to(consume: Consumer, layers: Mapping[str, keras.Layer]) -> Iterator[None]:
-    """Call `consume(path, tensor)` with every output of the layers while the block runs."""
-    for path, layer in layers.items():
-        layer.call = _with_consumer(layer.call, path, consume)
-    try:
-        yield
-    finally:
-        for layer in layers.values():
-            del layer.call  # so that the class's method is found again
-
-
-def _with_consumer(call: Callable[..., Any], path: str, consume: Consumer) -> Callable[..., Any]:
-    def called(*arguments: Any, **named: Any) -> Any:
-        outputs = call(*arguments, **named)
-        for tensor in keras.tree.flatten(outputs):
-            consume(path, tensor)
-        return outputs
-
-    return called
+def measured_paths(model: keras.Model, layers: str | Sequence[str] | None = None) -> list[str]:
+    """Return the paths of the layers with weights and of the activations, or of those that are chosen."""
+    paths = layer_paths(model)
+    chosen = list(paths) if layers is None else matching_paths(paths, layers)
+    # a layer that is not built yet may get weights
+    return [
+        path
+        for path in chosen
+        if paths[path].weights or isinstance(paths[path], ACTIVATIONS) or not paths[path].built
+    ]

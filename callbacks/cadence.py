@@ -143,6 +143,11 @@ class CadencedCallback(keras.callbacks.Callback):
         before, self.step = self.step, self.step + steps
         return self.step // self.cadence.every > before // self.cadence.every
 
+    def synchronize(self) -> None:
+        """Bring the variables up to date: on JAX, training holds its state elsewhere between steps."""
+        if keras.config.backend() == "jax":
+            self.model.jax_state_sync()
+
     def batches_per_step(self) -> int:
         """Return how many batches make an optimizer step, where Keras accumulates gradients."""
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)

@@ -85,7 +85,7 @@ class HealthCheck(keras.callbacks.Callback):
         self._measures: list[CadencedCallback] = [UpdateRatio(self._log, every)]
         if x is not None:
             probe = keras.tree.map_structure(lambda array: np.asarray(array[:PROBE]), x)
-            self._measures.append(ActivationStats(self._log, probe, every, collapse=0.0))
+            self._measures.append(ActivationStats(self._log, probe, every))
         self._every = every
         self._steps: list[tuple[float, ...]] = []
         self._epochs: list[dict[str, float]] = []

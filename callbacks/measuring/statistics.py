@@ -25,8 +25,8 @@ def flat(tensors: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
 
 def norm(values: keras.KerasTensor) -> keras.KerasTensor:
     """Return the Euclidean norm of numbers (n,), also where their squares leave the range of float32."""
-    largest = _largest(values)
-    return largest * keras.ops.sqrt(keras.ops.sum(keras.ops.square(values / largest)))
+    scale = _scale(values)
+    return scale * keras.ops.sqrt(keras.ops.sum(keras.ops.square(values / scale)))
 
 
 def distribution(values: keras.KerasTensor) -> keras.KerasTensor:
@@ -47,27 +47,34 @@ def distribution(values: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def moments(values: keras.KerasTensor) -> keras.KerasTensor:
-    """Return mean, variance and fraction of exact zeros of numbers (n,), float32 (3,).
+    """Return mean, variance and fraction of exact zeros of numbers (n,), float32 (3,)."""
+    first, left, variance, zeros = keras.ops.unstack(exact_moments(values), 4)
+    return keras.ops.stack([first + left, variance, zeros])
+
+
+def exact_moments(values: keras.KerasTensor) -> keras.KerasTensor:
+    """Return the mean of numbers (n,) as two numbers to add, variance and fraction of zeros, float32 (4,).
 
     Differences are taken from a first mean, which float32 rounds, and corrected by their own mean: exact also
     where the mean is large and the variance small.
     """
-    largest = _largest(values)  # squares of gradients may leave the range of float32
-    scaled = values / largest
+    scale = _scale(values)
+    scaled = values / scale
     first = keras.ops.mean(scaled)
     apart = scaled - first
     left = keras.ops.mean(apart)
     variance = keras.ops.mean(keras.ops.square(apart)) - keras.ops.square(left)
     zeros = keras.ops.mean(keras.ops.cast(keras.ops.equal(values, 0), "float32"))
     variance = keras.ops.where(variance < 0, 0.0, variance)  # not `maximum`, which may hide NaN
-    return keras.ops.stack([(first + left) * largest, variance * largest * largest, zeros])
+    return keras.ops.stack([first * scale, left * scale, variance * scale * scale, zeros])
 
 
-def _largest(values: keras.KerasTensor) -> keras.KerasTensor:
-    """Return the largest magnitude, or 1 where it is no scale: zero, infinite or NaN."""
+def _scale(values: keras.KerasTensor) -> keras.KerasTensor:
+    """Return the largest magnitude where squares would leave the range of float32, and elsewhere 1."""
     largest = keras.ops.max(keras.ops.abs(values))
+    extreme = keras.ops.logical_or(largest < 1e-15, largest > 1e15)
     usable = keras.ops.logical_and(largest > 0, keras.ops.isfinite(largest))
-    return keras.ops.where(usable, largest, keras.ops.ones_like(largest))
+    return keras.ops.where(keras.ops.logical_and(extreme, usable), largest, keras.ops.ones_like(largest))
 
 
 def sample(values: keras.KerasTensor, most: int = SAMPLE) -> keras.KerasTensor:
@@ -117,7 +124,7 @@ def largest_singular_value(kernel: keras.KerasTensor) -> keras.KerasTensor:
     slightly too low, where the largest values lie close together by about one in a thousand.
     """
     matrix = keras.ops.reshape(keras.ops.cast(kernel, "float32"), (-1, kernel.shape[-1]))
-    scale = _largest(keras.ops.reshape(matrix, (-1,)))
+    scale = _scale(keras.ops.reshape(matrix, (-1,)))
     matrix = matrix / scale
     start = np.random.default_rng(0).normal(size=(kernel.shape[-1], 1)).astype("float32")
     vector = keras.ops.convert_to_tensor(start / np.linalg.norm(start))

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasnets.callbacks.layer_outputs import layer_outputs
+from kerasnets.callbacks.measuring.layer_outputs import layer_outputs
 from kerasnets.callbacks.pictures.by_epoch import ByEpoch
 from kerasnets.callbacks.pictures.drawing import draw_tiles
 from kerasnets.callbacks.pictures.tiles import map_tiles

@@ -28,7 +28,7 @@ def callback_seconds(case: Case, engine: Engine) -> float:
             seconds += _ratio_seconds(engine) / settings.update_ratio_every
         if settings.activation_stats_every:
             probe = np.resize(engine.probe, (settings.probe_images, *engine.probe.shape[1:]))
-            statistics = ActivationStats(log, probe, every=1, collapse=0.0)
+            statistics = ActivationStats(log, probe, every=1)
             seconds += _measured(engine, statistics) / settings.activation_stats_every
     return seconds
 

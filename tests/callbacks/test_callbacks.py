@@ -14,12 +14,13 @@ from places import PROGRAMS
 from sweep import sweep
 
 from kerasnets.callbacks import ActivationStats, DiagnosticsLog, UpdateRatio
-from kerasnets.callbacks.activation_stats import QUANTITIES, probe_moments
-from kerasnets.callbacks.moments import Moments
+from kerasnets.callbacks.measuring.moments import Moments
+from kerasnets.callbacks.measuring.probe import Probe
 from kerasnets.catalog.quantities import NETWORK
 from kerasnets.files.diagnostics_table import COLUMNS, read_diagnostics
 
 RATE = 0.05
+QUANTITIES = ("activation_mean", "activation_variance", "activation_zeros")
 
 
 @pytest.fixture
@@ -105,24 +106,6 @@ def test_both_share_one_file_and_measuring_changes_nothing(problem, tmp_path):
         np.testing.assert_array_equal(one, other)
 
 
-def test_collapsing_variance_names_the_first_layer_that_falls(tmp_path, caplog):
-    inputs = keras.Input((50,))
-    x = inputs
-    for depth in range(1, 6):
-        start = keras.initializers.RandomNormal(stddev=0.01, seed=depth)
-        x = keras.layers.Dense(50, activation="tanh", kernel_initializer=start, name=f"tanh{depth}")(x)
-    model = keras.Model(inputs, x)
-    model.compile(optimizer="sgd", loss="mse")
-    data = np.random.default_rng(0).normal(size=(32, 50)).astype("float32")
-    model.fit(data, data, verbose=0, callbacks=[ActivationStats(tmp_path / "d.csv", data)])
-    rows = read_diagnostics(tmp_path / "d.csv")
-    variances = rows[(rows.step == 0) & (rows.quantity == "activation_variance")].set_index("layer").value
-    fallen = variances.index[variances < 1e-3 * variances.iloc[0]][0]
-    (message,) = caplog.messages
-    assert message.startswith(f"step 0: {fallen}: activation variance")
-    assert "has collapsed" in message
-
-
 def test_weights_that_start_at_zero_give_infinity_or_nothing():
     inputs = keras.Input((3,))
     model = keras.Model(inputs, keras.layers.Dense(1, kernel_initializer="zeros", name="zero")(inputs))
@@ -178,12 +161,12 @@ def test_statistics_in_parts_are_numpys_in_float64(monkeypatch, tmp_path):
     inputs = keras.Input((5,))
     half = keras.layers.Activation("linear", name="half", dtype="float16")(inputs)
     model = keras.Model(inputs, keras.layers.Activation("linear", name="same", dtype="float32")(half))
-    assert probe_moments(model, values)["same"].count == 200
-    monkeypatch.setattr("kerasnets.callbacks.activation_stats.AT_ONCE", 7 * 5 * (2 + 4 + 4))
-    found = probe_moments(model, values)
+    assert Probe(model, values, ["same"]).outputs()["same"].moments.count == 200
+    monkeypatch.setattr("kerasnets.callbacks.measuring.probe.AT_ONCE", 7 * 5 * (2 + 4 + 4))
+    found = Probe(model, values, ["half", "same"]).outputs()
     right = values.astype("float16").astype("float64")
     for name in ("half", "same"):
-        moments = found[name]
+        moments = found[name].moments
         assert moments.count == right.size
         assert moments.zeros == (right == 0).sum() > 0
         np.testing.assert_allclose([moments.mean, moments.variance], [right.mean(), right.var()], rtol=1e-6)

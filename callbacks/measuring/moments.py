@@ -4,6 +4,9 @@ import math
 from dataclasses import dataclass
 
 import keras
+import numpy as np
+
+from kerasnets.callbacks.measuring.statistics import exact_moments, flat
 
 
 @dataclass(frozen=True)
@@ -24,22 +27,17 @@ class Moments:
 
     @classmethod
     def of(cls, tensor: keras.KerasTensor) -> "Moments":
-        """Return the moments of a tensor of any shape, computed on its device.
+        """Return the moments of a tensor of any shape, computed on its device in float32."""
+        return cls.from_numbers(
+            math.prod(tensor.shape), keras.ops.convert_to_numpy(exact_moments(flat([tensor])))
+        )
 
-        Differences are taken from a first mean, which float32 rounds, and corrected by their own mean: exact
-        also where the mean is large and the variance small. Half precision is computed in float32.
-        """
-        count = math.prod(tensor.shape)
-        double = keras.backend.standardize_dtype(tensor.dtype) == "float64"
-        values = tensor if double else keras.ops.cast(tensor, "float32")
-        first = keras.ops.mean(values)
-        apart = values - first
-        numbers = (first, keras.ops.mean(apart), keras.ops.mean(keras.ops.square(apart)))
-        first, left, square = (float(keras.ops.convert_to_numpy(number)) for number in numbers)
-        zeros = keras.ops.sum(keras.ops.cast(keras.ops.equal(values, 0), "int32"))
-        zeros = int(keras.ops.convert_to_numpy(zeros))
-        squares = count * (square - left**2)
-        return cls(count=count, mean=first + left, squares=squares, zeros=zeros)
+    @classmethod
+    def from_numbers(cls, count: int, numbers: np.ndarray) -> "Moments":
+        """Return those that `exact_moments` found of `count` numbers."""
+        first, left, variance, zeros = map(float, numbers)
+        zeros = 0 if math.isnan(zeros) else round(zeros * count)
+        return cls(count=count, mean=first + left, squares=variance * count, zeros=zeros)
 
     def __add__(self, other: "Moments") -> "Moments":
         """Merge as Chan, Golub and LeVeque 1979, "Updating Formulae", equation 2.1: no large sums cancel."""
