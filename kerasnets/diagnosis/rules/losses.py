@@ -156,7 +156,7 @@ def loss_rising(records: Records) -> list[Finding]:
     now, low = means[-1], means[best]
     noise = standard_error(found.loss[best : best + size]) + standard_error(found.loss[-size:])
     fallen = max(found.start - low, 0.1 * abs(found.start))
-    rate_raised = found.rate[-1] > 1.1 * found.rate[best + size - 1]
+    rate_raised = found.rate[-1] > 1.1 * found.rate[best : best + size].min()
     if not now - low > max(RISEN * fallen, 5 * noise) or rate_raised:
         return []
     return [

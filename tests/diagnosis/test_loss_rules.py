@@ -1,0 +1,155 @@
+"""Rules over losses and rates speak on a faulty curve and keep silent on its healthy twin."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from written_records import (
+    TEN,
+    epoch_table,
+    healthy_losses,
+    layer_table,
+    noisy,
+    step_table,
+    until,
+    written,
+)
+
+from kerasnets.diagnosis.records import Records
+from kerasnets.diagnosis.rules import RULES
+from kerasnets.diagnosis.rules.losses import (
+    loss_flat,
+    loss_oscillating,
+    loss_rising,
+    not_finite,
+    stuck_at_chance,
+    stuck_at_majority,
+)
+from kerasnets.diagnosis.rules.rates import rate_too_high, rate_too_low
+
+LN10 = math.log(10)
+
+
+def names(records):
+    return {finding.rule for rule in RULES for finding in rule(records)}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_a_rule_without_records_finds_nothing(rule):
+    assert rule(Records()) == []
+
+
+def test_nothing_is_found_in_a_healthy_training():
+    ratios = layer_table("kernel_update_ratio", range(1, 301, 20), a=2e-3, b=1e-3)
+    records = written(layers=ratios)
+    for step in range(1, 301):
+        assert names(until(records, step)) == set()
+
+
+def test_a_loss_that_is_not_a_number_is_found_where_it_begins():
+    loss = healthy_losses()
+    loss[250:] = math.nan
+    (found,) = not_finite(written(loss))
+    assert found.figures["first_step"] == 251
+    assert "step 251" in found.evidence
+    assert not_finite(written()) == []
+
+
+def test_a_skipped_step_with_a_loss_again_after_it_is_none():
+    loss = healthy_losses()
+    loss[100] = math.inf
+    assert not_finite(written(loss)) == []
+
+
+@pytest.mark.parametrize("above", [0.0, 0.12])
+def test_shuffled_labels_stay_at_ln_of_the_classes(above):
+    falling = LN10 + above * np.exp(-np.arange(300) / 150)
+    (found,) = stuck_at_chance(written(noisy(falling, 0.02)))
+    assert found.figures["chance"] == pytest.approx(2.302585)
+    assert "ln(classes) is 2.303" in found.evidence
+
+
+def test_a_network_that_begins_to_learn_is_not_stuck():
+    late = noisy(np.where(np.arange(300) < 150, LN10, LN10 - 0.004 * (np.arange(300) - 150)), 0.02)
+    assert stuck_at_chance(written(late)) == []
+
+
+def test_accuracy_above_chance_is_not_stuck():
+    loss = noisy(np.full(300, LN10), 0.01)
+    accuracy = noisy(np.full(300, 0.2), 0.05)
+    assert stuck_at_chance(written(steps=step_table(loss, accuracy=accuracy))) == []
+
+
+def test_a_warm_up_is_waited_for():
+    rate = np.minimum(np.arange(300) / 3000, 0.1)
+    facts = replace(TEN, learning_rate=0.2)
+    assert stuck_at_chance(written(steps=step_table(noisy(np.full(300, LN10)), rate), facts=facts)) == []
+
+
+def test_the_most_frequent_class_is_told_from_learning():
+    shares = (0.91, *(0.01,) * 9)
+    entropy = -sum(share * math.log(share) for share in shares)
+    facts = replace(TEN, class_shares=shares)
+    steps = step_table(noisy(np.full(300, entropy), 0.02), accuracy=noisy(np.full(300, 0.91), 0.03))
+    (found,) = stuck_at_majority(written(steps=steps, facts=facts))
+    assert found.figures["entropy"] == pytest.approx(entropy)
+    better = step_table(noisy(np.full(300, entropy / 2), 0.02), accuracy=noisy(np.full(300, 0.96), 0.03))
+    assert stuck_at_majority(written(steps=better, facts=facts)) == []
+
+
+def test_a_flat_loss_at_another_value_is_found():
+    assert [each.rule for each in loss_flat(written(noisy(np.full(300, 5.0), 0.2)))] == ["loss_flat"]
+    assert loss_flat(written()) == []
+
+
+def test_a_loss_that_has_settled_near_zero_is_not_flat():
+    assert loss_flat(written(noisy(np.full(300, 0.02), 0.005))) == []
+
+
+def test_a_rising_loss_is_found_but_not_the_restart_of_a_schedule():
+    rising = np.concatenate([healthy_losses(200), noisy(np.linspace(0.4, 1.8, 100))])
+    assert [each.rule for each in loss_rising(written(rising))] == ["loss_rising"]
+    rate = np.where(np.arange(300) < 200, np.linspace(0.1, 0.001, 300), 0.1)
+    assert loss_rising(written(steps=step_table(rising, rate))) == []
+
+
+def test_an_oscillating_loss_is_found_but_not_small_waves():
+    def epochs(size):
+        return written(epochs=epoch_table(loss=1 + size * np.array([0, 1, 0, 1, 0, 1, 0, 1])))
+
+    assert [each.rule for each in loss_oscillating(epochs(0.8))] == ["loss_oscillating"]
+    assert loss_oscillating(epochs(0.1)) == []
+
+
+def test_a_rate_too_high_is_found_with_the_rate_to_use():
+    loss = noisy(np.full(100, 8.0), 1.0)
+    loss[0] = 2.3
+    ratios = layer_table("kernel_update_ratio", range(1, 101, 10), a=0.1, b=0.1)
+    (found,) = rate_too_high(written(loss, layers=ratios))
+    assert "lower the learning rate about 100 times, to 0.001" in found.advice
+    # Adam's first steps are large in sound trainings too
+    large = layer_table("kernel_update_ratio", range(1, 301, 20), a=[0.2, 0.1, *[0.01] * 13], b=0.01)
+    assert rate_too_high(written(layers=large)) == []
+
+
+def test_a_rate_too_low_is_found_with_the_rate_to_use():
+    slow = written(
+        noisy(2.3 - 1e-4 * np.arange(300), 0.02),
+        layers=layer_table("kernel_update_ratio", range(1, 301, 20), a=1e-5, b=3e-6),
+    )
+    (found,) = rate_too_low(slow)
+    assert "update ratio 1e-05 at step 300" in found.evidence
+    assert "raise the learning rate about 100 times, to 10" in found.advice
+
+
+def test_small_updates_of_a_loss_that_falls_or_late_in_a_schedule_are_right():
+    ratios = layer_table("kernel_update_ratio", range(1, 301, 20), a=1e-5, b=3e-6)
+    assert rate_too_low(written(layers=ratios)) == []
+    rate = np.where(np.arange(300) < 50, 0.1, 0.001)
+    assert rate_too_low(written(steps=step_table(noisy(np.full(300, 2.2)), rate), layers=ratios)) == []
+
+
+def test_first_layers_that_stand_still_are_no_matter_of_the_rate():
+    ratios = layer_table("kernel_update_ratio", range(1, 301, 20), a=1e-8, b=1e-5, c=1e-3)
+    assert rate_too_low(written(noisy(np.full(300, LN10), 0.02), layers=ratios)) == []
