@@ -1,11 +1,12 @@
 """What is recorded of a run besides its epochs, and what is judged by it."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import keras
 import numpy as np
 
-from kerasnets.callbacks import ActivationStats, UpdateRatio
+from kerasnets.callbacks import ActivationStats, GradientStats, UpdateRatio, WeightStats
 from kerasnets.data.dataset import Split
 from kerasnets.data.pipeline.batches import evaluation_batches
 from kerasnets.diagnosis.checks.model import outline
@@ -82,13 +83,15 @@ def _measuring_layers(
     inputs: TrainingInputs, records: RunRecords, images: np.ndarray
 ) -> dict[str, keras.callbacks.Callback]:
     """Return the callbacks that measure layers, by name."""
-    settings, callbacks = inputs.recipe.diagnostics, {}
-    if settings.update_ratio_every:
-        callbacks["update_ratio"] = UpdateRatio(records.layers, settings.update_ratio_every)
-    if settings.activation_stats_every:
-        every = settings.activation_stats_every
-        callbacks["activation_stats"] = ActivationStats(records.layers, images, every)
-    return callbacks
+    settings, log = inputs.recipe.diagnostics, records.layers
+    layers = settings.layers or None
+    made = {
+        "update_ratio": (settings.update_ratio_every, partial(UpdateRatio, log)),
+        "activation_stats": (settings.activation_stats_every, partial(ActivationStats, log, images)),
+        "gradient_stats": (settings.gradient_stats_every, partial(GradientStats, log)),
+        "weight_stats": (settings.weight_stats_every, partial(WeightStats, log)),
+    }
+    return {name: make(every, layers=layers) for name, (every, make) in made.items() if every}
 
 
 def _before_training(
