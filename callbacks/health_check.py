@@ -13,6 +13,7 @@ import pandas as pd
 from kerasnets.callbacks.activation_stats import ActivationStats
 from kerasnets.callbacks.cadence import CadencedCallback
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
+from kerasnets.callbacks.gradient_stats import GradientStats
 from kerasnets.callbacks.update_ratio import UpdateRatio
 from kerasnets.diagnosis.checks.model import model_facts, outline
 from kerasnets.diagnosis.checks.static import static_findings
@@ -29,6 +30,9 @@ logger = logging.getLogger("kerasnets")
 
 PROBE = 64
 """Examples of `x` that the layers' outputs are measured on, at most."""
+
+LATER = 50
+"""Records are judged anew after `every` steps, later after this part of all steps."""
 
 ACCURACIES = ("accuracy", "acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy")
 """Names under which Keras logs an accuracy."""
@@ -82,7 +86,10 @@ class HealthCheck(keras.callbacks.Callback):
         self._pretrained = pretrained
         self._diagnosis = Diagnosis(rules)
         self._log = _Unwritten() if log is None else _as_log(log)
-        self._measures: list[CadencedCallback] = [UpdateRatio(self._log, every)]
+        self._measures: list[CadencedCallback] = [
+            UpdateRatio(self._log, every),
+            GradientStats(self._log, every),
+        ]
         if x is not None:
             probe = keras.tree.map_structure(lambda array: np.asarray(array[:PROBE]), x)
             self._measures.append(ActivationStats(self._log, probe, every))
@@ -91,7 +98,7 @@ class HealthCheck(keras.callbacks.Callback):
         self._epochs: list[dict[str, float]] = []
         self._outline: tuple[LayerOutline, ...] = ()
         self._means = _RunningMeans()
-        self._step = self._epoch = self._first = 0
+        self._step = self._epoch = self._first = self._next = 0
         self._finished = False
 
     @property
@@ -156,12 +163,14 @@ class HealthCheck(keras.callbacks.Callback):
         """Record the step, and judge the records where the layers were measured."""
         for measure in self._measures:
             measure.on_train_batch_end(batch, logs)
-        before, self._step = self._step, self._step + batch - self._first + 1
+        self._step += batch - self._first + 1
         loss, accuracy = self._means.last(batch + 1, logs or {})
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self._steps.append((self._step, self._epoch, loss, accuracy, rate, *(float("nan"),) * 4))
-        if before // self._every < self._step // self._every:
+        if self._step >= self._next:
             self._update()
+            # later updates judge more records: ever rarer, they take a fixed part of the time
+            self._next = self._step + max(self._every, self._step // LATER)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the epoch and judge the records."""
@@ -243,6 +252,9 @@ class _Unwritten(DiagnosticsLog):
 
     def __init__(self) -> None:
         super().__init__("unwritten.csv")
+
+    def record_histogram(self, layer: str, of: str, counts: Sequence[int], *, step: int, epoch: int) -> None:
+        """Keep no histogram: no rule reads one."""
 
     def save(self) -> None:
         """Write nothing."""
