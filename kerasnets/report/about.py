@@ -92,7 +92,8 @@ def _machine(run: RunRecords) -> dict[str, str]:
         **environment.packages,
         "machine": environment.machine,
         "devices": devices,
-        "strategy": f"{environment.strategy.lstrip('_')}, {environment.replicas} replicas",
+        "strategy": f"{environment.strategy.lstrip('_')}, {environment.replicas} replica"
+        + "s" * (environment.replicas > 1),
         "precision": run.recipe.train.precision,
         "seed": str(run.recipe.train.seed),
         **{key.replace("_", " "): str(value) for key, value in settings.items()},

@@ -17,7 +17,7 @@ MOST_POINTS = 600
 """Points of a line; of more, means of as many neighbours as needed are drawn."""
 
 SMOOTHED = 0.03
-"""Share of a line of steps that a point of the smooth line is a mean of."""
+"""Share of a line of steps that a point of the smooth line is the median of."""
 
 Line = tuple[np.ndarray, np.ndarray]
 
@@ -31,7 +31,7 @@ def curve_sections(runs: Sequence[RunRecords]) -> list[Section]:
     caption = f"By {unit}: training solid, validation dashed"
     caption += ", a line a run. " if len(runs) > 1 else ". "
     if by_step:
-        caption += "Pale: batches; over them their running mean. "
+        caption += "Pale: batches; over them their running median. "
     caption += "The linear axis leaves out what only the first steps reach."
     pictures = [
         Picture("loss-linear", "Loss, linear; below it the learning rate", _loss(runs, by_step, log=False)),
@@ -151,10 +151,10 @@ def _columns(history: pd.DataFrame, name: str) -> Line:
 
 
 def _smooth(values: pd.Series) -> pd.Series:
-    """Return running means over what is finite."""
+    """Return running medians over what is finite: a single high loss does not lift its neighbours."""
     width = max(int(SMOOTHED * len(values)), 1)
     finite = values.astype(float).where(np.isfinite(values.astype(float)))
-    return finite.rolling(width, min_periods=1).mean()
+    return finite.rolling(width, min_periods=1).median()
 
 
 def thinned(x: pd.Series | np.ndarray, y: pd.Series | np.ndarray) -> Line:

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -25,6 +26,9 @@ from kerasnets.report.verdicts import run_verdict
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.records.result import MEASURES
 
+NUMBER = r"[-−+]?(\d[\d.,]*(e[-+]\d+)?|nan|inf)( ?(%|ms|s|MiB))?"
+"""Cells that are set to the right."""
+
 
 def write_page(
     paths: Sequence[str | os.PathLike[str]],
@@ -33,7 +37,9 @@ def write_page(
     pictures: str | os.PathLike[str] | None = None,
 ) -> Path:
     """Write the page of runs; see `kerasnets.write_report`."""
-    runs = read_runs(paths)
+    from kerasnets.report.network import with_network  # loads TensorFlow, which `render_page` does without
+
+    runs = [with_network(run) for run in read_runs(paths)]
     with drawing.style():
         sections = page_sections(runs)
         file = Path(to or (RunDirectory(paths[0]).report_file if len(paths) == 1 else "report.html"))
@@ -79,6 +85,7 @@ def _rendered(runs: Sequence[RunRecords], sections: Sequence[Section]) -> str:
         verdicts=[run_verdict(run, sections) for run in runs],
         sections=sections,
         drawn=_element,
+        is_number=lambda text: bool(re.fullmatch(NUMBER, text)),
     )
 
 

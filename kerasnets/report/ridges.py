@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
@@ -99,20 +100,16 @@ def _seen(shares: np.ndarray) -> tuple[float, float]:
 
 def _draw(axes: Axes, shares: np.ndarray, *, seen: slice, color: str) -> None:
     """Draw ridges from above to below, each before the one above it."""
-    bins, zero = np.arange(shares.shape[1]), len(BIN_EDGES) // 2
+    bins, zero = np.arange(shares.shape[1])[seen], len(BIN_EDGES) // 2
+    outlines = []
     for layer, share in enumerate(shares):
         highest = np.delete(share, zero).max() or share[zero]
         if highest > 0:  # NaN where the layer was not measured
-            top = layer - 1.5 * np.minimum(share / highest, 1)
-            axes.fill_between(
-                bins[seen],
-                layer,
-                top[seen],
-                facecolor=to_rgba(color, 0.55),
-                edgecolor=INK,
-                linewidth=0.4,
-                zorder=2 + layer,
-            )
+            tops = layer - 1.5 * np.minimum(share[seen] / highest, 1)
+            x = np.concatenate([bins[:1], bins, bins[-1:]])
+            outlines.append(np.column_stack([x, np.concatenate([[layer], tops, [layer]])]))
+    face = to_rgba(color, 0.55)
+    axes.add_collection(PolyCollection(outlines, facecolors=face, edgecolors=INK, linewidths=0.4, zorder=2))
 
 
 def _ticks(low: float, high: float) -> tuple[list[float], list[str]]:
