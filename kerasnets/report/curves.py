@@ -50,7 +50,7 @@ def curve_sections(runs: Sequence[RunRecords]) -> list[Section]:
             measure == "accuracy"
         )
         sections.append(
-            Section(anchor="measure", title=word.capitalize(), caption=caption, pictures=tuple(pictures))
+            Section(anchor="measured", title=word.capitalize(), caption=caption, pictures=tuple(pictures))
         )
     return sections
 

@@ -1,5 +1,7 @@
 """What was found of a run, in words, each with a link to the picture that shows it."""
 
+import re
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -112,5 +114,6 @@ def _shown(found: Finding, label: str, places: dict[str, str]) -> ShownFinding:
 
 
 def anchor_of(label: str) -> str:
-    """Return a run's label as it can stand in ids and file names."""
-    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in label)
+    """Return a name as it can stand in ids and file names; names that differ stay different."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", label)
+    return plain if plain == label else f"{plain}-{zlib.crc32(label.encode()):08x}"
