@@ -10,7 +10,6 @@ import pandas as pd
 
 from kerasnets.diagnosis.finding import Finding
 from kerasnets.errors import UserError
-from kerasnets.files.tables import read_table
 from kerasnets.recipe import Recipe
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.records.dataset_record import DatasetRecord
@@ -116,7 +115,8 @@ def _read_run(directory: RunDirectory, label: str) -> RunRecords:
         dataset=dataset,
         history=history,
         steps=directory.steps(),
-        histograms=_histograms(directory),
+        histograms=directory.histograms(),
+        findings=tuple(directory.findings()) if directory.findings_file.is_file() else None,
         diagnostics=directory.diagnostics(),
         result=result,
         confusion=_confusion(directory),
@@ -137,14 +137,6 @@ def _measure(directory: RunDirectory, history: pd.DataFrame, *, result: Result |
     if (len(history) and measure not in history) or any(getattr(each, measure) is None for each in splits):
         raise UserError(f"{directory.history_file}: found no column of what was measured, allowed: {measure}")
     return measure
-
-
-def _histograms(directory: RunDirectory) -> pd.DataFrame:
-    path = directory.path / "diagnostics_histograms.csv"
-    if not path.is_file():
-        return pd.DataFrame()
-    with directory.naming_damage(path):
-        return read_table(path, ("step", "epoch", "layer", "of"), text=("layer", "of"))
 
 
 def _log(path: Path) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """What a page is made of: sections of words, pictures and tables."""
 
+import re
+import zlib
 from dataclasses import dataclass
 
 from matplotlib.figure import Figure
@@ -56,3 +58,9 @@ class Section:
     pictures: tuple[Picture, ...] = ()
     tables: tuple[Table, ...] = ()
     folded: tuple[tuple[str, str], ...] = ()
+
+
+def anchor_of(label: str) -> str:
+    """Return a name as it can stand in ids and file names; names that differ stay different."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", label)
+    return plain if plain == label else f"{plain}-{zlib.crc32(label.encode()):08x}"

@@ -13,12 +13,12 @@ from kerasnets.diagnosis.finding import Finding
 from kerasnets.diagnosis.names import FAULTS
 from kerasnets.recipe import changed
 from kerasnets.report import drawing
-from kerasnets.report.about import warnings
-from kerasnets.report.curves import MOST_POINTS, thinned
-from kerasnets.report.heat_maps import MOST_COLUMNS, heat_map_sections, layer_table
-from kerasnets.report.images import confusion_matrix
+from kerasnets.report.sections.about import warnings
+from kerasnets.report.sections.curves import MOST_POINTS, thinned
+from kerasnets.report.sections.heat_maps import MOST_COLUMNS, heat_map_sections, layer_table
+from kerasnets.report.sections.images import confusion_matrix
 from kerasnets.report.page import page_sections, render_page
-from kerasnets.report.ridges import ridges
+from kerasnets.report.sections.ridges import ridges
 from kerasnets.report.run_records import RunPicture
 
 DEEP = [

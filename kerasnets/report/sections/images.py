@@ -7,8 +7,7 @@ from matplotlib.figure import Figure
 
 from kerasnets.report.drawing import WIDTH, new_figure, place, short
 from kerasnets.report.run_records import RunRecords
-from kerasnets.report.section import Picture, Section, Table
-from kerasnets.report.verdicts import anchor_of
+from kerasnets.report.section import Picture, Section, Table, anchor_of
 
 MOST_BYTES = 600_000
 """Of all pictures of filters and feature maps of a run together; what does not fit is named."""

@@ -1,7 +1,5 @@
 """What was found of a run, in words, each with a link to the picture that shows it."""
 
-import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +8,7 @@ from kerasnets.diagnosis.finding import Finding
 from kerasnets.diagnosis.verdict import by_severity, verdict
 from kerasnets.errors import few
 from kerasnets.report.run_records import RunRecords
-from kerasnets.report.section import Section
+from kerasnets.report.section import Section, anchor_of
 
 SHOWN_BY = {
     **dict.fromkeys(("rate_too_high", "rate_too_low"), ("update-ratio", "whole-update-ratio", "loss-log")),
@@ -111,9 +109,3 @@ def _shown(found: Finding, label: str, places: dict[str, str]) -> ShownFinding:
         anchor=anchor,
         shown=places.get(anchor, ""),
     )
-
-
-def anchor_of(label: str) -> str:
-    """Return a name as it can stand in ids and file names; names that differ stay different."""
-    plain = re.sub(r"[^A-Za-z0-9_-]", "_", label)
-    return plain if plain == label else f"{plain}-{zlib.crc32(label.encode()):08x}"

@@ -13,8 +13,7 @@ from matplotlib.figure import Figure
 from kerasnets.catalog.quantities import NETWORK
 from kerasnets.report.drawing import WIDTH, new_figure, place, short
 from kerasnets.report.run_records import RunRecords
-from kerasnets.report.section import Picture, Section, Table
-from kerasnets.report.verdicts import anchor_of
+from kerasnets.report.section import Picture, Section, Table, anchor_of
 
 MOST_COLUMNS = 200
 """Measurements of a heat map, of more those at regular distances and the last."""

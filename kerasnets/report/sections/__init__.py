@@ -1,0 +1,1 @@
+"""The parts of the page, a module each: from records to words, pictures and tables."""
