@@ -13,14 +13,14 @@ from matplotlib.figure import Figure
 
 from kerasnets.files.whole_files import whole_file, write_text
 from kerasnets.report import drawing
+from kerasnets.report.run_records import RunRecords, read_runs
+from kerasnets.report.section import Picture, Section, Table
 from kerasnets.report.sections.about import about_sections, warning_sections
 from kerasnets.report.sections.curves import curve_sections, epoch_sections
 from kerasnets.report.sections.heat_maps import heat_map_sections
 from kerasnets.report.sections.images import image_sections
 from kerasnets.report.sections.recipe_differences import recipe_section
 from kerasnets.report.sections.ridges import ridge_sections
-from kerasnets.report.run_records import RunRecords, read_runs
-from kerasnets.report.section import Picture, Section, Table
 from kerasnets.report.sections.speed import speed_sections, whole_network_sections
 from kerasnets.report.sections.verdicts import run_verdict
 from kerasnets.runs.directory import RunDirectory

@@ -13,13 +13,13 @@ from kerasnets.diagnosis.finding import Finding
 from kerasnets.diagnosis.names import FAULTS
 from kerasnets.recipe import changed
 from kerasnets.report import drawing
+from kerasnets.report.page import page_sections, render_page
+from kerasnets.report.run_records import RunPicture
 from kerasnets.report.sections.about import warnings
 from kerasnets.report.sections.curves import MOST_POINTS, thinned
 from kerasnets.report.sections.heat_maps import MOST_COLUMNS, heat_map_sections, layer_table
 from kerasnets.report.sections.images import confusion_matrix
-from kerasnets.report.page import page_sections, render_page
 from kerasnets.report.sections.ridges import ridges
-from kerasnets.report.run_records import RunPicture
 
 DEEP = [
     f"stage{stage}_block{block}_conv{conv}" for stage in (1, 2, 3) for block in range(18) for conv in (1, 2)

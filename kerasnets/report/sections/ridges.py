@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from kerasnets.catalog.quantities import BIN_EDGES, HISTOGRAMS, SMALLEST
 from kerasnets.report.drawing import COLOURS, INK, WIDTH, new_figure, place, short
-from kerasnets.report.sections.heat_maps import LABEL_HEIGHT
 from kerasnets.report.run_records import RunRecords
 from kerasnets.report.section import Picture, Section, anchor_of
+from kerasnets.report.sections.heat_maps import LABEL_HEIGHT
 
 MOST_RIDGES = 30
 """Layers that are drawn; of more, those at regular distances, the first and the last among them."""

@@ -6,10 +6,10 @@ from datetime import timedelta
 import numpy as np
 from matplotlib.figure import Figure
 
-from kerasnets.report.sections.curves import draw_legend, thinned
 from kerasnets.report.drawing import marker_of, new_figure, run_colours, set_calm_limits
 from kerasnets.report.run_records import RunRecords
 from kerasnets.report.section import Picture, Section, Table
+from kerasnets.report.sections.curves import draw_legend, thinned
 
 HEALTHY_RATIO = 1e-3
 

@@ -83,12 +83,13 @@ def run_verdict(run: RunRecords, sections: Sequence[Section]) -> RunVerdict:
     """Return the verdict on a run, its findings linked to the sections there are."""
     places = {picture.name: picture.title for section in sections for picture in section.pictures}
     places |= {section.anchor: section.title for section in sections}
+    told = run.result.verdict if run.result else None
     if run.findings is None:
-        return RunVerdict(label=run.label, verdict=NO_DIAGNOSIS, healthy=None, findings=())
+        return RunVerdict(label=run.label, verdict=told or NO_DIAGNOSIS, healthy=None, findings=())
     healthy = all(found.note or found.ended is not None for found in run.findings)
     return RunVerdict(
         label=run.label,
-        verdict=verdict(run.findings, finished=run.result is not None),
+        verdict=told or verdict(run.findings, finished=run.result is not None),
         healthy=healthy,
         findings=tuple(_shown(found, run.label, places) for found in by_severity(run.findings)),
     )
