@@ -43,15 +43,22 @@ def column(table: pd.DataFrame, name: str) -> np.ndarray:
 
 
 def by_layer(records: Records, quantity: str) -> pd.DataFrame:
-    """Return a quantity as a table: a row a measured step, a column a layer in the network's order."""
+    """Return one of `READ` as a table: a row a measured step, a column a layer in the network's order."""
     tables = records.once("by quantity", _by_quantity)
     empty = pd.DataFrame(dtype="float64")
     return tables.get(quantity, empty)
 
 
+READ = (
+    *("update_ratio", "kernel_update_ratio", "gradient_norm", "weight_zeros", "activation_variance"),
+    *("activation_zeros", "activation_dead", "activation_saturated"),
+)
+"""What `by_layer` gives: the quantities that rules read."""
+
+
 def _by_quantity(records: Records) -> dict[str, pd.DataFrame]:
     layers = records.layers
-    rows = layers[layers.layer != NETWORK] if len(layers) else layers
+    rows = layers[layers.quantity.isin(READ) & (layers.layer != NETWORK)] if len(layers) else layers
     return {str(name): _table(each) for name, each in rows.groupby("quantity", sort=False)}
 
 
