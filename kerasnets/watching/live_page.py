@@ -21,8 +21,8 @@ log = logging.getLogger("kerasnets")
 EVERY_SECONDS = 2.0
 """Seconds from one drawing to the next, at least."""
 
-SHARE = 0.1
-"""Drawing takes at most this share of the time: the training needs the processor."""
+SHARE = 0.2
+"""Drawing takes at most this share of a core's time: the training needs the processor."""
 
 NICENESS = 10
 """By which drawing stands back behind the training, where both want the same core; see nice(1)."""
@@ -79,34 +79,36 @@ class LivePage:
     def _refresh(self, found: Sequence[RunFiles]) -> None:
         """Draw the page, and say when it may be drawn next."""
         _stand_back()
-        self._draw = self._draw or self._load()
-        started = time.monotonic()
-        trouble = self._try_to_draw(self._draw, found)
-        took = time.monotonic() - started
-        state = trouble or _as_of(found)
-        shown = _shown(self._page or _empty_page(), state, trouble=bool(trouble))
+        took, trouble = self._try_to_draw(found)
+        shown = _shown(self._page or _empty_page(), trouble or _as_of(found), trouble=bool(trouble))
         with self._lock:
             self._shown = shown
             self._next = time.monotonic() + max(self._every, took * (1 / SHARE - 1))
             self._drawing = False
 
-    def _try_to_draw(self, draw: Draw, found: Sequence[RunFiles]) -> str:
-        """Draw the runs that there are; return what was wrong, in words, or an empty text."""
+    def _try_to_draw(self, found: Sequence[RunFiles]) -> tuple[float, str]:
+        """Draw the runs that there are.
+
+        Returns:
+            The time it took on a core, in seconds, and what was wrong in words, or an empty text.
+        """
         there = [run for run, its in zip(self._runs, found, strict=True) if its.states]
         missing = ", ".join(str(run) for run in self._runs if run not in there)
-        waiting = f"{missing}: nothing here yet, or not any more; waiting" if missing else ""
+        trouble = f"{missing}: nothing here yet, or not any more; waiting" if missing else ""
         if not there:
-            return waiting
+            return 0.0, trouble
+        self._draw = self._draw or self._load()
+        started = time.thread_time()
         try:
-            self._page = draw(there)
+            self._page = self._draw(there)
         except KerasnetsError as error:
-            return one_line(error)
+            trouble = one_line(error)
         except (
             Exception
-        ) as error:  # whatever a reader of half-written files raises: the next change may end it
-            log.warning("the page could not be drawn: %s: %s", type(error).__name__, one_line(error))
-            return f"the page could not be drawn: {type(error).__name__}: {one_line(error)}"
-        return waiting
+        ) as error:  # whatever a reader of half-written files raises: a later change may end it
+            trouble = f"the page could not be drawn: {type(error).__name__}: {one_line(error)}"
+            log.warning("%s", trouble)
+        return time.thread_time() - started, trouble
 
 
 def _as_of(found: Sequence[RunFiles]) -> str:
