@@ -1,8 +1,11 @@
 """`kerasnets study faults`: are faults found and rightly named, and is it quiet where nothing is wrong?"""
 
 import json
+import logging
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -43,18 +46,33 @@ def _trained(training: Training, check: HealthCheck) -> str:
     data = training.data
     options = {"validation_data": data.validation, **(training.options or {})}
     try:
-        training.model.fit(
-            data.x,
-            data.y,
-            epochs=training.epochs,
-            batch_size=training.batch_size,
-            callbacks=[check],
-            verbose=0,
-            **options,
-        )
+        with _quiet():
+            training.model.fit(
+                data.x,
+                data.y,
+                epochs=training.epochs,
+                batch_size=training.batch_size,
+                callbacks=[check],
+                verbose=0,
+                **options,
+            )
     except Exception as error:  # a fault may end in any error of a backend, after checks have seen it
         return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
     return ""
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Print neither findings nor warnings while the block runs: the faults are there on purpose."""
+    logger = logging.getLogger("kerasnets")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _last(model: keras.Model) -> dict[str, float]:
