@@ -23,6 +23,9 @@ A network that learns nothing of its inputs lies above: its logits wander about 
 ln(classes) then, which is no learning; a little below it, examples are learned by heart.
 """
 
+PENALIZED = 1.0
+"""The same above where the loss has a penalty on weights in it, which is as large as may be."""
+
 FLAT = 0.02
 """Part of the loss by which it falls at most from one half to the next where nothing is learned."""
 
@@ -80,7 +83,8 @@ def _lowered(records: Records, times: float) -> str:
 def stuck_at_chance(records: Records) -> list[Finding]:
     """The loss has stayed at ln(classes) although it was time to learn."""
     found, chance = losses(records), chance_loss(records)
-    if chance is None or not found.enough or not _within(found.part(0.2, 1), chance):
+    above = PENALIZED if records.facts.l2 and np.isfinite(found.accuracy).all() else ABOVE
+    if chance is None or not found.enough or not _within(found.part(0.5, 1), chance, above):
         return []
     recent = float(np.mean(found.recent))
     if recent < (1 - BELOW) * chance or _right_by_more_than_chance(records):
@@ -199,9 +203,9 @@ def loss_oscillating(records: Records) -> list[Finding]:
     ]
 
 
-def _within(values: np.ndarray, level: float) -> bool:
+def _within(values: np.ndarray, level: float, above: float = ABOVE) -> bool:
     mean = float(np.mean(values))
-    return -BELOW * level <= mean - level <= ABOVE * level
+    return -BELOW * level <= mean - level <= above * level
 
 
 def _still(before: np.ndarray, after: np.ndarray) -> bool:

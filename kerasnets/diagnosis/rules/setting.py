@@ -16,6 +16,10 @@ NONE_RIGHT, ALL_RIGHT = 0.05, 0.95
 ORDERED_BATCH = 8
 """Examples a batch, at least: fewer are all wrong, or all right, by chance."""
 
+PARTLY = 0.02
+"""Share of batches that are neither all wrong nor all right, at least: none are so where a batch is one
+example, and those between two classes are, in any order."""
+
 SKIPPED = 0.2
 """Part of the recent steps that are skipped while the loss scale falls; a sound one skips one in 2,000."""
 
@@ -27,6 +31,8 @@ def unshuffled(records: Records) -> list[Finding]:
     found, batch = losses(records), records.facts.batch_size
     accuracy = found.accuracy[-1000:]
     if len(accuracy) < 10 or not np.isfinite(accuracy).all() or (batch is not None and batch < ORDERED_BATCH):
+        return []
+    if _smallest_batch(accuracy) is not None or np.mean((accuracy > 0.01) & (accuracy < 0.99)) < PARTLY:
         return []
     right = accuracy >= ALL_RIGHT
     # the batch between two classes has some of each
