@@ -9,7 +9,7 @@ BIN      := $(VENV)/bin
 READY    := $(VENV)/.ready
 BACKENDS := $(VENV)/.backends
 
-.PHONY: help setup train tune audit preview export report watch test test-all study bench lint format clean
+.PHONY: help setup train tune audit preview check export report watch test test-all study bench lint format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -45,6 +45,9 @@ audit: $(READY)  ## look at every image of RECIPE's data
 
 preview: $(READY)  ## picture what the network will see of RECIPE's data
 	@mkdir -p $(dir $(RUN)) && $(BIN)/kerasnets preview $(RECIPE) --to $(RUN)-preview.png
+
+check: $(READY)  ## check RECIPE before it is trained
+	@$(BIN)/kerasnets check $(RECIPE) --to $(RUN)-check
 
 export: $(READY)  ## write RUN as a SavedModel
 	@$(BIN)/kerasnets export $(RUN)

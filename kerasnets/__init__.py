@@ -4,7 +4,7 @@
     >>> run = kerasnets.train("lenet5-digits", run="runs/first")  # doctest: +SKIP
     >>> kerasnets.export(run)  # doctest: +SKIP
 
-Prepare:     audit, preview, pack, cache
+Prepare:     audit, preview, check, pack, cache
 Train:       load_recipe, train, tune, build, load_weights
 Understand:  evaluate, predict, write_report, watch, summary, size, complexity, bench, study
 Hand over:   export
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         audit,
         bench,
         cache,
+        check,
         complexity,
         evaluate,
         export,
@@ -55,6 +56,7 @@ __all__ = [
     "bench",
     "build",
     "cache",
+    "check",
     "complexity",
     "evaluate",
     "export",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kerasnets.benchmarking.result import BenchResult
+    from kerasnets.checking.recipe_check import RecipeCheck
     from kerasnets.data.audit.result import Audit
     from kerasnets.data.cache_folder import CachePart
     from kerasnets.data.shards.manifest import Manifest
@@ -388,6 +389,43 @@ def preview(
     from kerasnets import data_commands
 
     return data_commands.preview(recipe, to or f"{recipe.name}-preview.png", rows=rows, columns=columns)
+
+
+def check(
+    recipe: RecipeLike,
+    to: PathLike | None = None,
+    *,
+    data: PathLike | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> "RecipeCheck":
+    """Check a recipe's training before it begins, on its own images and its own network.
+
+    Loss, labels, last layer, inputs, first weights, gradients, mixing across the batch, whether one batch can
+    be learned by heart; time and memory are estimated. `kerasnets.callbacks.check` is for any Keras model.
+
+    Args:
+        recipe: a `Recipe`, a shipped recipe's name or the path of a TOML file.
+        to: a folder for a picture of what augmentation makes of the images; by default nothing is written.
+        data: path of the images, in place of the recipe's `data.path`.
+        overrides: recipe keys to change and their values, as of `train`.
+
+    Returns:
+        A `kerasnets.checking.recipe_check.RecipeCheck`: `sound`, `report` with the findings, `cost`. It
+        prints as the command does.
+
+    Raises:
+        UserError: the recipe or its data cannot be used.
+
+    Example:
+        >>> checked = kerasnets.check("lenet5-digits")
+        >>> checked.sound
+        True
+    """
+    recipe = with_data(_recipe(recipe, overrides), data)
+    runtime.prepare()
+    from kerasnets.checking.recipe_check import check_recipe
+
+    return check_recipe(recipe, to)
 
 
 def complexity(to: PathLike | None = None, names: Sequence[str] | None = None) -> "pd.DataFrame":

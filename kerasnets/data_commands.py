@@ -20,7 +20,7 @@ from kerasnets.data.shards.pack import pack
 from kerasnets.data.sources.load import read_source
 from kerasnets.recipe import Recipe, load_recipe
 from kerasnets.runs.dataset import audit_settings, recipe_shares
-from kerasnets.training.setup.inputs import list_inputs, prepare_inputs
+from kerasnets.training.setup.inputs import TrainingInputs, list_inputs, prepare_inputs
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,18 @@ def _read(what: Recipe | str | os.PathLike[str]) -> Images:
 
 def preview(recipe: Recipe, path: str | os.PathLike[str], *, rows: int, columns: int) -> Path:
     """Write a picture of training images as they are and as the network will see them; see `api.preview`."""
-    inputs = prepare_inputs(list_inputs(recipe))
-    train, dataset = inputs.dataset.train, inputs.dataset
+    return draw_preview(prepare_inputs(list_inputs(recipe)), Path(path), rows=rows, columns=columns)
+
+
+def draw_preview(inputs: TrainingInputs, path: Path, *, rows: int, columns: int) -> Path:
+    """Write the picture of `preview` from inputs that are prepared already.
+
+    Args:
+        inputs: of a run.
+        path: the PNG.
+        rows, columns: how many images to draw, and in how many epochs each.
+    """
+    recipe, train, dataset = inputs.recipe, inputs.dataset.train, inputs.dataset
     rows = min(rows, len(train))
     chosen = np.linspace(0, len(train) - 1, rows).astype(int)
     split = Split(train.images[chosen], train.labels[chosen])
@@ -106,5 +116,5 @@ def preview(recipe: Recipe, path: str | os.PathLike[str], *, rows: int, columns:
     for column, ((images, _), (_, _, indices)) in enumerate(zip(batches, order, strict=True)):
         seen[indices.numpy(), column] = np.clip(np.round(images), 0, 255)
     originals = list(decoded_images(split, plain.output_shape[-1], workers=recipe.data.workers))
-    preview_grid(originals, seen, Path(path), rows=[dataset.label_text(label) for label in split.labels])
-    return Path(path)
+    preview_grid(originals, seen, path, rows=[dataset.label_text(label) for label in split.labels])
+    return path

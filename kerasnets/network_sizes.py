@@ -11,7 +11,7 @@ import keras
 import pandas as pd
 
 from kerasnets import models
-from kerasnets.callbacks.activation_stats import AT_ONCE
+from kerasnets.callbacks.measuring.probe import AT_ONCE
 from kerasnets.catalog.sources import find_source
 from kerasnets.data.preprocessing.shapes import prepared_images
 from kerasnets.errors import UserError, nearest

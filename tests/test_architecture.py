@@ -27,7 +27,7 @@ RANKS = [
     {"kerasnets.callbacks"},
     {"kerasnets.runs"},
     {"kerasnets.inference", "kerasnets.training"},
-    {"kerasnets.data_commands", "kerasnets.network_sizes"},
+    {"kerasnets.data_commands", "kerasnets.network_sizes", "kerasnets.checking"},
     {"kerasnets.exporting", "kerasnets.report", "kerasnets.tuning", "kerasnets.benchmarking"},
     {"kerasnets.studies", "kerasnets.watching"},
     {"kerasnets.api"},

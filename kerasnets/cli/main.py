@@ -18,6 +18,7 @@ GROUPS: dict[str, dict[str, Callable[..., None]]] = {
         "list": prepare.list_names,
         "audit": prepare.audit,
         "preview": prepare.preview,
+        "check": prepare.check,
         "pack": prepare.pack,
         "cache": prepare.cache,
     },
@@ -99,8 +100,8 @@ class _Line(logging.Formatter):
 def main() -> None:
     """Run the command.
 
-    Exit code 0; 2 for what the user must change; 1 for what the machine or the training failed at; 130 for
-    Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+    Exit code 0; 2 for what the user must change; 3 where `check` found a fault; 1 for what the machine or the
+    training failed at; 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(_Line())

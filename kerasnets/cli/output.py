@@ -10,6 +10,8 @@ from kerasnets.errors import printable
 if TYPE_CHECKING:
     import pandas as pd
 
+    from kerasnets.diagnosis.trials.report import Outcome
+
 Formats = Mapping[str, Callable[[Any], str]]
 
 MAX_ROWS = 1000
@@ -95,6 +97,18 @@ def _drawn(texts: Mapping[str, Sequence[str]], right: set[str], *, fold: bool = 
     if fits:
         console.print(table)
     return fits
+
+
+def print_checks(outcomes: "Sequence[Outcome]") -> None:
+    """Print what checks came to, a line each; on a terminal as a table whose cells may take several lines."""
+    rows = [(each.check, each.state, each.text) for each in outcomes]
+    if terminal.is_terminal(sys.stdout):
+        columns = zip(("check", "", "what was seen"), zip(*rows, strict=True), strict=True)
+        _drawn(dict(columns), set(), fold=True)
+        return
+    width = max(len(name) for name, _, _ in rows)
+    for name, state, text in rows:
+        print(f"{name:{width}}  {state:8}  {printable(text)}".rstrip())
 
 
 def print_path(label: str, path: object) -> None:

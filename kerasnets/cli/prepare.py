@@ -1,15 +1,18 @@
 """Commands before a training: what there is, and what is in the images."""
 
+import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import kerasnets
+from kerasnets import terminal
 from kerasnets.catalog import parse
 from kerasnets.cli import output
 from kerasnets.cli.exits import interruptible
-from kerasnets.cli.options import ImagesArgument, Overrides, RecipeArgument
+from kerasnets.cli.options import Data, ImagesArgument, Overrides, RecipeArgument
 from kerasnets.errors import UserError, nearest
 from kerasnets.models import BUILDERS
 from kerasnets.recipe.recipe_files import shipped_recipes
@@ -80,6 +83,36 @@ def preview(
     """Draw training images as they are and as the network will see them."""
     loaded = kerasnets.load_recipe(recipe, overrides or ())
     output.print_path("preview", kerasnets.preview(loaded, to, rows=rows, columns=columns))
+
+
+def check(
+    recipe: RecipeArgument,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for a picture of what augmentation makes of the images.",
+            show_default="none is drawn",
+        ),
+    ] = None,
+    data: Data = None,
+    overrides: Overrides = None,
+) -> None:
+    """Check a training before it begins: what is wrong with it, what to do, how long it will take.
+
+    The exit code is 0 if it is sound, 3 if a fault was found; notes are none.
+    """
+    loaded = kerasnets.load_recipe(recipe, overrides or ())
+    shown = terminal.recorded_by(lambda text: None) if terminal.is_terminal(sys.stdout) else nullcontext()
+    with interruptible("nothing was written"), shown:
+        checked = kerasnets.check(loaded, to, data=data)
+    output.print_checks(checked.report.outcomes)
+    print(checked.cost)
+    if checked.picture:
+        output.print_path("augmentation", checked.picture)
+    print(f"{checked.name}: {checked.report.conclusion}")
+    if not checked.sound:
+        raise typer.Exit(3)
 
 
 def pack(

@@ -4,6 +4,7 @@ While a few examples pass, each layer notes the tensors that it takes and gives.
 because the model's own code made it, has no known source: what lies before it is not judged.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -109,7 +110,8 @@ def trace(model: keras.Model, x: Any) -> Trace:
 def run(model: keras.Model, x: Any, *, training: bool = False) -> Any:
     """Return a model's outputs; its variables stay as they are, those of random numbers too."""
     inputs = keras.tree.map_structure(keras.ops.convert_to_tensor, x)
-    with keras.StatelessScope():
+    with keras.StatelessScope(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras's own, of what the checks tell with more words
         return model(inputs, training=training)
 
 

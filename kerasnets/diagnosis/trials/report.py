@@ -1,5 +1,6 @@
 """All checks of a training before it begins, and what they found, as a table."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -76,9 +77,13 @@ class CheckReport:
         return f"{len(warned)} of {seen} checks found a fault: {', '.join(warned)}{rest}"
 
     def __str__(self) -> str:
+        return f"{self.table()}\n{self.conclusion}"
+
+    def table(self) -> str:
+        """Return a line for each check: its name, "ok", "FOUND", "note" or "not seen", and what is to say."""
         width = max(len(outcome.check) for outcome in self.outcomes)
         lines = [f"{each.check:{width}}  {each.state:8}  {each.text}".rstrip() for each in self.outcomes]
-        return "\n".join([*lines, self.conclusion])
+        return "\n".join(lines)
 
 
 def check_training(
@@ -141,7 +146,7 @@ def _fitted(trial: Trial) -> str:
 
 def _start(trial: Trial) -> str:
     loss, classes = loss_at_start(trial)
-    return f"{loss:.3g} at the start, of chance in {classes} classes"
+    return f"{loss:.3g} at the start; of chance it is ln({classes}) = {math.log(classes):.3g}"
 
 
 MEASURED: Mapping[str, Callable[[Any], str]] = {

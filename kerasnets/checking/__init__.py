@@ -1,0 +1,1 @@
+"""A recipe looked at before it is trained: what is wrong, what it will take."""
