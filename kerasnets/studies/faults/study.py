@@ -187,21 +187,21 @@ def _draw_shares(axes: Axes, counted: dict[str, tuple[int, int]]) -> None:
 
 def _draw_steps(axes: Axes, programs: pd.DataFrame) -> None:
     places = np.arange(len(programs))
-    steps = pd.to_numeric(programs.step).to_numpy(dtype="float64", na_value=np.nan)
+    steps = pd.to_numeric(programs.step).fillna(0).to_numpy()
     kinds = (
-        ("rightly named", "tab:green", programs.named == "yes"),
-        ("detected, otherwise named", "tab:orange", (programs.named == "no") & (programs.detected == "yes")),
-        ("missed", "tab:red", programs.detected == "no"),
+        ("rightly named", "tab:green", "o", programs.named == "yes"),
+        ("otherwise named", "tab:orange", "o", (programs.named == "no") & (programs.detected == "yes")),
+        ("missed", "tab:red", "x", programs.detected == "no"),
     )
-    for label, colour, chosen in kinds:
-        at = np.where(np.isnan(steps), 0, steps)[chosen]
-        axes.scatter(at, places[chosen], color=colour, label=f"{label} ({int(chosen.sum())})")
+    for label, colour, marker, chosen in kinds:
+        text = f"{label} ({int(chosen.sum())})"
+        axes.scatter(steps[chosen], places[chosen], color=colour, marker=marker, label=text)
     axes.set_yticks(places, labels=programs.fault, fontsize=7)
     axes.set_xscale("symlog", linthresh=10)
     axes.set(xlabel="optimizer steps done when it was first named; 0 is before training")
-    axes.invert_yaxis()
+    axes.set(xlim=(-1, 1.5 * max(100, steps.max())), ylim=(len(programs), -1))
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
+    axes.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=3, frameon=False)
 
 
 PARTS = (
