@@ -10,6 +10,9 @@ from kerasnets.diagnosis.checks.loss_kind import LossKind
 
 Form = Literal["integer", "one_hot", "multi_hot", "numeric"]
 
+ROUNDING = 1e-6
+"""How far a label may be from a whole number that it stands for."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
@@ -39,6 +42,8 @@ def read_labels(y: Any) -> Labels:
     values = np.asarray(keras.ops.convert_to_numpy(y)).astype("float64")
     if values.ndim > 1 and values.shape[-1] == 1:
         values = values[..., 0]
+    whole = np.round(values)  # labels that were mixed in float32 can be 1.0000001
+    values = np.where(np.abs(values - whole) < ROUNDING, whole, values)
     return Labels(values=values, form=_form(values))
 
 
