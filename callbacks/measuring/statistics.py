@@ -149,8 +149,10 @@ def largest_singular_value(kernel: keras.KerasTensor) -> keras.KerasTensor:
         keras.ops.zeros((SINGULAR_STEPS, SINGULAR_STEPS), "float32"),
     )
     tridiagonal = keras.ops.while_loop(lambda step, *_: step < SINGULAR_STEPS, body, first)[-1]
-    values = keras.ops.eigh(tridiagonal)[0]
-    return scale * keras.ops.sqrt(keras.ops.maximum(values[-1], 0.0))
+    finite = keras.ops.all(keras.ops.isfinite(tridiagonal))  # of others TensorFlow's solver raises
+    values = keras.ops.eigh(keras.ops.where(finite, tridiagonal, keras.ops.zeros_like(tridiagonal)))[0]
+    largest = scale * keras.ops.sqrt(keras.ops.maximum(values[-1], 0.0))
+    return keras.ops.where(finite, largest, keras.ops.full_like(largest, float("nan")))
 
 
 def _one(steps: keras.KerasTensor, step: keras.KerasTensor) -> keras.KerasTensor:
