@@ -75,7 +75,7 @@ def store_if_large(path: Path, rows: int = LARGE) -> Path:
         path: diagnostics.csv; nothing happens where there is none, or pyarrow is not installed.
         rows: from how many on.
     """
-    if importlib.util.find_spec("pyarrow") is None or not path.is_file() or _lines(path) <= rows:
+    if importlib.util.find_spec("pyarrow") is None or not path.is_file() or _rows(path) <= rows:
         return path
     import pyarrow
     import pyarrow.parquet
@@ -95,6 +95,6 @@ def store_if_large(path: Path, rows: int = LARGE) -> Path:
     return parquet
 
 
-def _lines(path: Path) -> int:
+def _rows(path: Path) -> int:
     with open(path, "rb") as file:
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b"")) - 1

@@ -50,7 +50,6 @@ def finish_run(
         return
     with trainer.averaged(), whole_file(directory.model_file) as temporary:
         network.save(temporary)
-    store_if_large(directory.diagnostics_file)
     say(f"verdict: {verdict}")
     Result(
         name=recipe.name,
@@ -63,6 +62,8 @@ def finish_run(
         verdict=verdict,
         **measured,
     ).write(directory.result_file)
+    # last: a run that goes on has the CSV, and where this does not come to its end it is as good
+    store_if_large(directory.diagnostics_file)
 
 
 def _measures(trainer: Trainer, prepared: PreparedRun) -> dict[str, Measures]:

@@ -11,6 +11,7 @@ import keras
 from kerasnets.diagnosis.engine import Diagnosis
 from kerasnets.diagnosis.finding import Finding
 from kerasnets.diagnosis.verdict import verdict
+from kerasnets.errors import file_fault
 from kerasnets.runs.records.findings import read_findings, write_findings
 from kerasnets.terminal import say
 from kerasnets.training.callbacks.run_records import RunRecords
@@ -91,6 +92,7 @@ class RunDiagnosis(keras.callbacks.Callback):
         """Judge the last steps, where training was stopped before its last epoch."""
         if self._step > self._last:
             self._judge()
+        self._write()
 
     def add(self, finding: Finding) -> None:
         """Add what was found otherwise."""
@@ -129,7 +131,12 @@ class RunDiagnosis(keras.callbacks.Callback):
             self._write()
 
     def _write(self) -> None:
-        write_findings(self._path, self._diagnosis.findings)
+        try:
+            write_findings(self._path, self._diagnosis.findings)
+        except OSError as error:
+            if not self._path.parent.is_dir():
+                raise
+            log.warning("not saved: %s", file_fault(error))  # the checkpoints have them too
 
 
 def _events(finding: Finding) -> list[tuple[str, str, int]]:
