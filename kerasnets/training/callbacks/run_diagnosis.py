@@ -18,10 +18,10 @@ from kerasnets.training.callbacks.run_records import RunRecords
 
 log = logging.getLogger("kerasnets")
 
-FEWEST = 20
-"""Steps from one judgement to the next, at least."""
+FEWEST, MOST = 20, 200
+"""Steps from one judgement to the next: at least so many, and where epochs are short, at most."""
 
-APART = 0.05
+APART = 0.25
 """Part of the steps done that lie between two judgements, an epoch at most: cheap in a long run."""
 
 
@@ -112,7 +112,7 @@ class RunDiagnosis(keras.callbacks.Callback):
         self._write()
 
     def _apart(self) -> int:
-        return max(FEWEST, min(int(APART * self._last), self._steps_per_epoch))
+        return max(FEWEST, min(int(APART * self._last), max(MOST, self._steps_per_epoch)))
 
     def _judge(self) -> None:
         self._last = self._step
