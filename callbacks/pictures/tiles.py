@@ -50,12 +50,18 @@ def kernel_tiles(kernel: np.ndarray, most: int = 64) -> list[list[np.ndarray]]:
 def map_tiles(image: np.ndarray | None, maps: np.ndarray, most: int = 16) -> list[np.ndarray]:
     """Return an image and the feature maps that a layer makes of it, each stretched to its own range.
 
+    Maps of a single pixel are stretched to the range of all of them.
+
     Args:
         image: (height, width, channels); drawn where it has 1 or 3 channels. None for none.
         maps: (height, width, channels).
         most: how many maps at most.
     """
-    tiles = [stretched(maps[..., channel]) for channel in range(min(maps.shape[-1], most))]
+    if maps.shape[:2] == (1, 1):  # a pixel alone has no range of its own
+        pixels = stretched(maps[0, 0][None])
+        tiles = [pixels[:, place : place + 1] for place in range(min(maps.shape[-1], most))]
+    else:
+        tiles = [stretched(maps[..., channel]) for channel in range(min(maps.shape[-1], most))]
     if image is not None and image.shape[-1] in (1, 3):
         tiles.insert(0, stretched(image[..., 0] if image.shape[-1] == 1 else image))
     return tiles

@@ -68,6 +68,7 @@ class RunDirectory(os.PathLike[str]):
         self.diagnostics_file = self.path / "diagnostics.csv"
         self.histograms_file = self.path / "diagnostics_histograms.csv"
         self.findings_file = self.path / "findings.json"
+        self.pictures = self.path / "pictures"
         self.checkpoints = self.path / "checkpoints"
         self.best_checkpoint = self.checkpoints / "best.npz"
         self.model_file = self.path / "model.keras"

@@ -23,6 +23,17 @@ STUDIES: dict[str, Listed] = {
         "Faults that people had are found and named, and sound trainings are left in peace.",
         "kerasnets.studies.faults.study",
     ),
+    "filters": Listed(
+        "First-layer filters show whether a training went well: edges and blobs, or noise.",
+        "kerasnets.studies.filters",
+    ),
+    "rates": Listed(
+        "The loss tells four learning rates apart: very high, high, good and low.",
+        "kerasnets.studies.rates",
+    ),
+    "variance": Listed(
+        "Initialization decides whether a signal survives nine layers.", "kerasnets.studies.variance"
+    ),
 }
 """All studies by name."""
 

@@ -14,6 +14,7 @@ from places import PROGRAMS
 from sklearn.metrics import confusion_matrix
 from sweep import sweep
 
+import kerasnets
 from kerasnets.callbacks import ConfusionMatrix, FeatureMaps, FilterPictures
 from kerasnets.callbacks.pictures.confusion_matrix import (
     confusion_counts,
@@ -142,6 +143,7 @@ def test_tiles_of_any_kernel_and_map():
     assert stretched(np.array([[np.nan, 1.0], [3.0, np.inf]])).tolist() == [[0, 0], [255, 0]]
     assert stretched(np.full((1, 1), np.nan)).tolist() == [[0]]
     assert len(map_tiles(None, np.zeros((3, 3, 20)))) == 16
+    assert [int(tile[0, 0]) for tile in map_tiles(None, np.array([[[0.0, 1.0, 0.5]]]))] == [0, 255, 128]
     assert len(map_tiles(np.zeros((3, 3, 2)), np.zeros((3, 3, 2)))) == 2
     assert grid([[np.zeros((40, 30), "uint8")]]).shape == (40, 40, 3)
     assert grid([[np.zeros((3, 3), "uint8"), np.zeros((3, 3, 3), "uint8")]]).shape == (30, 62, 3)
@@ -204,3 +206,34 @@ def test_what_cannot_be_drawn_is_said_in_a_line_and_training_goes_on(binary, tmp
     ):
         assert any(line.startswith(wanted) for line in lines), (wanted, lines)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+@pytest.mark.exhaustive
+def test_a_run_writes_pictures_and_trains_the_same(tmp_path):
+    runs = [
+        kerasnets.train(
+            "lenet5-digits",
+            tmp_path / str(every),
+            overrides=["train.epochs=3", f"diagnostics.pictures_every={every}"],
+        )
+        for every in (2, 0)
+    ]
+    with_pictures, without = runs
+    assert not without.pictures.exists()
+    assert {path.name for path in with_pictures.pictures.iterdir()} == {
+        "confusion.csv",
+        *(f"epoch-{epoch:05d}-confusion.png" for epoch in (2, 3)),
+        *(
+            f"epoch-{epoch:05d}-{of}.png"
+            for epoch in (0, 2, 3)
+            for of in ("c1", "c1-maps", "c3-maps", "c5-maps")
+        ),
+    }
+    counts = pd.read_csv(with_pictures.pictures / "confusion.csv")
+    accuracy = with_pictures.history().set_index("epoch").val_accuracy
+    for epoch, rows in counts.groupby("epoch"):
+        right = rows[rows.true == rows.predicted]["count"].sum() / rows["count"].sum()
+        assert right == pytest.approx(accuracy[epoch])
+    models = [keras.saving.load_model(run.model_file, compile=False) for run in runs]
+    for one, other in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -199,6 +199,7 @@ def test_the_recipe_of_a_run_of_version_02_is_read(directory):
     """It held all keys, two of which are gone."""
     text = directory.recipe_file.read_text()
     old = "steps_every = 10", "gradient_stats_every = 200", "weight_stats_every = 200", "\nlayers = []"
+    old += ("pictures_every = 0",)
     for line in old:
         assert text.count(line) == 1
         text = text.replace(line, "")

@@ -15,7 +15,8 @@ class Diagnostics(Section):
 
     A row of steps.csv comes every `steps_every` steps; the other measurements go to diagnostics.csv.
     Activation statistics are those of `probe_images` training images. `layers` names the layers that are
-    measured, by path or pattern ("block3*"); an empty list stands for all.
+    measured, by path or pattern ("block3*"); an empty list stands for all. Every `pictures_every` epochs (0:
+    never) filters, feature maps and the confusion matrix on the validation images go to the folder pictures.
     """
 
     steps_every: Count = 10
@@ -25,6 +26,7 @@ class Diagnostics(Section):
     weight_stats_every: Count = 200
     probe_images: Positive = 64
     layers: list[str] = []
+    pictures_every: Count = 0
 
     @model_validator(mode="before")
     @classmethod

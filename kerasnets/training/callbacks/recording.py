@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from kerasnets.callbacks import ActivationStats, GradientStats, UpdateRatio, WeightStats
+from kerasnets.callbacks.pictures import ConfusionMatrix, FeatureMaps, FilterPictures
 from kerasnets.data.dataset import Split
 from kerasnets.data.pipeline.batches import evaluation_batches
 from kerasnets.diagnosis.checks.model import outline
@@ -57,7 +58,8 @@ class Recording:
             steps_per_epoch=inputs.steps_per_epoch,
             before=lambda: _before_training(inputs, trainer.model, images, labels),
         )
-        self.measuring = [StepHistory(trainer, self.records.steps), *layers.values()]
+        pictures = _pictures(inputs, directory, images) if inputs.recipe.diagnostics.pictures_every else []
+        self.measuring = [StepHistory(trainer, self.records.steps), *layers.values(), *pictures]
         self.stateful: dict[str, Stateful] = {**layers, "diagnosis": self.diagnosis}
 
 
@@ -92,6 +94,26 @@ def _measuring_layers(
         "weight_stats": (settings.weight_stats_every, partial(WeightStats, log)),
     }
     return {name: make(every, layers=layers) for name, (every, make) in made.items() if every}
+
+
+def _pictures(
+    inputs: TrainingInputs, directory: RunDirectory, images: np.ndarray
+) -> list[keras.callbacks.Callback]:
+    """Return the callbacks that write pictures; a confusion matrix of classes alone."""
+    every, dataset, folder = inputs.recipe.diagnostics.pictures_every, inputs.dataset, directory.pictures
+    drawn: list[keras.callbacks.Callback] = [
+        FilterPictures(folder, every=every, backwards=inputs.preprocessing.backwards),
+        FeatureMaps(folder, images[:4], every=every),
+    ]
+    if dataset.validation is not None and not dataset.numeric:
+        batches = evaluation_batches(
+            dataset.validation,
+            inputs.preprocessing,
+            classes=len(dataset.classes),
+            batch_size=min(inputs.recipe.train.batch_size, 256),
+        )
+        drawn.append(ConfusionMatrix(folder, batches, dataset.classes, every=every))
+    return drawn
 
 
 def _before_training(
