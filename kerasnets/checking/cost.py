@@ -37,7 +37,7 @@ class Cost:
 
     def __str__(self) -> str:
         return (
-            f"a step takes about {self.step_seconds * 1000:.3g} ms and {bytes_text(self.step_bytes)}, "
+            f"a step takes about {_duration(self.step_seconds)} and {bytes_text(self.step_bytes)}, "
             f"the training's {self.steps:,} steps about {_duration(self.seconds)} and "
             f"{bytes_text(self.run_bytes)}"
         )
@@ -79,4 +79,4 @@ def _duration(seconds: float) -> str:
     for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
         if seconds >= 2 * size:
             return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.2g} seconds"
+    return f"{seconds:.3g} seconds" if seconds >= 1 else f"{seconds * 1000:.3g} ms"
