@@ -223,12 +223,12 @@ def absolute_error_of_classes(faulty: bool) -> Training:
 
 
 @program(
-    "hinge loss of one-hot labels, which are 0 and 1, not -1 and 1",
+    "hinge loss of the probabilities of exclusive classes",
     source="dl-fl-repair R (DeepCrime, change of the loss), Reuters",
     expected="loss_mismatch",
 )
 def hinge_of_classes(faulty: bool) -> Training:
-    """A wide dense network with dropout, as for news wires."""
+    """A wide dense network with dropout, as for news wires; a softmax never reaches the margin of -1."""
     data = sets.one_hot(sets.digits())
     model = dense_network(data, (128,), 10, last="softmax", dropout=0.5)
     return Training(model=compiled(model, "hinge" if faulty else ONE_HOT), data=data, epochs=15)
