@@ -140,8 +140,8 @@ def _of(optimizer: type[keras.Optimizer], rate: Any, **options: Any) -> Callable
     return lambda: optimizer(rate() if callable(rate) else rate, **options)
 
 
-def _warm_up() -> Any:
-    return optimizers.schedules.CosineDecay(0.0, 300, warmup_target=0.1, warmup_steps=40)
+def _warm_up(steps: int = 320) -> Any:
+    return optimizers.schedules.CosineDecay(0.0, steps, warmup_target=0.1, warmup_steps=40)
 
 
 def _cosine() -> Any:
@@ -191,7 +191,7 @@ HEALTHY: dict[str, Healthy] = {
     ),
     "googlenet": Healthy(
         "GoogLeNet with batch normalization, photographs, momentum",
-        partial(_nets, "googlenet_bn", photos64, classes=2, optimizer=_sgd(0.02), epochs=5),
+        partial(_nets, "googlenet_bn", photos64, classes=2, optimizer=_sgd(0.02), epochs=4),
     ),
     "inception_v3": Healthy(
         "Inception-v3, photographs, RMSprop",
@@ -206,25 +206,32 @@ HEALTHY: dict[str, Healthy] = {
     ),
     "resnet18": Healthy(
         "ResNet-18, photographs, momentum",
-        partial(_nets, "resnet18", photos64, classes=2, optimizer=_sgd(0.02), epochs=5),
+        partial(_nets, "resnet18", photos64, classes=2, optimizer=_sgd(0.02), epochs=3),
     ),
     "resnet8": Healthy(
         "ResNet of 8 layers, digits in three channels, momentum",
-        partial(_nets, "resnet_cifar", colour, depth=8, optimizer=_sgd(0.05), epochs=4),
+        partial(_nets, "resnet_cifar", colour, depth=8, optimizer=_sgd(0.05), epochs=3),
     ),
     "resnet8_adam": Healthy(
         "ResNet of 8 layers, photographs, AdamW",
         partial(
-            _nets, "resnet_cifar", photos, classes=2, depth=8, optimizer=_of(optimizers.AdamW, 1e-3), epochs=5
+            _nets, "resnet_cifar", photos, classes=2, depth=8, optimizer=_of(optimizers.AdamW, 1e-3), epochs=3
         ),
     ),
     "resnet14_warm_up": Healthy(
         "ResNet of 14 layers, digits, warm-up and cosine",
-        partial(_nets, "resnet_cifar", colour, depth=14, optimizer=_sgd(_warm_up, nesterov=True), epochs=6),
+        partial(
+            _nets,
+            "resnet_cifar",
+            colour,
+            depth=14,
+            optimizer=_sgd(partial(_warm_up, 95), nesterov=True),
+            epochs=3,
+        ),
     ),
     "plain8": Healthy(
         "plain network of 8 layers, digits, momentum",
-        partial(_nets, "plain_cifar", colour, depth=8, optimizer=_sgd(0.03), epochs=4),
+        partial(_nets, "plain_cifar", colour, depth=8, optimizer=_sgd(0.03), epochs=3),
     ),
     # optimizers and rates, convolutions on digits
     **{
