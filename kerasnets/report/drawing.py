@@ -9,10 +9,11 @@ from contextlib import contextmanager
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 WIDTH = 360
 """Width of a figure in points: those of a phone's screen, so that letters keep their size there."""
@@ -143,8 +144,6 @@ def set_calm_limits(axes: Axes, numbers: np.ndarray, *, log: bool = False) -> No
     values = numbers[np.isfinite(numbers) & ((numbers > 0) | (not log))]
     if log:
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter("{x:g}")
-        axes.yaxis.set_minor_formatter(NullFormatter())
     if not len(values):
         return
     values = np.log10(values) if log else values
@@ -154,3 +153,12 @@ def set_calm_limits(axes: Axes, numbers: np.ndarray, *, log: bool = False) -> No
     margin = 0.06 * (highest - lowest) or 0.06 * abs(highest) or 0.5
     low, high = float(lowest - margin), float(highest + margin)
     axes.set_ylim(*((10**low, 10**high) if log else (low, high)))
+    if log:
+        set_log_ticks(axes.yaxis, high - low)
+
+
+def set_log_ticks(axis: Axis, decades: float) -> None:
+    """Name powers of ten along a logarithmic axis, on a short one also 2 and 5 times those."""
+    axis.set_major_locator(LogLocator(10, subs=(1, 2, 5) if decades < 2 else (1,)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())

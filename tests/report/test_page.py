@@ -259,9 +259,11 @@ def test_warnings_and_the_end_are_taken_from_the_log():
     log = (
         "2026-11-26 07:34:00 tracing the first step",
         "2026-11-26 07:34:01 warning: step 40: too high",
+        "2026-11-26 07:34:01 warning: step 40: rate_too_high: loss 13",
         "2026-11-26 07:34:02 stopped: signal",
     )
-    assert warnings(log) == [
+    assert len(warnings(log, told=False)) == 3
+    assert warnings(log, told=True) == [
         ("2026-11-26 07:34:01", "step 40: too high"),
         ("2026-11-26 07:34:02", "stopped: signal"),
     ]

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Sequence
 
 from kerasnets.catalog.audit_kinds import KINDS
+from kerasnets.diagnosis.names import FAULTS
 from kerasnets.errors import few
 from kerasnets.report.run_records import RunRecords
 from kerasnets.report.section import Section, Table
@@ -15,23 +16,34 @@ MOST_WARNINGS = 20
 
 def warning_sections(runs: Sequence[RunRecords]) -> list[Section]:
     """Return the section of warnings and errors of the log; none where there are none."""
-    tables = []
+    tables, left_out = [], 0
     for run in runs:
-        found = warnings(run.log)
+        found = warnings(run.log, told=run.findings is not None)
         if found:
             rows = tuple(found[:MOST_WARNINGS])
             where = f"warning of {run.label}" if len(runs) > 1 else "warning"
             tables.append(Table(("time", where), rows))
-    left_out = sum(max(len(warnings(run.log)) - MOST_WARNINGS, 0) for run in runs)
+            left_out += len(found) - len(rows)
     caption = f"{left_out:,} more stand in log.txt." if left_out else ""
     section = Section(anchor="warnings", title="Warnings", caption=caption, tables=tuple(tables))
     return [section] if tables else []
 
 
-def warnings(log: Sequence[str]) -> list[tuple[str, str]]:
-    """Return (time, text) of the warnings and errors among the lines of a log, and of how it was stopped."""
+def warnings(log: Sequence[str], *, told: bool) -> list[tuple[str, str]]:
+    """Return (time, text) of the warnings and errors among the lines of a log, and of how it was stopped.
+
+    Args:
+        log: lines, each with its time before it.
+        told: whether the verdict tells the findings, which are left out then.
+    """
     found = (re.fullmatch(r"(\S+ \S+) ((?:warning|error|critical|stopped): .*)", line) for line in log)
-    return [(match[1], match[2].removeprefix("warning: ")) for match in found if match]
+    lines = [(match[1], match[2].removeprefix("warning: ")) for match in found if match]
+    return [line for line in lines if not (told and _is_finding(line[1]))]
+
+
+def _is_finding(text: str) -> bool:
+    match = re.match(r"step [\d,]+: (\w+)", text)
+    return bool(match and match[1] in FAULTS)
 
 
 def about_sections(runs: Sequence[RunRecords]) -> list[Section]:

@@ -16,7 +16,7 @@ from kerasnets.runs.records.result import MEASURES
 MOST_POINTS = 600
 """Points of a line; of more, means of as many neighbours as needed are drawn."""
 
-SMOOTHED = 0.03
+SMOOTHED = 0.05
 """Share of a line of steps that a point of the smooth line is the median of."""
 
 Line = tuple[np.ndarray, np.ndarray]

@@ -11,7 +11,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from kerasnets.catalog.quantities import NETWORK
-from kerasnets.report.drawing import WIDTH, new_figure, place, short
+from kerasnets.report.drawing import WIDTH, new_figure, place, set_log_ticks, short
 from kerasnets.report.run_records import RunRecords
 from kerasnets.report.section import Picture, Section, Table, anchor_of
 
@@ -170,7 +170,7 @@ def heat_map(table: pd.DataFrame, norm: Normalize, scale: Scale) -> Figure:
         ticklocation="top",
     )
     if not scale.share:
-        bar.ax.xaxis.set_major_formatter("{x:g}")
+        set_log_ticks(bar.ax.xaxis, np.log10(norm.inverse(1.0) / norm.inverse(0.0)))
     bar.ax.tick_params(labelsize=8)
     bar.ax.minorticks_off()
     bar.outline.set_visible(False)

@@ -44,7 +44,8 @@ def _rows(given: Sequence[Keys], bases: Sequence[Keys]) -> Iterator[tuple[str, .
     for key in dict.fromkeys(key for keys in (*given, *bases) for key in keys):
         default = next(keys[key][1] for keys in (*given, *bases) if key in keys)
         texts = [_text(keys[key][0]) if key in keys else ABSENT for keys in (*given, *bases)]
-        if key != "name" and set(texts) != {_text(default)}:
+        is_trained = key != "name" and not key.startswith("tune.")
+        if is_trained and set(texts) != {_text(default)}:
             star = "* " if len(set(texts)) > 1 else ""
             yield (star + key, *texts, _text(default))
 
