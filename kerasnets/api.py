@@ -10,6 +10,7 @@ from kerasnets.benchmarking.case import make_case
 from kerasnets.errors import UserError, nearest
 from kerasnets.recipe import Recipe, changed, load_recipe, with_data
 from kerasnets.runs.directory import RunDirectory
+from kerasnets.training.reporters.destinations import Destinations
 from kerasnets.training.start import start_training
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def train(
     data: PathLike | None = None,
     overrides: Mapping[str, Any] | None = None,
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
+    tensorboard: bool = False,
 ) -> RunDirectory:
     """Train a recipe.
 
@@ -56,6 +58,7 @@ def train(
             `self.model.stop_training` ends the run early. The state of one with `get_state` and `set_state`
             is kept in checkpoints as JSON. Keras's own that monitor an accuracy need `mode="max"`; none can
             change the learning rate, which is the schedule's.
+        tensorboard: write the run's records as events for TensorBoard too, into its folder `tensorboard`.
 
     Returns:
         The run. It is a path too, and has its records: `result`, `history()`, `diagnostics()`.
@@ -74,7 +77,13 @@ def train(
         1
     """
     recipe = with_data(_recipe(recipe, overrides), data)
-    path = start_training(recipe, run or Path("runs", recipe.name), resume=resume, callbacks=callbacks)
+    path = start_training(
+        recipe,
+        run or Path("runs", recipe.name),
+        resume=resume,
+        callbacks=callbacks,
+        destinations=Destinations(tensorboard=tensorboard),
+    )
     return RunDirectory(path)
 
 

@@ -32,13 +32,18 @@ def train(
         bool, typer.Option("--new-head", help="Leave out the classifier of these weights.")
     ] = False,
     data: Data = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write events for TensorBoard into RUN/tensorboard too.")
+    ] = False,
     overrides: Overrides = None,
 ) -> None:
     """Train a recipe."""
     given = [*(overrides or ()), *([f"model.weights={weights}"] if weights else [])]
     given += ["model.new_head=true"] if new_head else []
     with interruptible():
-        trained = kerasnets.train(kerasnets.load_recipe(recipe, given), run, resume=resume, data=data)
+        trained = kerasnets.train(
+            kerasnets.load_recipe(recipe, given), run, resume=resume, data=data, tensorboard=tensorboard
+        )
     result = trained.result
     for split, measures in result.splits.items() if result else ():
         print(f"{split} {measures}")

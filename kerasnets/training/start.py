@@ -12,6 +12,7 @@ from kerasnets.data.preprocessing.shapes import prepared_images
 from kerasnets.errors import UserError
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.distribution.tf_config import cluster
+from kerasnets.training.reporters.destinations import NOWHERE, Destinations
 from kerasnets.training.run_log import RunLog
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def start_training(
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
     rescue: bool = True,
     data_of: RunDirectory | None = None,
+    destinations: Destinations = NOWHERE,
 ) -> Path:
     """Train a recipe; see `kerasnets.train`.
 
@@ -40,6 +42,7 @@ def start_training(
             sets `self.model.stop_training` ends the run early.
         rescue: go back once, at a lower rate, where training diverges.
         data_of: the `RunDirectory` of another run, whose images a new one must have too; None for any.
+        destinations: where the run is reported to besides its directory.
 
     Returns:
         The directory's `pathlib.Path`.
@@ -65,15 +68,16 @@ def start_training(
         runtime.prepare()
         from kerasnets.training.run import run_training
 
-        run_training(
-            recipe,
-            directory,
-            run_log,
-            resume=resume,
-            callbacks=callbacks,
-            rescue=rescue,
-            data_of=data_of,
-        )
+        with destinations.reporting(directory) if chief else nullcontext() as reporting:
+            run_training(
+                recipe,
+                directory,
+                run_log,
+                resume=resume,
+                callbacks=[*callbacks, *([reporting] if reporting else [])],
+                rescue=rescue,
+                data_of=data_of,
+            )
     return directory.path
 
 

@@ -1,0 +1,1 @@
+"""Who is told of a run while it goes on besides its own files: TensorBoard, a tracking server."""
