@@ -276,7 +276,7 @@ def test_files_are_predicted_and_a_run_is_reported(l2_run, centres, tmp_path, co
     code, _, errors = command("report", l2_run)
     assert code == 0, errors
     page = (l2_run / "report.html").read_text()
-    assert "<h2>Loss and mean absolute error</h2>" in page
+    assert "<h2>Mean absolute error</h2>" in page
     assert f"{RunDirectory(l2_run).result.test.mean_absolute_error:.4f}" in page
 
 
