@@ -2,7 +2,7 @@
 
 Stanford CS231n, "Neural Networks Part 3", first-layer visualizations: smooth and various filters tell of a
 training that went well, noisy ones of one that has not converged, had an improper rate, or too little
-regularization. A small network on CIFAR-10 where it can be read, else on scikit-learn's digits.
+regularization. A small network on CIFAR-10 where it is on this machine, else on scikit-learn's digits.
 """
 
 from pathlib import Path
@@ -13,7 +13,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from kerasnets.callbacks.pictures.tiles import grid, kernel_tiles
-from kerasnets.errors import UserError
 from kerasnets.files.whole_files import whole_file
 from kerasnets.studies.course_training import shuffled_digits, watched_training
 from kerasnets.studies.study import Row, Study
@@ -44,12 +43,12 @@ def network(shape: tuple[int, int, int]) -> keras.Model:
 
 def data() -> tuple[str, np.ndarray, np.ndarray]:
     """Return the name of the data that there is, its images, of zero mean and unit variance, and labels."""
+    from kerasnets.data.sources.availability import is_local
     from kerasnets.data.sources.load import read_source
 
-    try:
-        train = read_source("cifar10").train
-    except UserError:
+    if not is_local("cifar10"):
         return ("digits", *shuffled_digits(24))
+    train = read_source("cifar10").train
     images = np.asarray(train.images)[:IMAGES].astype("float32")
     return "cifar10", (images - images.mean()) / images.std(), np.asarray(train.labels)[:IMAGES]
 

@@ -50,8 +50,7 @@ def draw(results: pd.DataFrame, folder: Path) -> Figure:
     axes = figure.subplots()
     for name, rows in results.groupby("part", sort=False):
         axes.plot(rows.step, rows.loss, label=f"{name} ({rows.rate.iloc[0]:g}): {rows.causes.iloc[0]}")
-    start = results.groupby("part").loss.first().min()
-    axes.set(xlabel="step", ylabel="loss", ylim=(-0.05 * start, 2.2 * start))
+    axes.set(xlabel="step", ylabel="loss", yscale="log")
     axes.set_title("LeNet-5 on handwritten digits: loss for four learning rates")
     axes.grid(alpha=0.3)
     figure.legend(fontsize="small", loc="outside lower left")

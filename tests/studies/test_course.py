@@ -66,7 +66,7 @@ def test_tables_and_pictures_are_made_of_any_results(tmp_path):
             "rates",
             {
                 "very high": {"rate_too_high"},
-                "high": {"rate_too_high", "loss_oscillating", "healthy"},
+                "high": {"rate_too_high", "loss_oscillating"},
                 "good": {"healthy"},
                 "low": {"rate_too_low"},
             },
