@@ -64,6 +64,7 @@ READERS = {
     "result.json": ("report", "result"),
     "history.csv": ("report",),
     "diagnostics.csv": ("report", "train"),
+    "steps.csv": ("report", "train"),
     "checkpoints": ("train",),
     "checkpoints/best.npz": ("train",),
 }
