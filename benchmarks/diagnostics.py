@@ -1,0 +1,148 @@
+"""What diagnostics cost in Keras's own `fit`, beside TensorBoard's histograms and a gradient logger by hand.
+
+    python benchmarks/diagnostics.py [--networks resnet20 resnet50] [--repeats 5] [--steps 200]
+
+Sides run in turn, each in a process of its own; printed are medians of seconds a step, and of the ratios of
+neighbouring runs to `plain`, which has no callback. `default` measures update ratios every 50 steps, and
+gradients, weights and outputs every 200 (wanted: at most 1.01); `steps` measures what single steps apply at
+every step (wanted: at most 1.10), `everything` outputs on a probe of a quarter of a batch besides. `by_hand`
+logs norm, mean, variance and histogram of gradients at every step, from a second backward pass and NumPy;
+`tensorboard` writes histograms of weights once an epoch, the most often it can.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from sides import median_ratio, run_side
+
+CASES = {"resnet20": ((32, 32, 3), 10, 128), "resnet50": ((224, 224, 3), 1000, 8)}
+"""Input, classes and batch by network."""
+
+
+def plain(folder, x, y):
+    """Return no callbacks."""
+    return []
+
+
+def default(folder, x, y):
+    """Return ours at their default cadences."""
+    from kerasnets.callbacks import ActivationStats, DiagnosticsLog, GradientStats, UpdateRatio, WeightStats
+
+    log = DiagnosticsLog(Path(folder, "diagnostics.csv"))
+    return [UpdateRatio(log), GradientStats(log), WeightStats(log), ActivationStats(log, x[: len(x) // 4])]
+
+
+def steps(folder, x, y):
+    """Return those of ours that measure steps, at every step."""
+    from kerasnets.callbacks import DiagnosticsLog, GradientStats, UpdateRatio, WeightStats
+
+    log = DiagnosticsLog(Path(folder, "diagnostics.csv"))
+    return [kind(log, 1) for kind in (UpdateRatio, GradientStats, WeightStats)]
+
+
+def everything(folder, x, y):
+    """Return all of ours at every step."""
+    from kerasnets.callbacks import ActivationStats
+
+    measuring = steps(folder, x, y)
+    return [*measuring, ActivationStats(measuring[0].log, x[: len(x) // 4], 1)]
+
+
+def by_hand(folder, x, y):
+    """Return what people write themselves: a second backward pass, gradients to the host, NumPy."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    class Gradients(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            @tf.function
+            def gradients(x, y):
+                with tf.GradientTape() as tape:
+                    loss = self.model.compute_loss(x, y, self.model(x, training=True))
+                return tape.gradient(loss, self.model.trainable_variables)
+
+            self.gradients, self.rows = gradients, []
+
+        def on_train_batch_end(self, batch, logs=None):
+            for gradient in self.gradients(x, y):
+                values = gradient.numpy().ravel()
+                numbers = (np.linalg.norm(values), values.mean(), values.var())
+                self.rows.append((*numbers, np.histogram(values, 64)))
+
+    return [Gradients()]
+
+
+def tensorboard(folder, x, y):
+    """Return TensorBoard's callback with histograms."""
+    import keras
+
+    return [keras.callbacks.TensorBoard(folder, histogram_freq=1)]
+
+
+SIDES = {side.__name__: side for side in (plain, default, steps, everything, by_hand, tensorboard)}
+
+
+def seconds_per_step(network, side, count):
+    """Return the seconds of a step in the second epoch of a training on random numbers."""
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    from kerasnets import models
+
+    shape, classes, batch = CASES[network]
+    draw = np.random.default_rng(0)
+    x = draw.standard_normal((batch, *shape), "float32")
+    y = np.eye(classes, dtype="float32")[draw.integers(classes, size=batch)]
+    model = models.build(network, shape, classes)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss, jit_compile=False)
+
+    class Clock(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.started = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            self.seconds = (time.perf_counter() - self.started) / count
+
+    clock = Clock()
+    batches = tf.data.Dataset.from_tensors((x, y)).cache().repeat()
+    with tempfile.TemporaryDirectory() as folder:
+        callbacks = [*SIDES[side](folder, x, y), clock]
+        model.fit(batches, steps_per_epoch=count, epochs=2, verbose=0, callbacks=callbacks)
+    return clock.seconds
+
+
+def main():
+    """Run the benchmark and print a table a network; or, asked for a side, one side's number."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--networks", nargs="+", choices=CASES, default=list(CASES))
+    parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=200, help="of an epoch")
+    parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.side:
+        print(json.dumps(seconds_per_step(*options.side, options.steps)))
+        return
+    for network in options.networks:
+        sides = ["plain", *(side for side in options.sides if side != "plain")]
+        seconds = {side: [] for side in sides}
+        for _ in range(options.repeats):
+            for side in sides:
+                command = [sys.executable, __file__, "--steps", str(options.steps), "--side", network, side]
+                seconds[side].append(run_side(side, command))
+        for side in sides:
+            ratio = median_ratio(seconds[side], seconds["plain"])
+            median = statistics.median(seconds[side])
+            print(f"{network:10} {side:12} {1000 * median:8.1f} ms a step  {ratio:6.3f} of plain")
+
+
+if __name__ == "__main__":
+    main()
