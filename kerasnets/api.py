@@ -42,6 +42,8 @@ def train(
     overrides: Mapping[str, Any] | None = None,
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
     tensorboard: bool = False,
+    mlflow: str | None = None,
+    mlflow_experiment: str = "kerasnets",
 ) -> RunDirectory:
     """Train a recipe.
 
@@ -59,6 +61,8 @@ def train(
             is kept in checkpoints as JSON. Keras's own that monitor an accuracy need `mode="max"`; none can
             change the learning rate, which is the schedule's.
         tensorboard: write the run's records as events for TensorBoard too, into its folder `tensorboard`.
+        mlflow: URI of an MLflow tracking server that gets parameters, metrics and files (extra `mlflow`).
+        mlflow_experiment: name of the experiment there.
 
     Returns:
         The run. It is a path too, and has its records: `result`, `history()`, `diagnostics()`.
@@ -82,7 +86,7 @@ def train(
         run or Path("runs", recipe.name),
         resume=resume,
         callbacks=callbacks,
-        destinations=Destinations(tensorboard=tensorboard),
+        destinations=Destinations(tensorboard=tensorboard, mlflow=mlflow, experiment=mlflow_experiment),
     )
     return RunDirectory(path)
 

@@ -35,6 +35,18 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write events for TensorBoard into RUN/tensorboard too.")
     ] = False,
+    mlflow: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            envvar="MLFLOW_TRACKING_URI",
+            help="MLflow tracking server to report to.",
+            show_default=False,
+        ),
+    ] = None,
+    mlflow_experiment: Annotated[
+        str, typer.Option(metavar="NAME", help="Name of the experiment in MLflow.")
+    ] = "kerasnets",
     overrides: Overrides = None,
 ) -> None:
     """Train a recipe."""
@@ -42,7 +54,13 @@ def train(
     given += ["model.new_head=true"] if new_head else []
     with interruptible():
         trained = kerasnets.train(
-            kerasnets.load_recipe(recipe, given), run, resume=resume, data=data, tensorboard=tensorboard
+            kerasnets.load_recipe(recipe, given),
+            run,
+            resume=resume,
+            data=data,
+            tensorboard=tensorboard,
+            mlflow=mlflow,
+            mlflow_experiment=mlflow_experiment,
         )
     result = trained.result
     for split, measures in result.splits.items() if result else ():

@@ -48,6 +48,7 @@ def start_training(
         The directory's `pathlib.Path`.
     """
     directory = RunDirectory(run)
+    destinations.check()
     try:
         models.check_name(recipe.model.name)
     except UserError as error:
