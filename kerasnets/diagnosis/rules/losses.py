@@ -122,8 +122,9 @@ def stuck_at_majority(records: Records) -> list[Finding]:
             figures={"loss": float(recent.mean()), "entropy": floor, "largest_share": largest},
             evidence=f"loss {recent.mean():.3f}, accuracy {np.mean(accuracy):.3f} after {found.span} steps, "
             f"and always answering the most frequent class gives {floor:.3f} and {largest:.3f}",
-            cause="the network has learned the classes' shares only",
-            advice=f"weight classes by 1/share, or draw them equally often; the largest has {largest:.0%}",
+            cause="the network has learned the classes' shares only, nothing of the inputs",
+            advice=f"look whether labels belong to their inputs; weight classes by 1/share: the largest has "
+            f"{largest:.0%}",
         )
     ]
 
