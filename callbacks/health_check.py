@@ -191,20 +191,19 @@ class HealthCheck(keras.callbacks.Callback):
         logger.info("verdict: %s", self.verdict)
 
     def get_state(self) -> dict[str, Any]:
-        """Return what `set_state` needs to resume, as JSON values."""
+        """Return what `set_state` needs to resume, as JSON values, but for the layers' measurements."""
         return {
             "diagnosis": self._diagnosis.get_state(),
-            "steps": [[None if number != number else number for number in row] for row in self._steps],
-            "epochs": self._epochs,
+            "steps": [[_or_text(number) for number in row] for row in self._steps],
+            "epochs": [{name: _or_text(number) for name, number in row.items()} for row in self._epochs],
             "measures": [measure.get_state() for measure in self._measures],
         }
 
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Continue from what `get_state` returned."""
         self._diagnosis.set_state(state["diagnosis"])
-        nan = float("nan")
-        self._steps = [tuple(nan if number is None else number for number in row) for row in state["steps"]]
-        self._epochs = list(state["epochs"])
+        self._steps = [tuple(map(float, row)) for row in state["steps"]]
+        self._epochs = [{name: float(number) for name, number in row.items()} for row in state["epochs"]]
         for measure, each in zip(self._measures, state["measures"], strict=True):
             measure.set_state(each)
 
@@ -262,6 +261,11 @@ class _Unwritten(DiagnosticsLog):
 
 def _as_log(given: DiagnosticsLog | str | PathLike[str]) -> DiagnosticsLog:
     return given if isinstance(given, DiagnosticsLog) else DiagnosticsLog(given)
+
+
+def _or_text(number: float) -> float | str:
+    """Return a number, or what JSON has no number for as text."""
+    return number if np.isfinite(number) else str(number)
 
 
 def _is_mixed(y: Any) -> bool:

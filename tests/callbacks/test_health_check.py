@@ -1,7 +1,10 @@
 """What anybody's fit says of its health."""
 
+import json
+
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from kerasnets.callbacks import HealthCheck
@@ -55,3 +58,33 @@ def test_the_outputs_of_a_sequential_model_are_measured(problem):
     expected = np.mean(x[:64] @ weights[0] + weights[1] <= 0)
     assert zeros.step.tolist() == [0, 2, 4, 6]
     assert zeros.value.iloc[-1] == pytest.approx(expected, abs=2e-3)
+
+
+def test_a_fault_is_told_with_its_remedy_and_the_healthy_twin_is_silent(problem, caplog):
+    model, x, y = problem
+    healthy = HealthCheck(x, y)
+    model.fit(x, y, batch_size=16, epochs=25, verbose=0, callbacks=[healthy])
+    assert healthy.findings == []
+    assert healthy.verdict == "healthy: nothing found"
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+    slow = keras.models.clone_model(model)
+    slow.compile(keras.optimizers.SGD(1e-5), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    check = HealthCheck(x, y)
+    slow.fit(x, y, batch_size=16, epochs=25, verbose=0, callbacks=[check])
+    assert "rate_too_low" in {finding.rule for finding in check.findings}
+    told = [record.getMessage() for record in caplog.records if "rate_too_low" in record.getMessage()]
+    assert len([message for message in told if message.startswith("step")]) == 1
+    assert "raise the learning rate about" in told[0]
+
+
+def test_its_state_is_json_and_goes_on_where_it_was(problem):
+    model, x, y = problem
+    check = HealthCheck(x, y)
+    model.compile(keras.optimizers.SGD(1e38), "mse", metrics=["accuracy"])
+    model.fit(x, y[:, None], batch_size=16, epochs=4, verbose=0, callbacks=[check])
+    assert "not_finite: the loss is not a number from step 2 on" in check.verdict
+    other = HealthCheck(x, y)
+    other.set_state(json.loads(json.dumps(check.get_state(), allow_nan=False)))
+    assert other.findings == check.findings
+    pd.testing.assert_frame_equal(other.records.steps, check.records.steps.astype("float64"))
+    pd.testing.assert_frame_equal(other.records.epochs, check.records.epochs.astype("float64"))

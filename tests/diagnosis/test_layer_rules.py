@@ -100,6 +100,15 @@ def test_saturated_units_need_a_loss_that_stays():
     assert saturated_units(written(outline=DEEP, layers=table)) == []
 
 
+def test_units_saturated_before_training_are_found():
+    def of(share):
+        table = layer_table("activation_saturated", [0], **dict.fromkeys("abcdef", share))
+        return saturated_units(written(healthy_losses(5), outline=DEEP, layers=table))
+
+    assert "75% of its outputs sit at their limits before training" in of(0.75)[0].evidence
+    assert of(0.2) == []
+
+
 def test_sixty_images_learned_by_heart_are_overfitting():
     epochs = epoch_table(
         accuracy=[0.5, 0.8, 0.95, 1.0, 1.0, 1.0],
@@ -141,7 +150,7 @@ APART = epoch_table(
 
 def test_validation_far_behind_from_the_first_epoch_differs():
     assert [each.rule for each in validation_differs(written(epochs=APART))] == ["validation_differs"]
-    later = APART.assign(val_accuracy=[0.7, 0.6, 0.5, 0.5], val_loss=[0.9, 1.5, 2, 3])
+    later = APART.assign(val_accuracy=[0.7, 0.8, 0.6, 0.5], val_loss=[0.9, 0.5, 2, 3])
     assert validation_differs(written(epochs=later)) == []
 
 
@@ -165,7 +174,7 @@ def test_wrong_labels_show_as_validation_ahead_of_training():
 
 
 def test_examples_ordered_by_class_are_found():
-    block = [0.0, 0.4, *[1.0] * 8]
+    block = [0.0, 0.41, *[1.0] * 8]
     ordered = step_table(healthy_losses(300), accuracy=np.array(block * 30))
     assert [each.rule for each in unshuffled(written(steps=ordered))] == ["unshuffled"]
     mixed = step_table(healthy_losses(300), accuracy=np.clip(noisy(np.linspace(0.1, 1, 300), 0.1), 0, 1))

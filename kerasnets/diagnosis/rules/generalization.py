@@ -25,7 +25,7 @@ RISEN = 1.2
 """Validation loss against its best."""
 
 APART = 0.25
-"""Accuracy by which validation falls behind from the first epoch on where its data differs."""
+"""Accuracy by which validation falls behind from the second epoch on where its data differs."""
 
 ABSURD = 2.0
 """Validation loss, in losses of chance, from the first epoch on: sure of what is wrong."""
@@ -123,8 +123,8 @@ def underfitting(records: Records) -> list[Finding]:
 
 
 def validation_differs(records: Records) -> list[Finding]:
-    """Validation is far behind training from the first epoch on: overfitting takes its time."""
-    if has_batchnorm(records) or len(records.epochs) < LASTING:
+    """Validation is far behind training from the second epoch on: overfitting takes its time."""
+    if has_batchnorm(records) or len(records.epochs) <= LASTING:
         return []
     return _apart(records, "validation_differs")
 
@@ -155,7 +155,8 @@ def _apart(records: Records, rule: str) -> list[Finding]:
     chance = chance_loss(records)
     if chance is None or not loss[-1] < FAR_FROM_CHANCE * chance:
         return []
-    behind = np.all(accuracy - validation > APART) and np.all(val_loss > 2 * loss)
+    # the first epoch's training is a mean over what was not learned yet
+    behind = np.all((accuracy - validation)[1:] > APART) and np.all((val_loss > 2 * loss)[1:])
     absurd = np.all(val_loss > ABSURD * np.maximum(loss, chance))
     if not (behind or absurd):
         return []

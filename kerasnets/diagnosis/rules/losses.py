@@ -35,6 +35,9 @@ RISEN = 0.5
 UNEQUAL = 1.2
 """Share of the largest class, as a multiple of an equal share, from which on it is a majority."""
 
+LASTING = 2
+"""Recorded steps in a row whose loss is not finite."""
+
 SWINGS = 0.3
 """Share of epochs whose loss is above the one before, in an oscillating training."""
 
@@ -49,7 +52,7 @@ def not_finite(records: Records) -> list[Finding]:
     step, loss = column(records.steps, "step"), column(records.steps, "loss")
     skipped = column(records.steps, "skipped") > 0
     bad = ~np.isfinite(loss)
-    if not len(loss) or not bad[-1]:
+    if not len(loss) or not bad[-LASTING:].all():  # one step alone may be skipped
         bad = ~np.isfinite(column(records.epochs, "loss"))[-1:]
         if not bad.any():
             return []
@@ -109,11 +112,13 @@ def stuck_at_majority(records: Records) -> list[Finding]:
     shares = records.facts.class_shares
     if floor is None or not found.enough or max(shares) < UNEQUAL / len(shares):
         return []
-    recent, largest = found.part(0.5, 1), max(shares)
-    if not _within(recent, floor) or not _still(found.part(0.4, 0.7), found.part(0.7, 1)):
+    recent, largest = found.part(0.8, 1), max(shares)
+    if not _within(recent, floor):
         return []
-    accuracy = found.accuracy[len(found) // 2 :]
-    if np.isfinite(accuracy).all() and abs(accuracy.mean() - largest) > 0.02 + 3 * standard_error(accuracy):
+    accuracy = found.accuracy[int(0.7 * len(found)) :]
+    if not np.isfinite(accuracy).all() and not _still(found.part(0.4, 0.7), found.part(0.7, 1)):
+        return []
+    if abs(accuracy.mean() - largest) > 0.01 + 3 * standard_error(accuracy):
         return []
     return [
         Finding(

@@ -10,7 +10,7 @@ SMALL_BATCH = 4
 """Examples a batch, at most: there the error of ResNet-50 is 3.7 points higher (Wu & He 2018, figure 1); at 8
 it is 1.2."""
 
-NONE_RIGHT, ALL_RIGHT = 0.05, 0.95
+NONE_RIGHT, NEARLY_ALL_RIGHT = 0.05, 0.9
 """A batch's accuracy when a new class comes, and when the network has learned to answer it always."""
 
 ORDERED_BATCH = 8
@@ -32,12 +32,16 @@ def unshuffled(records: Records) -> list[Finding]:
     accuracy = found.accuracy[-1000:]
     if len(accuracy) < 10 or not np.isfinite(accuracy).all() or (batch is not None and batch < ORDERED_BATCH):
         return []
-    if _smallest_batch(accuracy) is not None or np.mean((accuracy > 0.01) & (accuracy < 0.99)) < PARTLY:
+    if (
+        _smallest_batch(accuracy, ORDERED_BATCH - 1) is not None
+        or np.mean((accuracy > 0.01) & (accuracy < 0.99)) < PARTLY
+    ):
         return []
-    right = accuracy >= ALL_RIGHT
+    right = accuracy >= NEARLY_ALL_RIGHT
     # the batch between two classes has some of each
-    falls = 1 + np.flatnonzero((right[:-2] | right[1:-1]) & (accuracy[2:] <= NONE_RIGHT))
-    if len(falls) < 2 or right.mean() < 0.3:
+    before = right[:-3] | right[1:-2] | right[2:-1]
+    falls = 2 + np.flatnonzero(before & (accuracy[3:] <= NONE_RIGHT) & (accuracy[2:-1] > NONE_RIGHT))
+    if len(falls) < 2:
         return []
     return [
         Finding(
@@ -54,7 +58,7 @@ def unshuffled(records: Records) -> list[Finding]:
 
 def batchnorm_small_batch(records: Records) -> list[Finding]:
     """Batch normalization in batches of at most `SMALL_BATCH` examples."""
-    batch = records.facts.batch_size or _smallest_batch(losses(records).accuracy)
+    batch = records.facts.batch_size or _smallest_batch(losses(records).accuracy, SMALL_BATCH)
     if batch is None or batch > SMALL_BATCH or not has_batchnorm(records) or records.step == 0:
         return []
     layers = [layer.path for layer in records.outline if layer.kind == "BatchNormalization"]
@@ -72,12 +76,12 @@ def batchnorm_small_batch(records: Records) -> list[Finding]:
     ]
 
 
-def _smallest_batch(accuracy: np.ndarray) -> int | None:
-    """Return the batch size that accuracies of single batches, multiples of 1/size, show; None if large."""
+def _smallest_batch(accuracy: np.ndarray, most: int) -> int | None:
+    """Return the batch size that accuracies of single batches, multiples of 1/size, show, or None."""
     known = accuracy[np.isfinite(accuracy)][-200:]
     if len(known) < 20:
         return None
-    for size in range(2, SMALL_BATCH + 1):
+    for size in range(2, most + 1):
         right = known * size
         # the last batch of an epoch may be smaller
         if np.mean(np.abs(right - np.round(right)) < 0.02) > 0.95 and len(np.unique(np.round(right))) > 2:

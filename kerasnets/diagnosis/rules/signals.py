@@ -130,14 +130,18 @@ def dead_units(records: Records) -> list[Finding]:
 
 
 def saturated_units(records: Records) -> list[Finding]:
-    """Outputs of a bounded activation sit at its limits, where no gradient passes, and the loss stays."""
+    """Outputs of a bounded activation sit at its limits, where no gradient passes, and the loss stays.
+
+    They are judged before training too, whose weights should not bring them there.
+    """
     found = losses(records)
-    bounded = [layer.path for layer in records.outline if layer.activation in BOUNDED]
-    last = records.outline[-1].path if records.outline else ""
-    hidden = [path for path in bounded if path != last]
-    full = _lasting(records, "activation_saturated", hidden)
+    hidden = [layer.path for layer in records.outline[:-1] if layer.activation in BOUNDED]
+    if found.enough:
+        full = _lasting(records, "activation_saturated", hidden)
+    else:
+        full = _untrained(records, "activation_saturated", hidden)
     over = full[full >= SATURATED]
-    if over.empty or not found.enough or found.learning:
+    if over.empty or (found.enough and found.learning):
         return []
     return [
         Finding(
@@ -146,7 +150,8 @@ def saturated_units(records: Records) -> list[Finding]:
             also=tuple(map(str, over.index[1:])),
             step=records.step,
             figures={"saturated": float(over.iloc[0])},
-            evidence=f"{over.iloc[0]:.0%} of its outputs sit at their limits at step {records.step}",
+            evidence=f"{over.iloc[0]:.0%} of its outputs sit at their limits"
+            + (f" at step {records.step}" if found.enough else " before training"),
             cause="its inputs are too large: raw pixel values, large initial weights, or a rate too high",
             advice="scale inputs to zero mean and unit variance, initialize with glorot_uniform",
         )
@@ -155,6 +160,14 @@ def saturated_units(records: Records) -> list[Finding]:
 
 def _is(activation: str | None, kind: str, names: tuple[str, ...]) -> bool:
     return activation in names or kind in names
+
+
+def _untrained(records: Records, quantity: str, layers: list[str]) -> pd.Series:
+    """Return a quantity before the first step, by layer; empty where weights come from another training."""
+    table = by_layer(records, quantity)
+    if records.facts.pretrained or table.empty or table.index[0] != 0:
+        return pd.Series(dtype="float64")
+    return table.iloc[0].reindex([layer for layer in layers if layer in table])
 
 
 def _lasting(records: Records, quantity: str, layers: list[str]) -> pd.Series:
