@@ -1,8 +1,11 @@
-"""What labels are taken for."""
+"""What labels are taken for, and whether the loss fits them."""
 
+import keras
 import numpy as np
+import pytest
 
 from kerasnets.diagnosis.checks.labels import read_labels
+from kerasnets.diagnosis.checks.static import static_findings
 
 
 def test_labels_mixed_in_float32_are_shares():
@@ -19,3 +22,23 @@ def test_labels_mixed_in_float32_are_shares():
 
 def test_numbers_near_whole_ones_are_numbers():
     assert read_labels(np.array([0.0, 1.00001, 2.0])).form == "numeric"
+
+
+@pytest.mark.parametrize(
+    ("loss", "last", "labels", "found"),
+    [
+        ("mean_absolute_error", "sigmoid", (0, 1), True),
+        ("mean_absolute_error", "sigmoid", (0.2, 0.9), False),
+        ("mean_absolute_error", None, (0, 1), False),
+        ("hinge", "sigmoid", (0, 1), True),
+        ("hinge", None, (-1, 1), False),
+        ("mean_squared_logarithmic_error", None, (-0.5, 1.5), True),
+        ("mean_squared_logarithmic_error", None, (0.5, 1.5), False),
+    ],
+)
+def test_losses_of_numbers_fit_labels_and_last_activation(loss, last, labels, found):
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype("float32")
+    y = np.resize(labels, 64).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1, activation=last)])
+    model.compile("sgd", loss)
+    assert ("loss_mismatch" in {each.rule for each in static_findings(model, x, y)}) == found

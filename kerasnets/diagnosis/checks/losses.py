@@ -24,6 +24,13 @@ def loss_mismatch(subject: Subject) -> Iterator[Finding]:
         yield from _binary_labels(subject, labels, last)
     elif loss.of_numbers:
         yield from _numbers(subject, labels, last)
+    elif loss.name in ("hinge", "squared_hinge") and last.activation in ("softmax", "sigmoid"):
+        yield _mismatch(
+            last,
+            evidence=f"{loss.name} with {last.activation} as the last activation",
+            cause="it wants outputs below -1 and above 1, which a probability never reaches",
+            advice="minimize a cross-entropy, or leave the last activation out",
+        )
 
 
 def _class_labels(subject: Subject, labels: Labels, last: LastLayer) -> Iterator[Finding]:
@@ -94,6 +101,20 @@ def _numbers(subject: Subject, labels: Labels, last: LastLayer) -> Iterator[Find
             evidence=f"{subject.loss.name} with a softmax over {last.width} classes",
             cause="its gradient vanishes where the softmax is sure of a wrong class",
             advice='minimize "categorical_crossentropy"',
+        )
+    elif last.activation == "sigmoid" and last.width == 1 and set(np.unique(labels.values)) == {0, 1}:
+        yield _mismatch(
+            last,
+            evidence=f"{subject.loss.name} of a sigmoid, with the labels 0 and 1",
+            cause="its gradient vanishes where the sigmoid is sure of a wrong class",
+            advice='minimize "binary_crossentropy"',
+        )
+    elif subject.loss.name == "mean_squared_logarithmic_error" and labels.values.min() < 0:
+        yield _mismatch(
+            last,
+            evidence=f"{subject.loss.name} with labels down to {labels.values.min():g}",
+            cause="it takes all labels below 0 for 0",
+            advice='minimize "mean_squared_error"',
         )
 
 
