@@ -153,3 +153,12 @@ def test_small_updates_of_a_loss_that_falls_or_late_in_a_schedule_are_right():
 def test_first_layers_that_stand_still_are_no_matter_of_the_rate():
     ratios = layer_table("kernel_update_ratio", range(1, 301, 20), a=1e-8, b=1e-5, c=1e-3)
     assert rate_too_low(written(noisy(np.full(300, LN10), 0.02), layers=ratios)) == []
+
+
+def test_a_straight_line_to_the_end_of_the_training_is_a_rate_too_low_and_a_bent_curve_is_not():
+    facts = replace(TEN, epochs=1, training_examples=310, batch_size=1)
+    line = noisy(2.3 - 0.001 * np.arange(300), 0.02)
+    (found,) = rate_too_low(written(line, facts))
+    assert "raise the learning rate about ten times, to 1" in found.advice
+    bent = noisy(1.8 + 0.5 * np.exp(-np.arange(300) / 60), 0.02)
+    assert rate_too_low(written(bent, facts)) == []

@@ -106,7 +106,9 @@ def underfitting(records: Records) -> list[Finding]:
     half = loss[len(loss) // 2 :]
     settled = np.mean(half[: len(half) // 2]) - np.mean(half[len(half) // 2 :]) < 0.01 * chance
     lowered = len(rate) and rate[-1] < 0.5 * rate.max()
-    if not settled or lowered or not 0.5 * chance < loss[-1] < 0.95 * chance:
+    # at chance, a fault of another kind is likelier than regularization, where there is none
+    most = 1.5 if facts.dropout or facts.l2 else 0.95
+    if not settled or lowered or not 0.5 * chance < loss[-1] < most * chance:
         return []
     return [
         Finding(

@@ -11,7 +11,16 @@ import numpy as np
 
 from kerasnets.diagnosis.finding import Finding
 from kerasnets.diagnosis.records import Records
-from kerasnets.diagnosis.series import RECORDS, Losses, by_layer, chance_loss, column, digits, losses
+from kerasnets.diagnosis.series import (
+    RECORDS,
+    Losses,
+    by_layer,
+    chance_loss,
+    column,
+    digits,
+    losses,
+    standard_error,
+)
 
 HEALTHY = 1e-3
 """Update ratio of a healthy training, CS231n."""
@@ -24,6 +33,15 @@ NOTHING = 1e-9
 
 SLOW = 0.15
 """Part of the starting loss that a training with too low a rate has not taken off when it was time."""
+
+NEAR_END = 0.9
+"""Part of the training after which a straight line is told: sound networks of tanh leave a plateau late."""
+
+EVEN = 0.6
+"""Fall in the second half against that in the first, at least, where it is a straight line."""
+
+STRAIGHT_LEFT = 0.4
+"""Part of the starting loss that a straight line takes off at most by the end of the training."""
 
 HIGH = 0.03
 """Thirty times the healthy ratio."""
@@ -88,13 +106,15 @@ def _times_too_high(ratio: float, found: Losses) -> float:
 def rate_too_low(records: Records) -> list[Finding]:
     """Updates are tiny at the highest rate of the schedule, and the loss hardly falls."""
     found = losses(records)
-    if not found.enough or not math.isfinite(found.start) or found.learned > SLOW or found.learned < -0.05:
+    if not found.enough or not math.isfinite(found.start) or not -0.05 < found.learned < STRAIGHT_LEFT:
         return []
     # of the layer that moves most: where the first ones alone stand still, gradients vanish
     steps, ratio = update_ratios(records, 1.0)
+    if _straight(found):
+        return [_slow(records, found)]
     lowered = found.rate[-1] < 0.3 * np.nanmax(found.rate) if np.isfinite(found.rate).all() else False
     ratio = ratio[steps >= found.step[0]]
-    if lowered or len(ratio) < 3:
+    if lowered or len(ratio) < 3 or found.learned > SLOW:
         return []
     seen = float(np.median(ratio))
     if not NOTHING < seen < LOW:
@@ -113,3 +133,32 @@ def rate_too_low(records: Records) -> list[Finding]:
             + (f", to {digits(rate * times)}" if math.isfinite(rate) else ""),
         )
     ]
+
+
+def _straight(found: Losses) -> bool:
+    """Whether the loss still falls along a straight line when nearly all of the training is over.
+
+    A sound rate bends the curve early (CS231n, "Neural Networks Part 3", loss function: a low rate's line).
+    """
+    constant = np.isfinite(found.rate).all() and found.rate.max() < 1.1 * found.rate.min()
+    if found.span < NEAR_END * found.total or not constant or len(found) < 4 * RECORDS:
+        return False
+    if found.learned * found.total / found.span > STRAIGHT_LEFT:
+        return False
+    first, middle, last = found.part(0, 0.2), found.part(0.4, 0.6), found.part(0.8, 1)
+    before, after = first.mean() - middle.mean(), middle.mean() - last.mean()
+    noise = 3 * math.hypot(standard_error(middle), standard_error(last))
+    return bool(after > noise and after > 0.01 * abs(found.start) and after > EVEN * before)
+
+
+def _slow(records: Records, found: Losses) -> Finding:
+    rate = float(found.rate[-1])
+    return Finding(
+        rule="rate_too_low",
+        step=records.step,
+        figures={"loss": float(np.mean(found.recent)), "start": found.start},
+        evidence=f"loss falls along a straight line, from {digits(found.start)} to "
+        f"{digits(np.mean(found.recent))} in {found.span} of {found.total:.0f} steps",
+        cause="the updates are too small to arrive in this time",
+        advice=f"raise the learning rate about ten times, to {digits(10 * rate)}",
+    )
