@@ -134,7 +134,7 @@ def test_a_gap_among_few_validation_images_is_noise():
 
 
 def test_underfitting_is_settled_far_from_zero():
-    loss = [2.0, 1.8, *[1.7] * 10]
+    loss = [2.3, 2.2, *[2.1] * 10]
     facts = replace(TEN, learning_rate=0.1)
     assert [each.rule for each in underfitting(written(epochs=epoch_table(loss=loss), facts=facts))] == [
         "underfitting"

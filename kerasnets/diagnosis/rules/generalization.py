@@ -24,6 +24,9 @@ LASTING = 2
 RISEN = 1.2
 """Validation loss against its best."""
 
+POOR = 0.85
+"""Part of the loss of chance that a training has kept: below it, classes may overlap as they do in nature."""
+
 APART = 0.25
 """Accuracy by which validation falls behind from the second epoch on where its data differs."""
 
@@ -98,7 +101,7 @@ def _regularize(records: Records, best: int) -> str:
 
 
 def underfitting(records: Records) -> list[Finding]:
-    """Training has settled, at its full rate, at a loss above half of chance, and validation is no worse."""
+    """Training has settled, at its full rate, at a loss not far from that of chance."""
     facts, chance = records.facts, chance_loss(records)
     loss, rate = column(records.epochs, "loss"), losses(records).rate
     if chance is None or len(loss) < 10 or not _known(loss) or facts.mixing or facts.label_smoothing:
@@ -108,7 +111,7 @@ def underfitting(records: Records) -> list[Finding]:
     lowered = len(rate) and rate[-1] < 0.5 * rate.max()
     # at chance, a fault of another kind is likelier than regularization, where there is none
     most = 1.5 if facts.dropout or facts.l2 else 0.95
-    if not settled or lowered or not 0.5 * chance < loss[-1] < most * chance:
+    if not settled or lowered or not POOR * chance < loss[-1] < most * chance:
         return []
     return [
         Finding(
