@@ -62,7 +62,7 @@ def test_help_texts_are_whole_sentences(command, name):
     entries = text.split("Options:")[1].split("\n  -")[1:]
     for entry in entries:
         words = " ".join(re.sub(r"^\S+( \S+)*?  +", "", entry).split())
-        assert re.search(r"[.)]( \[default: .*\]| \[required\])?$", words), words
+        assert re.search(r"[.)]( \[(default|env var): .*\]| \[required\])?$", words), words
         assert words[0].isupper(), words
 
 
