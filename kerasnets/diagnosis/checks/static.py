@@ -14,7 +14,7 @@ from kerasnets.diagnosis.checks.structure import (
     dropout_before_batchnorm,
     no_nonlinearity,
 )
-from kerasnets.diagnosis.checks.subject import Subject, UnseenError, make_subject
+from kerasnets.diagnosis.checks.subject import AT_ONCE, Subject, UnseenError, make_subject
 from kerasnets.diagnosis.checks.weights import bad_initialization, constant_weights, frozen_layers
 from kerasnets.diagnosis.finding import Finding
 
@@ -45,6 +45,7 @@ def static_findings(
     *,
     loss: LossKind | None = None,
     pretrained: bool = False,
+    at_once: int = AT_ONCE,
 ) -> list[Finding]:
     """Return what is wrong with a training that can be seen before it begins.
 
@@ -57,12 +58,13 @@ def static_findings(
         y: their labels: class numbers (N,), one-hot (N, C), or numbers.
         loss: what is minimized; by default what `model.compile` was given.
         pretrained: whether weights come from another training.
+        at_once: most examples that the model is run on, 1 or more.
 
     Example:
         >>> static_findings(model, x[:256], y[:256])
         []
     """
-    subject = make_subject(model, x, y, loss=loss, pretrained=pretrained)
+    subject = make_subject(model, x, y, loss=loss, pretrained=pretrained, at_once=at_once)
     findings = []
     for check in STATIC.values():
         try:

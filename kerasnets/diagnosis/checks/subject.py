@@ -16,6 +16,9 @@ LOOKED_AT = 1024
 TRACED = 2**20
 """Numbers of the input that are run through the model, at most, but for two examples."""
 
+AT_ONCE = 16
+"""Examples that the model is run on at most."""
+
 
 class UnseenError(Exception):
     """A check cannot see what it would judge; the message says why."""
@@ -63,13 +66,14 @@ def make_subject(
     *,
     loss: LossKind | None = None,
     pretrained: bool = False,
+    at_once: int = AT_ONCE,
 ) -> Subject:
     """Return what checks look at; see `static_findings`."""
     x = None if x is None else keras.tree.map_structure(lambda array: _numpy(array[:LOOKED_AT]), x)
     labels = [] if y is None else [each for each in keras.tree.flatten(y) if each is not None]
     ran, failure = None, ""
     try:
-        ran = trace(model, _few(x) if x is not None else _blank(model))
+        ran = trace(model, _few(x, at_once) if x is not None else _blank(model))
     except Exception as error:  # whatever a backend raises: checks must not stop a training
         failure = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
     return Subject(
@@ -83,9 +87,9 @@ def make_subject(
     )
 
 
-def _few(x: Any) -> Any:
+def _few(x: Any, at_once: int) -> Any:
     size = sum(array[:1].size for array in keras.tree.flatten(x))
-    count = min(max(TRACED // max(size, 1), 2), 16)
+    count = min(max(TRACED // max(size, 1), 2), at_once)
     return keras.tree.map_structure(lambda array: array[:count], x)
 
 

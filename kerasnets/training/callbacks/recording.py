@@ -12,6 +12,7 @@ from kerasnets.data.dataset import Split
 from kerasnets.data.pipeline.batches import evaluation_batches
 from kerasnets.diagnosis.checks.model import outline
 from kerasnets.diagnosis.checks.static import static_findings
+from kerasnets.diagnosis.checks.subject import AT_ONCE
 from kerasnets.diagnosis.finding import Finding
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.callback_protocols import Stateful
@@ -110,7 +111,7 @@ def _pictures(
             dataset.validation,
             inputs.preprocessing,
             classes=len(dataset.classes),
-            batch_size=min(inputs.recipe.train.batch_size, 256),
+            batch_size=inputs.recipe.train.evaluation_batch,
         )
         drawn.append(ConfusionMatrix(folder, batches, dataset.classes, every=every))
     return drawn
@@ -120,7 +121,14 @@ def _before_training(
     inputs: TrainingInputs, network: keras.Model, images: np.ndarray, labels: np.ndarray
 ) -> Sequence[Finding]:
     recipe = inputs.recipe
-    return static_findings(network, images, labels, loss=run_loss(recipe), pretrained=is_pretrained(recipe))
+    return static_findings(
+        network,
+        images,
+        labels,
+        loss=run_loss(recipe),
+        pretrained=is_pretrained(recipe),
+        at_once=min(AT_ONCE, recipe.train.evaluation_batch),
+    )
 
 
 def _probe(inputs: TrainingInputs, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -45,7 +45,8 @@ def run(quick_recipe, tmp_path, monkeypatch):
 
 def test_validation_and_test_come_in_training_batches(run):
     assert max(SEEN) == 6
-    assert sum(SEEN) == 108 * 12 + 2 * 145 + 350, "an epoch, validation twice, test once"
+    counted = 6 + 108 * 12 + 2 * 145 + 350
+    assert sum(SEEN) == counted, "the checks before training, an epoch, validation twice, test once"
 
 
 def test_evaluate_and_its_views_too(run):
