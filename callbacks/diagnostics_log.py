@@ -45,6 +45,8 @@ class DiagnosticsLog:
 
     def resume(self, step: int) -> None:
         """Continue after `step` optimizer steps, with the rows that the files have up to that step."""
+        if step and self.path.is_file():
+            read_diagnostics(self.path)  # refuses a file that is not a log's
         self._rows.resume(step)
         self._histograms.resume(step)
 

@@ -42,7 +42,8 @@ def write_page(
     runs = [with_network(run) for run in read_runs(paths)]
     with drawing.style():
         sections = page_sections(runs)
-        file = Path(to or (RunDirectory(paths[0]).report_file if len(paths) == 1 else "report.html"))
+        own = RunDirectory(paths[0]).report_file
+        file = Path(to or (own if len(paths) == 1 else own.name))
         write_text(file, _rendered(runs, sections))
         if pictures is not None:
             _write_pictures(sections, Path(pictures))

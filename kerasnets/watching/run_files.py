@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-UNSHOWN = {"checkpoints", "export", "tensorboard", "lock", "report.html"}
+from kerasnets.runs.directory import RunDirectory
+
+UNSHOWN = {"checkpoints", "export", "tensorboard", "lock", RunDirectory("").report_file.name}
 """What changes in a run's folder without a change of its page."""
 
 

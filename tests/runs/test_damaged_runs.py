@@ -129,6 +129,7 @@ def test_a_run_killed_between_any_two_of_its_first_files_begins_anew(whole_run, 
     directory = RunDirectory(whole_run)
     recipe = directory.recipe()
     later = {"history.csv", "diagnostics.csv", "checkpoints", "model.keras", "result.json", "recipe.toml"}
+    later |= {"steps.csv", "findings.json", "diagnostics_histograms.csv"}
     first = sorted(
         (path for path in whole_run.path.iterdir() if path.name not in later),
         key=lambda path: path.stat().st_mtime_ns,
