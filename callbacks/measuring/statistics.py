@@ -78,7 +78,7 @@ def _scale(values: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def sample(values: keras.KerasTensor, most: int = SAMPLE) -> keras.KerasTensor:
-    """Return every so-many-th of numbers (n,), at most `most`; all where there are no more."""
+    """Return an evenly strided sample of numbers (n,), at most `most`; all where there are no more."""
     return values[:: stride(values.shape[0], most)]
 
 

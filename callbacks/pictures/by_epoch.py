@@ -13,7 +13,7 @@ log = logging.getLogger("kerasnets")
 class ByEpoch(keras.callbacks.Callback):
     """Draws before the first step of a training, after every `every` epochs and after the last one.
 
-    A subclass draws in `draw`. What it cannot draw is said in one line, and training goes on.
+    A subclass draws in `draw`. What it cannot draw is named in one line, and training goes on.
 
     Args:
         directory: folder of the pictures, made if need be.

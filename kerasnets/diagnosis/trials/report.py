@@ -154,4 +154,4 @@ MEASURED: Mapping[str, Callable[[Any], str]] = {
     "no_gradient": lambda trial: f"{len(trial.fit.gradients)} weights have gradients",
     "cannot_overfit_batch": _fitted,
 }
-"""What is said of checks that found nothing, because it is worth knowing."""
+"""Remarks on checks that found nothing, worth knowing all the same."""

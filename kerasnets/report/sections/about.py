@@ -78,7 +78,7 @@ def _data(run: RunRecords) -> dict[str, str]:
     for kind, policy in run.recipe.data.audit.model_dump().items():
         if isinstance(policy, str):
             policies.setdefault(policy, []).append(kind)
-    facts["audit found"] = "; ".join(_audit_lines(run.log)) or "nothing that was said in the log"
+    facts["audit found"] = "; ".join(_audit_lines(run.log)) or "nothing in the log"
     for policy, kinds_of in policies.items():
         facts[f"audit: {policy}"] = ", ".join(kinds_of)
     return facts
