@@ -163,7 +163,7 @@ class _Reducer(keras.Model):
         """Return the outputs on some examples, by path."""
         try:
             row = self.predict_on_batch(examples)[0]
-        except Exception:
+        except Exception:  # of whatever kind a backend's compiler raises; run eagerly, it is raised again
             if self.run_eagerly:
                 raise
             self.run_eagerly, self.predict_function = True, None  # what a backend cannot compile, it may run
