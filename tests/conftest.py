@@ -17,6 +17,8 @@ QUICK = (
     "train.batch_size=64",
     "diagnostics.update_ratio_every=10",
     "diagnostics.activation_stats_every=10",
+    "diagnostics.gradient_stats_every=0",
+    "diagnostics.weight_stats_every=0",
 )
 
 

@@ -14,7 +14,8 @@ from kerasnets.runs.trained_run import open_run
 
 SHORT = (
     "train.epochs=2", "train.batch_size=64", "data.validation=0.0", "diagnostics.update_ratio_every=0",
-    "diagnostics.activation_stats_every=0",
+    "diagnostics.gradient_stats_every=0",
+    "diagnostics.weight_stats_every=0", "diagnostics.activation_stats_every=0",
 )  # fmt: skip
 
 MEMBERS = (

@@ -113,6 +113,8 @@ def published(tmp_path_factory):
             "data.source=npz", f"data.path={folder / 'data.npz'}", "data.validation=0.0", "augment=[]",
             "model.name=resnet_cifar", "model.options.depth=8", f"model.weights={folder / weights}",
             "train.epochs=1", "train.batch_size=8", "diagnostics.update_ratio_every=0",
+            "diagnostics.gradient_stats_every=0",
+            "diagnostics.weight_stats_every=0",
             "diagnostics.activation_stats_every=0", 'preprocess=[{op="standardize"}]', *overrides,
         ])  # fmt: skip
 

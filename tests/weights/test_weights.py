@@ -299,7 +299,9 @@ def test_auxiliary_heads_are_trained_and_left_behind(tmp_path, quick_recipe):
         "data.source=npz", f"data.path={tmp_path / 'data.npz'}", "data.validation=0.0", "augment=[]",
         'preprocess=[{op="standardize"}]', "model.name=googlenet", "model.options.auxiliary=true",
         "train.epochs=1", "train.batch_size=4", "diagnostics.update_ratio_every=0",
-        "diagnostics.activation_stats_every=0", "initialization.kernel=he_normal",
+        "diagnostics.gradient_stats_every=0",
+        "diagnostics.weight_stats_every=0", "diagnostics.activation_stats_every=0",
+        "initialization.kernel=he_normal",
     )  # fmt: skip
     run = RunDirectory(kerasnets.train(recipe, tmp_path / "run"))
     with np.load(run.checkpoint(0)) as before, np.load(run.checkpoint(1)) as after:

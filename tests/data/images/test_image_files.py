@@ -189,7 +189,8 @@ def hidden(tmp_path_factory):
     overrides = (
         "data.source=folder", f"data.path={root / 'images'}", "data.validation=0", "train.epochs=8",
         "train.batch_size=12", 'preprocess=[{op="resize",size=[32,32]},{op="standardize"}]', "augment=[]",
-        "diagnostics.update_ratio_every=0", "diagnostics.activation_stats_every=0",
+        "diagnostics.update_ratio_every=0", "diagnostics.gradient_stats_every=0",
+        "diagnostics.weight_stats_every=0", "diagnostics.activation_stats_every=0",
     )  # fmt: skip
     runs = [
         kerasnets.train(

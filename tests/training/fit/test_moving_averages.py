@@ -69,7 +69,8 @@ def test_a_residual_network_is_handed_on_with_statistics_that_fit(tmp_path):
         "lenet5-digits",
         ["model.name=resnet_cifar", "model.options.depth=8", 'preprocess=[{op="standardize"}]', "augment=[]",
          "optimizer.use_ema=true", "schedule.name=constant", "train.keep=best", "train.epochs=4",
-         "diagnostics.update_ratio_every=0", "diagnostics.activation_stats_every=0"],
+         "diagnostics.update_ratio_every=0", "diagnostics.gradient_stats_every=0",
+         "diagnostics.weight_stats_every=0", "diagnostics.activation_stats_every=0"],
     )  # fmt: skip
     run = RunDirectory(kerasnets.train(recipe, tmp_path / "run"))
     result = run.result
