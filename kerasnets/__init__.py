@@ -20,26 +20,12 @@ from kerasnets.errors import DivergedError, FailureError, KerasnetsError, Stoppe
 from kerasnets.runtime import turn_onednn_on
 
 if TYPE_CHECKING:
-    from kerasnets.api import (
-        audit,
-        bench,
-        cache,
-        check,
-        complexity,
-        evaluate,
-        export,
-        load_weights,
-        pack,
-        predict,
-        preview,
-        size,
-        study,
-        summary,
-        train,
-        tune,
-        watch,
-        write_report,
-    )
+    from kerasnets.api.claims import study
+    from kerasnets.api.hand_over import export
+    from kerasnets.api.networks import bench, complexity, size, summary
+    from kerasnets.api.prepare import audit, cache, check, pack, preview
+    from kerasnets.api.runs import evaluate, predict, watch, write_report
+    from kerasnets.api.training import load_weights, train, tune
     from kerasnets.models import build
     from kerasnets.recipe import load_recipe
 
@@ -74,15 +60,25 @@ __all__ = [
     "write_report",
 ]
 
-_ELSEWHERE = {"build": "kerasnets.models", "load_recipe": "kerasnets.recipe"}
-"""Public names that are not in `kerasnets.api`, and their modules."""
+_MODULES = {
+    "kerasnets.api.claims": ("study",),
+    "kerasnets.api.hand_over": ("export",),
+    "kerasnets.api.networks": ("bench", "complexity", "size", "summary"),
+    "kerasnets.api.prepare": ("audit", "cache", "check", "pack", "preview"),
+    "kerasnets.api.runs": ("evaluate", "predict", "watch", "write_report"),
+    "kerasnets.api.training": ("load_weights", "train", "tune"),
+    "kerasnets.models": ("build",),
+    "kerasnets.recipe": ("load_recipe",),
+}
+"""The modules of the public functions."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'kerasnets' has no attribute {name!r}")
     turn_onednn_on()  # before Keras, which some of these need, loads TensorFlow
-    return getattr(import_module(_ELSEWHERE.get(name, "kerasnets.api")), name)
+    module = next(module for module, functions in _MODULES.items() if name in functions)
+    return getattr(import_module(module), name)
 
 
 def __dir__() -> list[str]:

@@ -90,7 +90,7 @@ def _read(what: Recipe | str | os.PathLike[str]) -> Images:
 
 
 def preview(recipe: Recipe, path: str | os.PathLike[str], *, rows: int, columns: int) -> Path:
-    """Write a picture of training images as they are and as the network will see them; see `api.preview`."""
+    """Draw training images, as they are and as the network sees them; see `kerasnets.preview`."""
     return draw_preview(prepare_inputs(list_inputs(recipe)), Path(path), rows=rows, columns=columns)
 
 

@@ -30,7 +30,7 @@ SETTINGS = (
 
 
 def run_bench(case: Case, steps: int | None = None) -> BenchResult:
-    """Measure a case; see `kerasnets.api.bench`. Keras runs on the case's backend."""
+    """Measure a case; see `kerasnets.bench`. Keras runs on the case's backend."""
     inputs = None
     if case.backend == "tensorflow":
         from kerasnets.benchmarking.recipe_input import prepare_input

@@ -134,7 +134,9 @@ def test_no_color_is_heeded():
 
 
 def test_an_unforeseen_exception_has_pythons_own_traceback():
-    broken = "import kerasnets.api; kerasnets.api.cache = lambda clear: 1 / 0; sys.argv[0] = 'kerasnets'"
+    broken = (
+        "from kerasnets.api import prepare; prepare.cache = lambda clear: 1 / 0; sys.argv[0] = 'kerasnets'"
+    )
     written = _on_a_terminal("cache", before=broken)
     assert "Traceback (most recent call last)" in written
     assert "ZeroDivisionError: division by zero" in written

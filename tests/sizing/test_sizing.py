@@ -15,7 +15,6 @@ from keras import layers
 from places import PROGRAMS
 
 import kerasnets
-from kerasnets import api
 from kerasnets.catalog.parse import parse_bytes
 from kerasnets.errors import UserError
 from kerasnets.optimizers import make_optimizer
@@ -338,7 +337,7 @@ def test_memory_is_a_whole_trainings_within_15_percent(tmp_path):
         check=True, capture_output=True, text=True,
     )  # fmt: skip
     measured = json.loads(done.stdout.splitlines()[-1])["allocated"]
-    whole = api.summary(kerasnets.load_recipe("lenet5-digits")).training["whole"]
+    whole = kerasnets.summary(kerasnets.load_recipe("lenet5-digits")).training["whole"]
     assert whole["device"] + whole["input"] == pytest.approx(measured, rel=0.15)
 
 
@@ -362,7 +361,7 @@ def test_the_whole_training_has_what_lies_beside_the_steps():
 
 
 def test_a_public_summary_takes_a_recipe():
-    summary = api.summary(kerasnets.load_recipe("convnet10-cifar10"))
+    summary = kerasnets.summary(kerasnets.load_recipe("convnet10-cifar10"))
     assert summary.training["optimizer"] == "adam"
     assert summary.layers.parameters.sum() == 6_440
     written = json.loads(json.dumps(summary.to_dict()))
@@ -371,4 +370,4 @@ def test_a_public_summary_takes_a_recipe():
     assert str(summary).splitlines()[0].split()[:2] == ["layer", "kind"]
     assert "training step of" in str(summary)
     with pytest.raises(UserError, match="optimizer: found 'lions'"):
-        api.summary("lenet5", batch=1, optimizer="lions")
+        kerasnets.summary("lenet5", batch=1, optimizer="lions")

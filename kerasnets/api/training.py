@@ -1,0 +1,141 @@
+"""Training, alone or as a search, and first weights."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kerasnets import runtime
+from kerasnets.api.arguments import PathLike, RecipeLike, as_recipe
+from kerasnets.recipe import with_data
+from kerasnets.runs.directory import RunDirectory
+from kerasnets.training.reporters.destinations import Destinations
+from kerasnets.training.start import start_training
+
+if TYPE_CHECKING:
+    import keras
+    import pandas as pd
+
+
+def train(
+    recipe: RecipeLike,
+    run: PathLike | None = None,
+    *,
+    resume: bool = False,
+    data: PathLike | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    callbacks: "Sequence[keras.callbacks.Callback]" = (),
+    tensorboard: bool = False,
+    mlflow: str | None = None,
+    mlflow_experiment: str = "kerasnets",
+) -> RunDirectory:
+    """Train a recipe.
+
+    Args:
+        recipe: a `Recipe`, a shipped recipe's name or the path of a TOML file.
+        run: the run directory; by default runs/NAME.
+        resume: continue the unfinished run of this recipe in that directory. Where there is none, one is
+            started; a finished one is left as it is.
+        data: path of the images, in place of the recipe's `data.path`. A run is continued only on the images
+            that it began with.
+        overrides: recipe keys to change and their values, for instance `{"train.seed": 1}`; the same keys as
+            `--set` takes.
+        callbacks: Keras callbacks of your own, called after the run's own. One that sets
+            `self.model.stop_training` ends the run early. The state of one with `get_state` and `set_state`
+            is kept in checkpoints as JSON. Keras's own that monitor an accuracy need `mode="max"`; none can
+            change the learning rate, which is the schedule's.
+        tensorboard: write the run's records as events for TensorBoard too, into its folder `tensorboard`.
+        mlflow: URI of an MLflow tracking server that gets parameters, metrics and files (extra `mlflow`).
+        mlflow_experiment: name of the experiment there.
+
+    Returns:
+        The run. It is a path too, and has its records: `result`, `history()`, `diagnostics()`.
+
+    Raises:
+        UserError: the recipe, its data or the directory cannot be used.
+        StoppedError: a signal stopped the training; it has saved its state and can be resumed.
+        DivergedError: the loss stayed infinite or NaN.
+
+    Example:
+        >>> run = kerasnets.train("lenet5-digits", "runs/first", overrides={"train.epochs": 1})
+        loading TensorFlow
+        ...
+        epoch 1/1 ...
+        >>> run.result.epochs
+        1
+    """
+    recipe = with_data(as_recipe(recipe, overrides), data)
+    path = start_training(
+        recipe,
+        run or Path("runs", recipe.name),
+        resume=resume,
+        callbacks=callbacks,
+        destinations=Destinations(tensorboard=tensorboard, mlflow=mlflow, experiment=mlflow_experiment),
+    )
+    return RunDirectory(path)
+
+
+def tune(
+    recipe: RecipeLike,
+    trials: int = 8,
+    to: PathLike | None = None,
+    *,
+    resume: bool = False,
+    data: PathLike | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> "pd.DataFrame":
+    """Search the ranges of a recipe's [tune] with Keras Tuner.
+
+    Args:
+        recipe: a `Recipe`, a shipped recipe's name or the path of a TOML file.
+        trials: how many runs to train, those of a resumed search included.
+        to: the folder for the trials' run directories, trials.csv and best.toml; by default
+            runs/NAME-tune.
+        resume: continue the search that was stopped in that folder.
+        data: path of the images, in place of the recipe's `data.path`.
+        overrides: recipe keys to change and their values, as of `train`.
+
+    Returns:
+        DataFrame of the trials, the best first.
+
+    Raises:
+        UserError: the recipe has no ranges to search, or the folder cannot be used.
+
+    Example:
+        >>> kerasnets.tune("lenet5-digits", trials=4, to="runs/search")  # doctest: +SKIP
+    """
+    recipe = with_data(as_recipe(recipe, overrides), data)
+    runtime.prepare()
+    from kerasnets.tuning.search import tune_recipe
+
+    return tune_recipe(recipe, trials, Path(to or Path("runs", f"{recipe.name}-tune")), resume=resume)
+
+
+def load_weights(
+    model: "keras.Model", file: PathLike, *, new_head: bool = False
+) -> tuple[dict[str, Any], ...]:
+    """Give a network the weights that a file holds.
+
+    Reads state dicts of torchvision and timm (.pth, .safetensors, and .npz of the same names), .npz of our
+    own names, and .keras, .weights.h5 and .h5 files of this package or of keras.applications.
+
+    Args:
+        model: a network of `kerasnets.build`.
+        file: path, or "imagenet" for what keras.applications publishes for the same architecture.
+        new_head: keep the layer that gives the logits as it is, whatever the file has for it; and the dense
+            layers before it, where the file has none.
+
+    Returns:
+        The value steps that images were prepared by for these weights, tables as in a recipe's
+        [[preprocess]]; none for weights of our own, whose steps only their run knows.
+
+    Raises:
+        UserError: the file cannot be read, or does not fit; the model is unchanged then.
+
+    Example:
+        >>> network = kerasnets.build("resnet50", version=1.5)  # doctest: +SKIP
+        >>> kerasnets.load_weights(network, "resnet50.pth")  # doctest: +SKIP
+    """
+    runtime.turn_onednn_on()
+    from kerasnets.weights import loading
+
+    return loading.load_weights(model, file, new_head=new_head)
