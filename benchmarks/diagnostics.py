@@ -1,16 +1,19 @@
 """What diagnostics cost in Keras's own `fit`, beside TensorBoard's histograms and a gradient logger by hand.
 
     python benchmarks/diagnostics.py [--networks resnet20 resnet50] [--repeats 5] [--steps 200]
+                                     [--batch 256] [--precision mixed_bfloat16]
 
 Sides run in turn, each in a process of its own; printed are medians of seconds a step, and of the ratios of
 neighbouring runs to `plain`, which has no callback. `default` measures update ratios every 50 steps, and
 gradients, weights and outputs every 200 (wanted: at most 1.01); `steps` measures what single steps apply at
 every step (wanted: at most 1.10), `everything` outputs on a probe of a quarter of a batch besides. `by_hand`
 logs norm, mean, variance and histogram of gradients at every step, from a second backward pass and NumPy;
-`tensorboard` writes histograms of weights once an epoch, the most often it can.
+`tensorboard` writes histograms of weights once an epoch, the most often it can. Both are for TensorFlow; the
+others run on Keras's backend, whichever KERAS_BACKEND names.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import sys
@@ -88,21 +91,34 @@ def tensorboard(folder, x, y):
 SIDES = {side.__name__: side for side in (plain, default, steps, everything, by_hand, tensorboard)}
 
 
-def seconds_per_step(network, side, count):
+def endlessly(x, y):
+    """Return the same batch again and again, as the backend reads it fastest."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return ((x, y) for _ in itertools.count())
+    import tensorflow as tf
+
+    return tf.data.Dataset.from_tensors((x, y)).cache().repeat()
+
+
+def seconds_per_step(network, side, options):
     """Return the seconds of a step in the second epoch of a training on random numbers."""
     import keras
     import numpy as np
-    import tensorflow as tf
 
     from kerasnets import models
 
+    keras.config.set_dtype_policy(options.precision)
     shape, classes, batch = CASES[network]
+    batch, count = options.batch or batch, options.steps
     draw = np.random.default_rng(0)
     x = draw.standard_normal((batch, *shape), "float32")
     y = np.eye(classes, dtype="float32")[draw.integers(classes, size=batch)]
     model = models.build(network, shape, classes)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss, jit_compile=False)
+    compiled = keras.backend.backend() == "jax"  # the others as Keras runs them by default on a CPU
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss, jit_compile=compiled)
 
     class Clock(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -112,11 +128,19 @@ def seconds_per_step(network, side, count):
             self.seconds = (time.perf_counter() - self.started) / count
 
     clock = Clock()
-    batches = tf.data.Dataset.from_tensors((x, y)).cache().repeat()
     with tempfile.TemporaryDirectory() as folder:
         callbacks = [*SIDES[side](folder, x, y), clock]
-        model.fit(batches, steps_per_epoch=count, epochs=2, verbose=0, callbacks=callbacks)
+        model.fit(endlessly(x, y), steps_per_epoch=count, epochs=2, verbose=0, callbacks=callbacks)
     return clock.seconds
+
+
+def command_of(network, side, options):
+    """Return the command that measures one side."""
+    command = [sys.executable, __file__, "--side", network, side]
+    for name in ("steps", "batch", "precision"):
+        if getattr(options, name):
+            command += [f"--{name}", str(getattr(options, name))]
+    return command
 
 
 def main():
@@ -126,18 +150,19 @@ def main():
     parser.add_argument("--sides", nargs="+", choices=SIDES, default=list(SIDES))
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--steps", type=int, default=200, help="of an epoch")
+    parser.add_argument("--batch", type=int, help="images in a step; by default 128 small or 8 large ones")
+    parser.add_argument("--precision", default="float32", help="dtype policy of Keras's")
     parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
-        print(json.dumps(seconds_per_step(*options.side, options.steps)))
+        print(json.dumps(seconds_per_step(*options.side, options)))
         return
     for network in options.networks:
         sides = ["plain", *(side for side in options.sides if side != "plain")]
         seconds = {side: [] for side in sides}
         for _ in range(options.repeats):
             for side in sides:
-                command = [sys.executable, __file__, "--steps", str(options.steps), "--side", network, side]
-                seconds[side].append(run_side(side, command))
+                seconds[side].append(run_side(side, command_of(network, side, options)))
         for side in sides:
             ratio = median_ratio(seconds[side], seconds["plain"])
             median = statistics.median(seconds[side])
