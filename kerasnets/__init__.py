@@ -2,7 +2,9 @@
 
     >>> import kerasnets
     >>> run = kerasnets.train("lenet5-digits", run="runs/first")  # doctest: +SKIP
-    >>> kerasnets.export(run)  # doctest: +SKIP
+    >>> run.evaluate().accuracy, run.history, run.network  # doctest: +SKIP
+
+`train` returns a `Run`, and `Run("runs/first")` opens one that is there.
 
 Prepare:     audit, preview, check, pack, cache
 Train:       load_recipe, train, tune, build, load_weights
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from kerasnets.api.hand_over import export
     from kerasnets.api.networks import bench, complexity, size, summary
     from kerasnets.api.prepare import audit, cache, check, pack, preview
+    from kerasnets.api.run import Run
     from kerasnets.api.runs import evaluate, predict, watch, write_report
     from kerasnets.api.training import load_weights, train, tune
     from kerasnets.models import build
@@ -35,6 +38,7 @@ __all__ = [
     "DivergedError",
     "FailureError",
     "KerasnetsError",
+    "Run",
     "StoppedError",
     "UserError",
     "__version__",
@@ -65,12 +69,13 @@ _MODULES = {
     "kerasnets.api.hand_over": ("export",),
     "kerasnets.api.networks": ("bench", "complexity", "size", "summary"),
     "kerasnets.api.prepare": ("audit", "cache", "check", "pack", "preview"),
+    "kerasnets.api.run": ("Run",),
     "kerasnets.api.runs": ("evaluate", "predict", "watch", "write_report"),
     "kerasnets.api.training": ("load_weights", "train", "tune"),
     "kerasnets.models": ("build",),
     "kerasnets.recipe": ("load_recipe",),
 }
-"""The modules of the public functions."""
+"""The modules of the public names."""
 
 
 def __getattr__(name: str) -> Any:

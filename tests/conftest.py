@@ -11,6 +11,7 @@ import kerasnets
 from kerasnets import runtime
 from kerasnets.cli import main as cli
 from kerasnets.recipe import load_recipe
+from kerasnets.runs.directory import RunDirectory
 
 QUICK = (
     "train.epochs=2",
@@ -34,8 +35,8 @@ def pytest_configure():
 
 @pytest.fixture(scope="session")
 def default_run(tmp_path_factory):
-    """The default recipe, trained as `make train` does. Read only."""
-    return kerasnets.train("lenet5-digits", tmp_path_factory.mktemp("runs") / "default")
+    """The directory of the default recipe, trained as `make train` does. Read only."""
+    return RunDirectory(kerasnets.train("lenet5-digits", tmp_path_factory.mktemp("runs") / "default"))
 
 
 @pytest.fixture

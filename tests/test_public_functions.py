@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 import kerasnets
-from kerasnets.runs.directory import RunDirectory
 
 FUNCTIONS = sorted(name for name in kerasnets.__all__ if inspect.isroutine(getattr(kerasnets, name)))
 
@@ -38,7 +37,7 @@ def folder(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", [name for name in FUNCTIONS if name != "train"])
+@pytest.mark.parametrize("name", ["Run", *(name for name in FUNCTIONS if name != "train")])
 def test_examples_run(name, folder, monkeypatch):
     monkeypatch.chdir(folder)
     assert not _failures(name)
@@ -55,9 +54,9 @@ def test_train_takes_overrides_and_callbacks_and_returns_the_run(tmp_path):
     seen = []
     changes = {"train.epochs": 1, "train.seed": 1, "data.workers": 1}
     run = kerasnets.train("lenet5-digits", tmp_path / "run", overrides=changes, callbacks=[FirstStep()])
-    assert isinstance(run, RunDirectory)
+    assert isinstance(run, kerasnets.Run)
     assert seen
-    assert (run.recipe().train.seed, run.recipe().data.workers) == (1, 1)
+    assert (run.recipe.train.seed, run.recipe.data.workers) == (1, 1)
 
 
 def test_overrides_are_those_of_the_command():

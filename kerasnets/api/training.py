@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from kerasnets import runtime
 from kerasnets.api.arguments import PathLike, RecipeLike, as_recipe
+from kerasnets.api.run import Run
 from kerasnets.recipe import with_data
-from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.reporters.destinations import Destinations
 from kerasnets.training.start import start_training
 
@@ -27,7 +27,7 @@ def train(
     tensorboard: bool = False,
     mlflow: str | None = None,
     mlflow_experiment: str = "kerasnets",
-) -> RunDirectory:
+) -> Run:
     """Train a recipe.
 
     Args:
@@ -48,7 +48,7 @@ def train(
         mlflow_experiment: name of the experiment there.
 
     Returns:
-        The run. It is a path too, and has its records: `result`, `history()`, `diagnostics()`.
+        The run, a `kerasnets.Run`: a path with records (`result`, `history`, `diagnostics`, …) and methods.
 
     Raises:
         UserError: the recipe, its data or the directory cannot be used.
@@ -71,7 +71,7 @@ def train(
         callbacks=callbacks,
         destinations=Destinations(tensorboard=tensorboard, mlflow=mlflow, experiment=mlflow_experiment),
     )
-    return RunDirectory(path)
+    return Run(path)
 
 
 def tune(

@@ -38,19 +38,13 @@ says whether the data is the same."""
 class RunDirectory(os.PathLike[str]):
     """A run: where its files lie, what is in them, and who may write them.
 
-    `kerasnets.train` returns one, and whatever takes a run takes it: it is a path. Its records are read from
-    the files at each call.
+    Its records are read from the files at each call. Users have `kerasnets.Run` in its place.
 
     Args:
         path: the folder; it need not exist yet.
 
     Attributes:
         path: the folder, a `pathlib.Path`.
-
-    Example:
-        >>> run = kerasnets.train("lenet5-digits", run="runs/first")
-        >>> run.result.test.accuracy
-        >>> run.history().plot(x="epoch", y=["loss", "val_loss"])
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

@@ -101,7 +101,7 @@ def test_a_finding_is_told_once_also_by_a_run_that_was_stopped(zeros):
 def test_a_run_whose_rate_is_too_high_says_so(tmp_path, quick_recipe):
     run = kerasnets.train(quick_recipe("train.epochs=8", "optimizer.learning_rate=3"), tmp_path / "run")
     assert "rate_too_high" in run.result.verdict
-    found = next(finding for finding in run.findings() if finding.rule == "rate_too_high")
+    found = next(finding for finding in run.findings if finding.rule == "rate_too_high")
     assert 0 < found.step <= run.result.steps
 
 
@@ -120,7 +120,7 @@ def test_a_run_goes_on_with_other_diagnostics(tmp_path, monkeypatch):
     _stopped_within(recipe, tmp_path / "run", monkeypatch, 1)
     assert not RunDirectory(tmp_path / "run").steps_file.exists()
     run = kerasnets.train(small_runs.recipe("dropout", "train.epochs=2", *ALL), tmp_path / "run", resume=True)
-    steps = run.steps().step
+    steps = run.steps.step
     assert 40 < steps.min() < 80
     assert steps.max() == 80
-    assert set(run.diagnostics().step) <= set(range(steps.min() - 1, 81))
+    assert set(run.diagnostics.step) <= set(range(steps.min() - 1, 81))

@@ -71,7 +71,7 @@ def test_they_see_the_keras_model_and_the_logs_at_their_own_steps(strategy, devi
     steps = run.result.steps
     every_seventh = [step % (steps // 2) for step in range(7, steps, 7)]
     assert set(every_seventh) <= {step % (steps // 2) for step in watching.steps}
-    history = run.history()
+    history = run.history
     for logs, row in zip(watching.epochs, history.to_dict("records"), strict=True):
         assert logs == {name: value for name, value in row.items() if name != "epoch"}
     assert watching.tests
@@ -86,7 +86,7 @@ def test_one_that_stops_in_an_epoch_ends_the_run_there(strategy, devices, quick_
     assert run.finished
     result = run.result
     assert (result.epochs, result.steps) == (1, 5)
-    assert len(run.history()) == 1
+    assert len(run.history) == 1
 
 
 def test_a_run_that_was_stopped_is_not_gone_on_with(quick_recipe, tmp_path, monkeypatch):
@@ -124,7 +124,7 @@ def test_those_of_keras_work(quick_recipe, tmp_path):
         keras.callbacks.CSVLogger(tmp_path / "log.csv"),
     ]
     run = kerasnets.train(quick_recipe("train.epochs=6"), tmp_path / "run", callbacks=callbacks)
-    assert len(run.history()) == 2  # the first epoch is the best, the second is no better by far
+    assert len(run.history) == 2  # the first epoch is the best, the second is no better by far
     assert keras.models.load_model(tmp_path / "best.keras").output_shape == (None, 10)
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 3
 

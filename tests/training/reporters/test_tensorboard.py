@@ -60,7 +60,7 @@ def _same(points, steps, values):
 
 def _check(events, run):
     """Compare all events with the run's tables and pictures."""
-    steps, history, layers, histograms = run.steps(), run.history(), run.diagnostics(), run.histograms()
+    steps, history, layers, histograms = run.steps, run.history, run.diagnostics, run.histograms
     expected = set()
     for name in set(steps) - {"step", "epoch"}:
         known = steps[steps[name].notna()]

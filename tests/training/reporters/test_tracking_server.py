@@ -28,7 +28,7 @@ def test_a_run_that_goes_on_goes_on_there(quick_recipe, tmp_path, monkeypatch):
     (found,) = client.search_runs([experiment])
     assert found.info.status == "FINISHED"
     assert found.data.params["optimizer.learning_rate"] == str(recipe.optimizer.learning_rate)
-    steps, layers = run.steps(), run.diagnostics()
+    steps, layers = run.steps, run.diagnostics
     tables = {
         f"step/{name}": steps[["step", name]].dropna() for name in ("loss", "accuracy", "learning_rate")
     }
