@@ -32,7 +32,7 @@ def run_card(directory: RunDirectory) -> str:
     if told is None and directory.findings_file.is_file():
         told = verdict(directory.findings(), finished=result is not None)
     done = f"{len(history)} of {recipe.train.epochs} epochs" + ("" if result else ", unfinished")
-    return Markup(
+    card = Markup(
         '<div style="font: 14px/1.4 system-ui, sans-serif"><strong>{}</strong> <code>{}</code>'
         "<div>{}</div>{}<div>{}</div></div>"
     ).format(
@@ -42,11 +42,12 @@ def run_card(directory: RunDirectory) -> str:
         _measures(result) if result else "",
         Markup("").join(_curves(history)),
     )
+    return str(card)
 
 
 def card_of_error(text: str, error: Exception) -> str:
     """Return the card of a run that cannot be read: its text, and the line that says why."""
-    return Markup("<div><code>{}</code><div>{}</div></div>").format(text, one_line(error))
+    return str(Markup("<div><code>{}</code><div>{}</div></div>").format(text, one_line(error)))
 
 
 def _measures(result: Result) -> Markup:
