@@ -25,7 +25,7 @@ RANKS = [
     {"kerasnets.optimizers", "kerasnets.patience", "kerasnets.schedules"},
     {"kerasnets.diagnosis"},
     {"kerasnets.callbacks"},
-    {"kerasnets.runs"},
+    {"kerasnets.runs", "kerasnets.judgement"},
     {"kerasnets.inference", "kerasnets.training"},
     {"kerasnets.data_commands", "kerasnets.network_sizes", "kerasnets.checking"},
     {"kerasnets.exporting", "kerasnets.report", "kerasnets.tuning", "kerasnets.benchmarking"},

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,11 +23,15 @@ def evaluate(
     short_sides: Sequence[int] | None = None,
     data: PathLike | None = None,
     allow_changed_data: bool = False,
+    to: PathLike | None = None,
 ) -> "Evaluation":
     """Measure a finished run, or an ensemble of several, on one of its splits.
 
     An ensemble predicts the mean of its members' class probabilities (Krizhevsky 2012, section 6: seven
-    networks), or of their values.
+    networks), or of their values. What was found is kept in a folder: `images.csv`, a row an image with its
+    five most probable classes; `classes.csv`, `confusion.csv` and `suspects.csv`, the images whose label is
+    probably wrong; `metrics.json`, every measure with a 95 % interval; and `page.html`, which shows the
+    mistakes.
 
     Args:
         runs: a run directory; or several, which have the same classes and hold out the same images.
@@ -38,11 +43,13 @@ def evaluate(
         data: path of the images, if they have moved since the run was made.
         allow_changed_data: measure although images were added, removed, replaced or relabelled since the
             run was made. What has changed is in `changed_data`.
+        to: folder for what was found, created if need be; by default `evaluation/SPLIT` in the run. Of an
+            ensemble nothing is kept without it.
 
     Returns:
         A `kerasnets.inference.evaluate.Evaluation`: `accuracy`, `loss` and the other measures, `classes`, a
-        DataFrame by class, or `targets` by numeric target; of an ensemble also `members`. It prints as the
-        command does.
+        DataFrame by class, or `targets` by numeric target; `judgement`, all tables and the measures with
+        their intervals; of an ensemble also `members`. It prints as the command does.
 
     Raises:
         UserError: a directory holds no finished run, a run has no such split, its images are missing or have
@@ -54,13 +61,35 @@ def evaluate(
         350
         >>> measured.accuracy > 0.1
         True
+        >>> measured.page.name
+        'page.html'
     """
     runtime.prepare()
     from kerasnets.inference.evaluate import evaluate_runs
     from kerasnets.inference.run_splits import DataOptions
+    from kerasnets.report.judgement.page import write_judgement
 
+    paths = [runs] if isinstance(runs, str | os.PathLike) else list(runs)
+    folder = _folder_of_evaluation(paths, split, to)
     options = DataOptions(data, allow_changed_data)
-    return evaluate_runs(runs, split, views=views, short_sides=short_sides, data=options)
+    measured = evaluate_runs(paths, split, views=views, short_sides=short_sides, data=options)
+    if folder is None or measured.judgement is None:
+        return measured
+    title = f"{', '.join(os.fspath(path) for path in paths)}: {split}"
+    page = write_judgement(folder, measured.judgement, title=title, about=measured.about())
+    return replace(measured, page=page)
+
+
+def _folder_of_evaluation(paths: Sequence[PathLike], split: str, to: PathLike | None) -> Path | None:
+    """Return where an evaluation is kept, which may be written to; None of an ensemble without `to`."""
+    from kerasnets.files.whole_files import check_writable
+    from kerasnets.runs.directory import RunDirectory
+
+    if to is None and (len(paths) != 1 or not RunDirectory(paths[0]).finished):
+        return None  # what is no finished run is refused when it is opened
+    folder = RunDirectory(paths[0]).evaluation(split) if to is None else Path(to)
+    check_writable(folder, "the evaluation")
+    return folder
 
 
 def predict(

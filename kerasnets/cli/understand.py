@@ -56,15 +56,36 @@ def evaluate(
     ] = None,
     data: Data = None,
     allow_changed_data: AllowChangedData = False,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for the tables and the page.",
+            show_default="evaluation/SPLIT in the run; of several runs none",
+        ),
+    ] = None,
 ) -> None:
-    """Measure a finished run on one of its splits; of several runs also their average."""
+    """Measure a finished run on one of its splits; of several runs also their average.
+
+    Tables of every image and class, measures with 95 % intervals, and a page that shows the mistakes are
+    kept.
+    """
     from kerasnets.files.tables import frame_text  # loads pandas
 
     measured = kerasnets.evaluate(
-        runs, split, views=views, short_sides=short_sides, data=data, allow_changed_data=allow_changed_data
+        runs,
+        split,
+        views=views,
+        short_sides=short_sides,
+        data=data,
+        allow_changed_data=allow_changed_data,
+        to=to,
     )
-    output.print_table(measured.table, plain=frame_text(measured.table))
+    for table in measured.tables():
+        output.print_table(table, plain=frame_text(table))
     print("\n".join(measured.lines()))
+    if measured.page:
+        output.print_path("page", measured.page)
 
 
 def predict(

@@ -20,14 +20,18 @@ class Identities:
         names: object array (N,) of str: paths from the source's folder; for images without a file of their
             own, their place in the archive or the shard.
         digests: uint64 (N,), the first 64 bits of the SHA-256 of the encoded bytes, or of an array's pixels.
+        hashes: uint64 (N, 2), how encoded images look, see `kerasnets.data.audit.perceptual_hash`; 0 of blank
+            images; None of arrays.
     """
 
     names: np.ndarray
     digests: np.ndarray
+    hashes: np.ndarray | None = None
 
     def __getitem__(self, indices: np.ndarray) -> "Identities":
         """Return the identities at `indices` only."""
-        return Identities(self.names[indices], self.digests[indices])
+        hashes = None if self.hashes is None else self.hashes[indices]
+        return Identities(self.names[indices], self.digests[indices], hashes)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,6 +19,7 @@ from kerasnets.files.tables import frame_text
 from kerasnets.inference.metrics import class_scores, cross_entropy, value_scores
 from kerasnets.inference.run_splits import WHERE_THE_RECIPE_SAYS, DataOptions, load_shared_splits
 from kerasnets.inference.views import averaged_predictions
+from kerasnets.judgement.judge import Judgement, judge
 from kerasnets.losses import example_loss
 from kerasnets.optimizers import decayed_variables
 from kerasnets.recipe import changed
@@ -48,6 +50,9 @@ class Evaluation:
         targets: DataFrame of `target` and both errors; None of classes.
         changed_data: how the data has changed since the run was made, in one line; None where it has not.
         members: of an ensemble, the evaluation of each run alone.
+        judgement: every table and number behind these; None of a member. As JSON its measures, each with the
+            ends of its 95 % interval.
+        page: path of the page that was written; None where none was.
     """
 
     run: str | None
@@ -65,6 +70,8 @@ class Evaluation:
     targets: pd.DataFrame | None = field(default=None, compare=False)
     changed_data: str | None = None
     members: tuple["Evaluation", ...] = ()
+    judgement: Judgement | None = field(default=None, compare=False, repr=False)
+    page: Path | None = field(default=None, compare=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON can hold it: tables as lists of rows, members as they return it."""
@@ -73,17 +80,39 @@ class Evaluation:
             name: None if table is None else table.to_dict("records")
             for name, table in (("classes", self.classes), ("targets", self.targets))
         }
-        members = [member.to_dict() for member in self.members]
-        return values | tables | {"short_sides": list(self.short_sides), "members": members}
+        return (
+            values
+            | tables
+            | {
+                "short_sides": list(self.short_sides),
+                "members": [member.to_dict() for member in self.members],
+                "judgement": None if self.judgement is None else self.judgement.metrics_dict(),
+                "page": None if self.page is None else str(self.page),
+            }
+        )
 
     def __str__(self) -> str:
-        return "\n".join([frame_text(self.table), *self.lines()])
+        return "\n".join([*map(frame_text, self.tables()), *self.lines()])
 
     @property
     def table(self) -> pd.DataFrame:
         """The measures by class, or by numeric target."""
         table = self.classes if self.classes is not None else self.targets
         return pd.DataFrame() if table is None else table
+
+    def tables(self) -> list[pd.DataFrame]:
+        """Return the measures by class or target, and those of all images with their 95 % intervals."""
+        return [self.table, *([] if self.judgement is None else [self.judgement.metrics_table])]
+
+    def about(self) -> dict[str, Any]:
+        """Return what was measured, as metrics.json says it: split, runs, views and what has changed."""
+        return {
+            "split": self.split,
+            "runs": [member.run for member in self.members or (self,)],
+            "views": self.views,
+            "short_sides": list(self.short_sides),
+            "changed_data": self.changed_data,
+        }
 
     def lines(self) -> list[str]:
         """Return the measures of each member in a line, and those of the whole."""
@@ -128,6 +157,7 @@ def evaluate_runs(
     shared = load_shared_splits(members, split, data)
     if split not in shared.splits:
         raise UserError(f"{members[0].directory}: split {split!r}, allowed: {', '.join(shared.splits)}")
+    others = {name: each for name, each in shared.splits.items() if name != split}
     labels, alone = shared.splits[split].labels, []
     mean = np.zeros((), "float64")
     for trained, own, changes in zip(members, shared.own, shared.changes, strict=True):
@@ -144,8 +174,15 @@ def evaluate_runs(
             )
         )
         mean = mean + predicted.predictions / len(members)
+    judgement = judge(
+        mean,
+        shared.splits[split],
+        members[0].classes,
+        others=others,
+        workers=members[0].recipe.data.workers,
+    )
     if len(members) == 1:
-        return alone[0]
+        return replace(alone[0], judgement=judgement)
     return Evaluation(
         run=None,
         split=split,
@@ -153,6 +190,7 @@ def evaluate_runs(
         short_sides=tuple(sorted({side for member in alone for side in member.short_sides})),
         changed_data="; ".join(dict.fromkeys(filter(None, shared.changes))) or None,
         members=tuple(alone),
+        judgement=judgement,
         **_scores(members[0], mean, labels),
     )
 

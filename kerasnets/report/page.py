@@ -1,20 +1,16 @@
 """report.html: what happened in one run or several, on one page that needs nothing else."""
 
-import base64
 import os
-import re
 from collections.abc import Sequence
-from importlib.resources import files
 from pathlib import Path
 
-import jinja2
-from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from kerasnets.files.whole_files import whole_file, write_text
 from kerasnets.report import drawing
+from kerasnets.report.rendering import render
 from kerasnets.report.run_records import RunRecords, read_runs
-from kerasnets.report.section import Picture, Section, Table
+from kerasnets.report.section import Section, Table
 from kerasnets.report.sections.about import about_sections, warning_sections
 from kerasnets.report.sections.curves import curve_sections, epoch_sections
 from kerasnets.report.sections.heat_maps import heat_map_sections
@@ -25,9 +21,6 @@ from kerasnets.report.sections.speed import speed_sections, whole_network_sectio
 from kerasnets.report.sections.verdicts import run_verdict
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.records.result import MEASURES
-
-NUMBER = r"[-−+]?(\d[\d.,]*(e[-+]\d+)?|nan|inf)( ?(%|ms|s|MiB))?"
-"""Cells that are set to the right."""
 
 
 def write_page(
@@ -77,25 +70,13 @@ def page_sections(runs: Sequence[RunRecords]) -> list[Section]:
 
 
 def _rendered(runs: Sequence[RunRecords], sections: Sequence[Section]) -> str:
-    template = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    ).from_string(files("kerasnets.report").joinpath("template.html").read_text(encoding="utf-8"))
-    return template.render(
+    return render(
+        "template.html",
         title=", ".join(dict.fromkeys(run.recipe.name for run in runs)),
         results=_results(runs),
         verdicts=[run_verdict(run, sections) for run in runs],
         sections=sections,
-        drawn=_element,
-        is_number=lambda text: bool(re.fullmatch(NUMBER, text)),
     )
-
-
-def _element(picture: Picture) -> Markup:
-    """Return a picture as an element of the page."""
-    if isinstance(picture.drawing, Figure):
-        return Markup(drawing.inline_svg(picture.drawing, picture.name))
-    source = base64.b64encode(picture.drawing).decode("ascii")
-    return Markup('<img alt="{}" src="data:image/png;base64,{}">').format(picture.title, source)
 
 
 def _write_pictures(sections: Sequence[Section], folder: Path) -> None:

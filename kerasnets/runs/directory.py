@@ -194,6 +194,10 @@ class RunDirectory(os.PathLike[str]):
         inside = f"-step-{step:07d}" if step else ""
         return self.checkpoints / f"epoch-{epoch:05d}{inside}.npz"
 
+    def evaluation(self, split: str) -> Path:
+        """Return the folder of what was measured on a split: tables, metrics.json and page.html."""
+        return self.path / "evaluation" / split
+
     def epochs_done(self) -> int:
         """Return how many epochs the newest checkpoint has behind it, or 0."""
         return max(self.checkpointed(), default=(0, 0))[0]

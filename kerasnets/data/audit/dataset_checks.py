@@ -135,11 +135,12 @@ def lookalikes(members: Sequence[Member]) -> tuple[list[Member], list[tuple[int,
     """
     first = {member.found.sha256: member for member in reversed(members) if member.found.hash}
     hashed = [m for m in members if m.found.hash and not m.found.blank and first[m.found.sha256] is m]
-    hashes = np.array([_words(member.found.hash) for member in hashed], "uint64").reshape(-1, 2)
+    hashes = np.array([hash_words(member.found.hash) for member in hashed], "uint64").reshape(-1, 2)
     return hashed, similar(hashes)
 
 
-def _words(text: str) -> tuple[int, int]:
+def hash_words(text: str) -> tuple[int, int]:
+    """Return the two words of 64 bits of a hash in hexadecimal."""
     return int(text[:16], 16), int(text[16:], 16)
 
 

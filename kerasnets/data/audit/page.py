@@ -1,23 +1,17 @@
 """audit.csv and audit.html: every finding in a table, and the first ones on a page with their images."""
 
 import base64
-import io
 import os
 from importlib.resources import files
 from pathlib import Path
 
 import jinja2
 import numpy as np
-import simplejpeg
-from PIL import Image
 
 from kerasnets.catalog.audit_kinds import DONE, KINDS
-from kerasnets.data.audit.decoders import CHECKS, check_by_pillow
-from kerasnets.data.audit.perceptual_hash import SIDE
 from kerasnets.data.audit.result import Audit
 from kerasnets.data.images.encoded import EncodedImages
-from kerasnets.data.images.formats import sniff
-from kerasnets.data.images.headers import HeaderError, read_header
+from kerasnets.data.thumbnails import thinned_pixels, thumbnail
 from kerasnets.errors import printable
 from kerasnets.files.tables import unexecuted
 from kerasnets.files.whole_files import write_text
@@ -71,22 +65,5 @@ def _thumbnail(kind: str, picture: tuple[np.ndarray | EncodedImages, int] | None
     if picture is None or kind in _UNSEEN:
         return None
     images, index = picture
-    pixels = _pixels(images.read(index)) if isinstance(images, EncodedImages) else images[index]
-    if pixels is None:
-        return None
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).convert("RGB")
-    image.thumbnail((SIDE, SIDE))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=80)
-    return base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _pixels(contents: bytes) -> np.ndarray | None:
-    """Return an image's pixels, thinned out; of a truncated JPEG its part; None where there are none."""
-    format = sniff(contents)
-    try:
-        if format == "JPEG":
-            return simplejpeg.decode_jpeg(contents, min_height=SIDE, min_width=SIDE, strict=False)
-        return CHECKS.get(format, check_by_pillow)(contents, read_header(contents, format), 16).pixels
-    except (KeyError, ValueError, HeaderError):
-        return None
+    pixels = thinned_pixels(images.read(index)) if isinstance(images, EncodedImages) else images[index]
+    return None if pixels is None else base64.b64encode(thumbnail(pixels)).decode("ascii")

@@ -7,7 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
-from kerasnets.data.audit.dataset_checks import Member
+from kerasnets.data.audit.dataset_checks import Member, hash_words
 from kerasnets.data.dataset import Dataset, Identities
 
 
@@ -29,7 +29,10 @@ def _identities(members: Sequence[Member], root: str) -> Identities:
     names = np.empty(len(members), object)
     names[:] = [_name_from(root, member.path) for member in members]
     digests = [int(member.found.sha256[:16] or "0", 16) for member in members]
-    return Identities(names, np.array(digests, "uint64"))
+    hashes = None
+    if any(member.found.hash for member in members):
+        hashes = np.array([hash_words(member.found.hash or "0" * 32) for member in members], "uint64")
+    return Identities(names, np.array(digests, "uint64"), hashes)
 
 
 def _name_from(root: str, path: str) -> str:
