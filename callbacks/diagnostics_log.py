@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from kerasnets.catalog.quantities import BIN_EDGES
+from kerasnets.diagnosis.records import RECENT_MEASUREMENTS
 from kerasnets.files.diagnostics_table import (
     COLUMNS,
     HISTOGRAM_COLUMNS,
@@ -25,7 +26,8 @@ class DiagnosticsLog:
 
     Args:
         path: the CSV file; an old one is replaced at the first `save`.
-        recent: of how many measured steps of the beginning and of the end `recent()` has the rows.
+        recent: of how many measured steps of the beginning and of the end `recent()` has the rows; by default
+            as many as rules look at.
 
     Attributes:
         path: the CSV file.
@@ -37,7 +39,7 @@ class DiagnosticsLog:
         >>> log.frame().pivot_table(index="step", columns=["quantity", "layer"], values="value").plot()
     """
 
-    def __init__(self, path: str | PathLike[str], *, recent: tuple[int, int] = (0, 0)):
+    def __init__(self, path: str | PathLike[str], *, recent: tuple[int, int] = RECENT_MEASUREMENTS):
         self.path = Path(path)
         self.histograms_path = histograms_path(self.path)
         self._rows = GrowingTable(self.path, COLUMNS, read=read_diagnostics, recent=recent)

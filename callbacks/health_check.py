@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 
 from kerasnets.callbacks.activation_stats import ActivationStats
 from kerasnets.callbacks.cadence import CadencedCallback
-from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
+from kerasnets.callbacks.diagnostics_log import DiagnosticsLog, as_log
 from kerasnets.callbacks.gradient_stats import GradientStats
 from kerasnets.callbacks.update_ratio import UpdateRatio
 from kerasnets.diagnosis.checks.model import model_facts, outline
@@ -21,10 +21,11 @@ from kerasnets.diagnosis.engine import Diagnosis, Rule
 from kerasnets.diagnosis.facts import Facts
 from kerasnets.diagnosis.finding import Finding
 from kerasnets.diagnosis.outline import LayerOutline
-from kerasnets.diagnosis.records import STEP_COLUMNS, Records
+from kerasnets.diagnosis.records import RECENT_MEASUREMENTS, RECENT_STEPS, STEP_COLUMNS, Records
 from kerasnets.diagnosis.rules import RULES
 from kerasnets.diagnosis.verdict import verdict
 from kerasnets.files.diagnostics_table import COLUMNS
+from kerasnets.files.growing_table import RecentRows
 
 logger = logging.getLogger("kerasnets")
 
@@ -32,7 +33,7 @@ PROBE = 64
 """Examples of `x` that the layers' outputs are measured on, at most."""
 
 LATER = 50
-"""Records are judged anew after `every` steps, later after this part of all steps."""
+"""Records are judged anew after each measurement, later after each so many more as are this part of all."""
 
 ACCURACIES = ("accuracy", "acc", "categorical_accuracy", "sparse_categorical_accuracy", "binary_accuracy")
 """Names under which Keras logs an accuracy."""
@@ -47,12 +48,14 @@ class HealthCheck(keras.callbacks.Callback):
     logged by the logger "kerasnets" with its evidence, its cause and what to do.
 
     Give the training data itself where you can: what is not known is not judged. Without `x` the layers'
-    outputs are not measured; without `y` the classes are unknown.
+    outputs are not measured; without `y` the classes are unknown. The first and the newest records are kept:
+    memory does not grow with the steps.
 
     Args:
         x: training inputs as the model takes them, arrays of N examples: all, or some in random order.
             The first `PROBE` are the probe that layers' outputs are measured on.
         y: their labels, as `fit` takes them.
+        validation: validation inputs, looked for among `x`.
         every: optimizer steps from one measurement of the layers to the next, 1 or more.
         facts: what is known of the training, in place of what model, x and y tell.
         pretrained: whether weights come from another training.
@@ -74,6 +77,7 @@ class HealthCheck(keras.callbacks.Callback):
         x: Any = None,
         y: Any = None,
         *,
+        validation: Any = None,
         every: int = 20,
         facts: Facts | None = None,
         pretrained: bool = False,
@@ -81,11 +85,11 @@ class HealthCheck(keras.callbacks.Callback):
         rules: Sequence[Rule] = RULES,
     ):
         super().__init__()
-        self._x, self._y = x, y
+        self._x, self._y, self._validation = x, y, validation
         self._facts = facts
         self._pretrained = pretrained
         self._diagnosis = Diagnosis(rules)
-        self._log = _Unwritten() if log is None else _as_log(log)
+        self._log = _Unwritten() if log is None else as_log(log)
         self._measures: list[CadencedCallback] = [
             UpdateRatio(self._log, every),
             GradientStats(self._log, every),
@@ -94,10 +98,12 @@ class HealthCheck(keras.callbacks.Callback):
             probe = keras.tree.map_structure(lambda array: np.asarray(array[:PROBE]), x)
             self._measures.append(ActivationStats(self._log, probe, every))
         self._every = every
-        self._steps: list[tuple[float, ...]] = []
+        self._steps = RecentRows(STEP_COLUMNS, first=RECENT_STEPS[0], newest=RECENT_STEPS[1])
         self._epochs: list[dict[str, float]] = []
         self._outline: tuple[LayerOutline, ...] = ()
         self._means = _RunningMeans()
+        self._waiting: list[_Logged] = []
+        self._rate = float("nan")
         self._step = self._epoch = self._first = self._next = 0
         self._finished = False
 
@@ -113,11 +119,12 @@ class HealthCheck(keras.callbacks.Callback):
 
     @property
     def records(self) -> Records:
-        """What was recorded so far."""
+        """What was recorded so far; of a long training the first and the newest steps."""
+        self._read_waiting()
         return Records(
-            steps=pd.DataFrame(self._steps, columns=list(STEP_COLUMNS)),
+            steps=self._steps.frame(),
             epochs=pd.DataFrame(self._epochs, columns=_columns(self._epochs)),
-            layers=self._log.frame() if self._log.frame().size else pd.DataFrame(columns=COLUMNS),
+            layers=self._log.recent(),
             facts=self._facts or Facts(),
             outline=self._outline,
         )
@@ -143,34 +150,41 @@ class HealthCheck(keras.callbacks.Callback):
         if self._facts is None:
             self._facts = self._known()
         if self._step == 0:
-            found = static_findings(self.model, self._x, self._y, pretrained=self._pretrained)
+            found = static_findings(
+                self.model, self._x, self._y, validation=self._validation, pretrained=self._pretrained
+            )
             self._diagnosis.add(found)
             self._tell(found, [])
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Begin an epoch's means anew."""
+        self._read_waiting()
         self._epoch, self._means = epoch, _RunningMeans()
         for measure in self._measures:
             measure.on_epoch_begin(epoch, logs)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Remember the first batch of an execution."""
+        """Remember the first batch of an execution, and an epoch's rate, which other callbacks may set."""
         self._first = batch
+        if batch == 0:
+            self._rate = self._learning_rate()
         for measure in self._measures:
             measure.on_train_batch_begin(batch, logs)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Record the step, and judge the records where the layers were measured."""
+        """Keep what was logged, unread, and judge the records where the layers were measured."""
         for measure in self._measures:
             measure.on_train_batch_end(batch, logs)
         self._step += batch - self._first + 1
-        loss, accuracy = self._means.last(batch + 1, logs or {})
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        self._steps.append((self._step, self._epoch, loss, accuracy, rate, *(float("nan"),) * 4))
-        if self._step >= self._next:
+        due = self._step >= self._next
+        if due or keras.config.backend() != "jax":  # whose variables are elsewhere between measurements
+            self._rate = self._learning_rate()
+        self._waiting.append(_Logged(self._step, self._epoch, batch + 1, dict(logs or {}), self._rate))
+        if due:
             self._update()
             # later updates judge more records: ever rarer, they take a fixed part of the time
-            self._next = self._step + max(self._every, self._step // LATER)
+            measured = self._step // self._every
+            self._next = self._every * (measured + max(1, measured // LATER))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Record the epoch and judge the records."""
@@ -194,7 +208,7 @@ class HealthCheck(keras.callbacks.Callback):
         """Return what `set_state` needs to resume, as JSON values, but for the layers' measurements."""
         return {
             "diagnosis": self._diagnosis.get_state(),
-            "steps": [[_or_text(number) for number in row] for row in self._steps],
+            "steps": [[_or_text(number) for number in row] for row in self.records.steps.to_numpy("float64")],
             "epochs": [{name: _or_text(number) for name, number in row.items()} for row in self._epochs],
             "measures": [measure.get_state() for measure in self._measures],
         }
@@ -202,7 +216,7 @@ class HealthCheck(keras.callbacks.Callback):
     def set_state(self, state: Mapping[str, Any]) -> None:
         """Continue from what `get_state` returned."""
         self._diagnosis.set_state(state["diagnosis"])
-        self._steps = [tuple(map(float, row)) for row in state["steps"]]
+        self._steps.fill(pd.DataFrame([list(map(float, row)) for row in state["steps"]]))
         self._epochs = [{name: float(number) for name, number in row.items()} for row in state["epochs"]]
         for measure, each in zip(self._measures, state["measures"], strict=True):
             measure.set_state(each)
@@ -214,6 +228,17 @@ class HealthCheck(keras.callbacks.Callback):
         mixing = _is_mixed(self._y) if facts.classes else False
         return replace(facts, pretrained=self._pretrained, augmented=augmented, mixing=mixing)
 
+    def _learning_rate(self) -> float:
+        self._measures[0].synchronize()
+        return float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+
+    def _read_waiting(self) -> None:
+        """Read the logs of the last batches, at once: each reading waits for the device."""
+        for step, epoch, batches, logs, rate in self._waiting:
+            loss, accuracy = self._means.last(batches, logs)
+            self._steps.add((step, epoch, loss, accuracy, rate, *(float("nan"),) * 4))
+        self._waiting = []
+
     def _update(self) -> None:
         self._outline = self._outline or outline(self.model)  # layers are built by now
         self._tell(*self._diagnosis.update(self.records))
@@ -221,9 +246,21 @@ class HealthCheck(keras.callbacks.Callback):
     def _tell(self, begun: Iterable[Finding], ended: Iterable[Finding]) -> None:
         for finding in begun:
             level = logging.INFO if finding.note else logging.WARNING
-            logger.log(level, "step %d: %s: %s", self._step, finding.rule, finding)
+            logger.log(level, "step %d: %s: %s", finding.step, finding.rule, finding)
         for finding in ended:
-            logger.info("step %d: %s has ended, it began at step %d", self._step, finding.rule, finding.step)
+            logger.info(
+                "step %d: %s has ended, it began at step %d", finding.ended, finding.rule, finding.step
+            )
+
+
+class _Logged(NamedTuple):
+    """What was logged after a batch: steps done, epoch from 0, batches of it, means over them, rate."""
+
+    step: int
+    epoch: int
+    batches: int
+    logs: Mapping[str, Any]
+    rate: float
 
 
 class _RunningMeans:
@@ -247,20 +284,27 @@ class _RunningMeans:
 
 
 class _Unwritten(DiagnosticsLog):
-    """A log that is kept in memory alone."""
+    """A log of the first and the newest measurements, in memory alone."""
 
     def __init__(self) -> None:
         super().__init__("unwritten.csv")
+        self._kept = RecentRows(COLUMNS, first=RECENT_MEASUREMENTS[0], newest=RECENT_MEASUREMENTS[1])
+
+    def record(self, layer: str, quantity: str, value: float, *, step: int, epoch: int) -> None:
+        """Keep one row."""
+        self._kept.add((step, epoch, layer, quantity, float(value)))
 
     def record_histogram(self, layer: str, of: str, counts: Sequence[int], *, step: int, epoch: int) -> None:
         """Keep no histogram: no rule reads one."""
 
+    def recent(self) -> pd.DataFrame:
+        """Return the rows that are kept."""
+        return self._kept.frame()
+
+    frame = recent
+
     def save(self) -> None:
         """Write nothing."""
-
-
-def _as_log(given: DiagnosticsLog | str | PathLike[str]) -> DiagnosticsLog:
-    return given if isinstance(given, DiagnosticsLog) else DiagnosticsLog(given)
 
 
 def _or_text(number: float) -> float | str:

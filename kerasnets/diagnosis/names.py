@@ -15,6 +15,7 @@ BEFORE_TRAINING = {
     "constant_weights": "a layer's kernel is all zeros or one constant: its units cannot become different",
     "bad_initialization": "initial weights far too large or too small for the layers' widths",
     "no_gradient": "a trainable weight gets no gradient, a zero one or one that is not finite",
+    "validation_leak": "validation examples are training examples too",
     "batch_mixing": "an example's output depends on the other examples of its batch",
     "cannot_overfit_batch": "one batch cannot be fitted",
 }
@@ -42,7 +43,6 @@ WHILE_TRAINING = {
     "batchnorm_mode": "batch normalization behaves differently in training and in evaluation",
     "label_noise": "a part of the labels is probably wrong",
     "unshuffled": "examples come ordered by class",
-    "validation_leak": "validation images are suspiciously easier than training ones, or are among them",
     "validation_differs": "validation data is prepared or distributed unlike the training data",
     "loss_scale_dying": "the loss scale of float16 keeps falling",
     "input_bound": "steps wait for input",

@@ -16,6 +16,12 @@ STEP_COLUMNS = (
 )
 LAYER_COLUMNS = ("step", "epoch", "layer", "quantity", "value")
 
+RECENT_STEPS = (500, 2000)
+"""Recorded steps that are kept for rules: the first and the newest, so that memory stays bounded."""
+
+RECENT_MEASUREMENTS = (4, 40)
+"""Steps at which layers were measured that are kept for rules: the first and the newest."""
+
 
 def _empty(columns: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(columns=list(columns))

@@ -26,6 +26,12 @@ SEVERITY = (
 )
 """Faults, the gravest and the causes of others first; those not listed follow, in the order of `FAULTS`."""
 
+SYMPTOMS = (
+    *("stuck_at_majority", "stuck_at_chance", "loss_rising", "loss_flat", "loss_oscillating"),
+    *("underfitting", "cannot_overfit_batch"),
+)
+"""Faults that say how a training fares, not why."""
+
 _ORDER = {rule: place for place, rule in enumerate(dict.fromkeys((*SEVERITY, *FAULTS)))}
 
 
@@ -45,6 +51,8 @@ def by_severity(findings: Iterable[Finding]) -> list[Finding]:
 def verdict(findings: Iterable[Finding], finished: bool = True) -> str:
     """Return one sentence: the faults that last, the gravest first, each with its evidence.
 
+    Where symptoms alone last, the gravest cause that was found before is named besides.
+
     Args:
         findings: of one training, in any order; remarks (`note`) do not count.
         finished: whether the training is over; before, the sentence begins with "so far".
@@ -60,4 +68,12 @@ def verdict(findings: Iterable[Finding], finished: bool = True) -> str:
         named.setdefault(found.rule, f"{found.rule}: {found.evidence}")
     more = len(named) - MOST_NAMED
     sentence = "; ".join(list(named.values())[:MOST_NAMED])
-    return before + sentence + (f"; and {more} more" if more > 0 else "")
+    return before + sentence + (f"; and {more} more" if more > 0 else "") + _earlier_cause(faults)
+
+
+def _earlier_cause(faults: list[Finding]) -> str:
+    """Return the gravest cause of faults, in their order, that has ended; "" where one lasts."""
+    causes = [found for found in faults if found.rule not in SYMPTOMS]
+    if not causes or causes[0].ended is None:
+        return ""
+    return f"; before, until step {causes[0].ended}, {causes[0].rule}: {causes[0].evidence}"

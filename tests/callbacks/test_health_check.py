@@ -88,3 +88,25 @@ def test_its_state_is_json_and_goes_on_where_it_was(problem):
     assert other.findings == check.findings
     pd.testing.assert_frame_equal(other.records.steps, check.records.steps.astype("float64"))
     pd.testing.assert_frame_equal(other.records.epochs, check.records.epochs.astype("float64"))
+
+
+def test_the_records_of_a_long_training_are_bounded(problem, monkeypatch):
+    model, x, y = problem
+    monkeypatch.setattr("kerasnets.callbacks.health_check.RECENT_STEPS", (5, 20))
+    monkeypatch.setattr("kerasnets.callbacks.health_check.RECENT_MEASUREMENTS", (2, 3))
+    check = HealthCheck(x, y, every=2, rules=())
+    model.fit(x, y, batch_size=16, epochs=10, verbose=0, callbacks=[check])
+    assert check.records.steps.step.tolist() == [*range(1, 6), *range(41, 61)]
+    assert check.records.layers.step.unique().tolist() == [0, 1, 58, 59, 60]
+    assert len(check.get_state()["steps"]) == 25
+
+
+def test_a_schedule_is_read_step_by_step(problem):
+    model, x, y = problem
+    schedule = keras.optimizers.schedules.ExponentialDecay(0.1, 3, 0.5)
+    model.compile(keras.optimizers.SGD(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    check = HealthCheck(x, y)
+    model.fit(x, y, batch_size=16, epochs=2, verbose=0, callbacks=[check])
+    np.testing.assert_allclose(
+        check.records.steps.learning_rate, 0.1 * 0.5 ** (np.arange(1, 13) / 3), rtol=1e-5
+    )

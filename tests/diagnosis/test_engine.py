@@ -96,3 +96,12 @@ def test_the_verdict_names_the_gravest_lasting_faults_first():
     assert verdict([]) == HEALTHY
     assert verdict([], finished=False) == f"so far {HEALTHY}"
     assert verdict(findings[3:5]) == "healthy: nothing lasts (loss_rising ended at step 9)"
+
+
+def test_where_symptoms_alone_last_the_verdict_names_the_cause_that_was_found_before():
+    slow, stuck = found("rate_too_low", ended=877), found("stuck_at_chance")
+    assert verdict([slow, stuck, found("loss_flat", ended=300)]) == (
+        "stuck_at_chance: stuck_at_chance seen; before, until step 877, rate_too_low: rate_too_low seen"
+    )
+    # a cause that lasts is the cause
+    assert "before" not in verdict([slow, stuck, found("constant_weights")])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from written_records import TEN, epoch_table, healthy_losses, layer_table, network, noisy, step_table, written
 
+from kerasnets.diagnosis.outline import LayerOutline
 from kerasnets.diagnosis.rules.generalization import (
     batchnorm_mode,
     label_noise,
@@ -52,6 +53,27 @@ def test_activations_that_explode_over_depth_are_found():
     assert [each.rule for each in exploding_activations(written(STUCK, outline=DEEP, layers=table))] == [
         "exploding_activations"
     ]
+
+
+def test_biases_that_differ_from_unit_to_unit_are_no_signal():
+    """They give a layer variance although nothing of the input passes; the loss shows that it does not."""
+    before, now = depth(0.01), dict.fromkeys("abcdef", 1.0)
+    table = layer_table(
+        "activation_variance", [0, 300], **{name: [before[name], now[name]] for name in "abcdef"}
+    )
+    (found,) = vanishing_activations(written(STUCK, outline=DEEP, layers=table))
+    assert found.figures["ratio"] == pytest.approx(1e-8)
+    assert vanishing_activations(written(outline=DEEP, layers=table)) == []
+
+
+def test_activations_of_three_layers_explode_a_hundred_times_each():
+    three = network(
+        "a Conv2D exponential", "b Conv2D exponential", "c Dense exponential", "last Dense softmax"
+    )
+    few = noisy(np.full(5, LN10), 0.01)
+    for factor, explodes in ((550, True), (20, False)):
+        table = layer_table("activation_variance", [0], **depth(factor, "abc"))
+        assert bool(exploding_activations(written(few, outline=three, layers=table))) == explodes
 
 
 def test_trained_weights_on_raw_pixels_have_not_collapsed():
@@ -141,6 +163,19 @@ def test_underfitting_is_settled_far_from_zero():
     ]
     assert underfitting(written(epochs=epoch_table(loss=np.linspace(2, 1.2, 12)))) == []
     assert underfitting(written(epochs=epoch_table(loss=[2.0, 1.0, *[0.2] * 10]))) == []
+
+
+def test_a_last_layer_of_too_few_numbers_fits_badly():
+    """Of chance's loss 2.3 half is left, which hardly falls; as much with enough numbers is no fault."""
+    falling = [2.2, 1.9, 1.7, 1.6, 1.5, 1.42, 1.36, 1.32, 1.28, 1.25]
+
+    def of(taken, loss=falling):
+        last = LayerOutline(path="last", kind="Dense", activation="softmax", kernel=(taken, 10))
+        return underfitting(written(epochs=epoch_table(loss=loss), outline=(last,)))
+
+    assert "takes 2 numbers for 10 classes" in of(2)[0].evidence
+    assert of(9) == of(64) == []
+    assert of(2, [loss / 2 for loss in falling]) == []
 
 
 APART = epoch_table(

@@ -4,12 +4,14 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from written_records import (
     TEN,
     epoch_table,
     healthy_losses,
     layer_table,
+    network,
     noisy,
     step_table,
     until,
@@ -146,8 +148,21 @@ def test_a_rate_too_low_is_found_with_the_rate_to_use():
 def test_small_updates_of_a_loss_that_falls_or_late_in_a_schedule_are_right():
     ratios = layer_table("kernel_update_ratio", range(1, 301, 20), a=1e-5, b=3e-6)
     assert rate_too_low(written(layers=ratios)) == []
-    rate = np.where(np.arange(300) < 50, 0.1, 0.001)
-    assert rate_too_low(written(steps=step_table(noisy(np.full(300, 2.2)), rate), layers=ratios)) == []
+    rate = np.where(np.arange(300) < 50, 0.1, 0.002)
+    late = layer_table("kernel_update_ratio", range(1, 301, 20), a=[1e-3] * 3 + [2e-5] * 12)
+    flat = step_table(noisy(np.full(300, 2.2)), rate)
+    assert rate_too_low(written(steps=flat, layers=late)) == []
+
+
+def test_a_rate_that_was_too_low_from_the_first_is_still_so_when_the_schedule_has_lowered_it():
+    rate = 0.05 * (1 + np.cos(np.pi * np.arange(300) / 300))
+    steps = range(1, 301, 20)
+    ratios = layer_table("kernel_update_ratio", steps, a=[1e-4 * rate[step - 1] for step in steps])
+    flat = written(steps=step_table(noisy(np.full(300, LN10), 0.02), rate), layers=ratios)
+    for step in (200, 250, 300):
+        (found,) = rate_too_low(until(flat, step))
+    assert found.figures["update_ratio"] == pytest.approx(1e-5, rel=0.01)
+    assert "at the highest rate" in found.evidence
 
 
 def test_first_layers_that_stand_still_are_no_matter_of_the_rate():
@@ -162,3 +177,47 @@ def test_a_straight_line_to_the_end_of_the_training_is_a_rate_too_low_and_a_bent
     assert "raise the learning rate about ten times, to 1" in found.advice
     bent = noisy(1.8 + 0.5 * np.exp(-np.arange(300) / 60), 0.02)
     assert rate_too_low(written(bent, facts)) == []
+
+
+def test_a_straight_line_of_epochs_is_told_although_batches_differ():
+    facts = replace(
+        TEN, loss="mean_squared_error", classes=None, epochs=12, training_examples=300, batch_size=12
+    )
+    line = written(
+        noisy(2300 - 0.7 * np.arange(300), 400), facts, epochs=epoch_table(loss=2300 - 17.5 * np.arange(12))
+    )
+    assert [each.rule for each in rate_too_low(line)] == ["rate_too_low"]
+    bent = replace(line, epochs=epoch_table(loss=2000 + 300 * np.exp(-np.arange(12) / 2)))
+    assert rate_too_low(bent) == []
+
+
+RECTIFIED = network("a Dense relu", "b Dense relu", "last Dense softmax")
+
+
+def test_no_rate_helps_where_units_are_dead():
+    tiny = layer_table("kernel_update_ratio", range(1, 301, 20), a=1e-7, b=1e-7, last=1e-5)
+    stuck, alive = noisy(np.full(300, LN10), 0.02), layer_table("activation_dead", [0, 300], b=0.3)
+    dead = layer_table("activation_dead", [0, 300], b=1.0)
+    assert rate_too_low(written(stuck, outline=RECTIFIED, layers=pd.concat([tiny, dead]))) == []
+    assert rate_too_low(written(stuck, outline=RECTIFIED, layers=pd.concat([tiny, alive])))
+
+
+def test_units_that_died_of_a_leap_name_the_rate():
+    """The loss falls all the same: what is left of the network learns."""
+    leap = layer_table("kernel_update_ratio", range(0, 300, 20), a=[0.7, 0.02, *[2e-3] * 13])
+    died = layer_table("activation_dead", [0, 280, 300], b=[0.02, 0.95, 0.95])
+    born = layer_table("activation_dead", [0, 280, 300], b=0.95)
+
+    def of(dead):
+        return rate_too_high(written(outline=RECTIFIED, layers=pd.concat([leap, dead])))
+
+    assert [each.rule for each in of(died)] == ["rate_too_high"]
+    assert of(born) == []
+
+
+def test_an_oscillating_loss_of_large_updates_names_the_rate():
+    swings = epoch_table(loss=1 + 0.8 * np.array([0, 1, 0, 1, 0, 1, 0, 1]))
+    large = layer_table("kernel_update_ratio", range(1, 301, 20), a=0.1)
+    small = layer_table("kernel_update_ratio", range(1, 301, 20), a=1e-3)
+    assert rate_too_high(written(epochs=swings, layers=large))
+    assert rate_too_high(written(epochs=swings, layers=small)) == []

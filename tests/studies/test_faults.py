@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 from sweep import sweep
 
+from kerasnets.callbacks import HealthCheck
 from kerasnets.diagnosis.names import FAULTS
 from kerasnets.studies.faults import study
-from kerasnets.studies.faults.healthy import HEALTHY
+from kerasnets.studies.faults.held_out.sound import HELD_OUT
 from kerasnets.studies.faults.program import PROGRAMS
+from kerasnets.studies.faults.recorded import read_recorded
+from kerasnets.studies.faults.sound import HEALTHY
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:You are using a softmax over axis -1:UserWarning"  # some faults are of this kind
@@ -18,10 +21,14 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def test_there_are_enough_programs_and_sound_trainings():
-    assert len(PROGRAMS) >= 45
-    assert len(HEALTHY) >= 60
+    held = [program for program in PROGRAMS.values() if program.held_out]
+    assert len(PROGRAMS) - len(held) >= 45
+    assert len(held) >= 12
+    assert (len(HEALTHY), len(HELD_OUT)) >= (60, 20)
     assert len({program.fault for program in PROGRAMS.values()}) == len(PROGRAMS)
-    assert len({healthy.what for healthy in HEALTHY.values()}) == len(HEALTHY)
+    sound = HEALTHY | HELD_OUT
+    assert len({healthy.what for healthy in sound.values()}) == len(HEALTHY) + len(HELD_OUT)
+    assert len(study.PARTS) == len(set(study.PARTS)) == 2 * len(PROGRAMS) + len(sound)
     expected = {name for program in PROGRAMS.values() for name in program.expected}
     assert len(expected & set(FAULTS)) == len(expected) >= 25
 
@@ -71,6 +78,33 @@ def test_a_part_says_what_was_found_and_what_came_out(name, tmp_path):
         assert "last_activation_mismatch" in {each["rule"] for each in json.loads(row["findings"])}
 
 
+def test_records_are_judged_as_the_training_was(tmp_path):
+    """A part is not trained again where its records are; rules find in them what they found live."""
+    import keras
+
+    part = "faulty/adadelta_too_slow"
+    recorded = study.record(part)
+    recorded.write(tmp_path / part)
+    (row,) = study.run_part(part, tmp_path)
+    keras.utils.set_random_seed(sum(map(ord, "adadelta_too_slow")))
+    training = PROGRAMS["adadelta_too_slow"].build(True)
+    held = training.data.validation
+    check = HealthCheck(training.data.x, training.data.y, validation=held[0])
+    training.model.fit(
+        training.data.x,
+        training.data.y,
+        epochs=training.epochs,
+        batch_size=training.batch_size,
+        validation_data=held,
+        callbacks=[check],
+        verbose=0,
+    )
+    again = read_recorded(tmp_path / part)
+    assert again.judged() == recorded.judged() == check.findings
+    assert [each["rule"] for each in json.loads(row["findings"])] == [each.rule for each in check.findings]
+    assert "rate_too_low" in {each.rule for each in check.findings}
+
+
 def _results(found):
     """Return results in which each part has the findings given, others none."""
     rows = []
@@ -92,22 +126,36 @@ def test_what_is_counted():
             "corrected/raw_pixels": [("overfitting", 90, False)],
             "sound/iris": [("overfitting", 90, False), ("overfitting", 190, False)],
             "sound/wine": [("label_noise", 90, True)],
+            "faulty/softplus_of_classes": [("last_activation_mismatch", 0, False)],
+            "sound/held_lion": [("rate_too_high", 200, False)],
         }
     )
-    programs, sound = len(PROGRAMS), len(HEALTHY)
-    assert study.counts(results) == {
+    held = sum(program.held_out for program in PROGRAMS.values())
+    programs, sound = len(PROGRAMS) - held, len(HEALTHY)
+    assert study.counts(results, study.TUNED) == {
         "faults detected": (2, programs),
         "faults rightly named": (1, programs),
         "corrected twins with a warning": (1, programs),
         "sound trainings with a warning": (1, sound),
+    }
+    assert study.counts(results, study.HELD) == {
+        "faults detected": (1, held),
+        "faults rightly named": (1, held),
+        "corrected twins with a warning": (0, held),
+        "sound trainings with a warning": (1, len(HELD_OUT)),
     }
     table = study.table(results).set_index("fault")
     named = table.loc[PROGRAMS["missing_softmax"].fault]
     assert tuple(named[["detected", "named", "step", "twin"]]) == ("yes", "yes", "40", "silent")
     assert table.loc[PROGRAMS["rate_of_one"].fault, "found"] == "underfitting"
     assert table.loc[PROGRAMS["raw_pixels"].fault, "detected"] == "no"
-    assert table.loc["none", "source"] == HEALTHY["iris"].what
-    assert study.sentence(results).startswith(f"faults detected: 2 of {programs} (")
+    assert dict(zip(table.loc["none", "source"], table.loc["none", "set"], strict=True)) == {
+        HEALTHY["iris"].what: study.TUNED,
+        HELD_OUT["held_lion"].what: study.HELD,
+    }
+    first, held_out = study.sentence(results).split(". Held out: ")
+    assert first.startswith(f"Tuned on: faults detected: 2 of {programs} (")
+    assert held_out.startswith(f"faults detected: 1 of {held} (")
 
 
 def test_wilsons_interval_is_the_published_one():

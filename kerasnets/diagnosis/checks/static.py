@@ -9,6 +9,7 @@ from kerasnets.diagnosis.checks.inputs import constant_input, not_finite, unnorm
 from kerasnets.diagnosis.checks.last_layer import last_activation_mismatch, softmax_twice
 from kerasnets.diagnosis.checks.loss_kind import LossKind
 from kerasnets.diagnosis.checks.losses import labels_out_of_range, loss_mismatch
+from kerasnets.diagnosis.checks.splits import validation_leak
 from kerasnets.diagnosis.checks.structure import (
     bias_before_batchnorm,
     dropout_before_batchnorm,
@@ -34,6 +35,7 @@ STATIC: Mapping[str, Check] = {
     "frozen_layers": frozen_layers,
     "constant_weights": constant_weights,
     "bad_initialization": bad_initialization,
+    "validation_leak": validation_leak,
 }
 """The check of each fault that shows without training; it raises `UnseenError` where it cannot see."""
 
@@ -44,6 +46,7 @@ def static_findings(
     y: Any = None,
     *,
     loss: LossKind | None = None,
+    validation: Any = None,
     pretrained: bool = False,
     at_once: int = AT_ONCE,
 ) -> list[Finding]:
@@ -57,6 +60,7 @@ def static_findings(
         x: inputs as the model takes them, arrays of N examples; the first 1,024 are looked at.
         y: their labels: class numbers (N,), one-hot (N, C), or numbers.
         loss: what is minimized; by default what `model.compile` was given.
+        validation: validation inputs, looked for among all of x.
         pretrained: whether weights come from another training.
         at_once: most examples that the model is run on, 1 or more.
 
@@ -64,7 +68,9 @@ def static_findings(
         >>> static_findings(model, x[:256], y[:256])
         []
     """
-    subject = make_subject(model, x, y, loss=loss, pretrained=pretrained, at_once=at_once)
+    subject = make_subject(
+        model, x, y, loss=loss, validation=validation, pretrained=pretrained, at_once=at_once
+    )
     findings = []
     for check in STATIC.values():
         try:

@@ -34,6 +34,8 @@ class Subject:
         x: up to `LOOKED_AT` examples as the model takes them, NumPy arrays; None where there are none.
         labels: theirs; None where there are none, or several labels an example.
         pretrained: whether weights come from another training.
+        training: all training inputs, as they were given; None where there are none.
+        validation: all validation inputs; None where there are none.
         ran: what a run of some examples showed; of zeros, where there are none. None where it failed.
         failure: why it did.
     """
@@ -43,6 +45,8 @@ class Subject:
     x: Any = None
     labels: Labels | None = None
     pretrained: bool = False
+    training: Any = None
+    validation: Any = None
     ran: Trace | None = None
     failure: str = ""
 
@@ -65,10 +69,12 @@ def make_subject(
     y: Any = None,
     *,
     loss: LossKind | None = None,
+    validation: Any = None,
     pretrained: bool = False,
     at_once: int = AT_ONCE,
 ) -> Subject:
     """Return what checks look at; see `static_findings`."""
+    training = x
     x = None if x is None else keras.tree.map_structure(lambda array: _numpy(array[:LOOKED_AT]), x)
     labels = [] if y is None else [each for each in keras.tree.flatten(y) if each is not None]
     ran, failure = None, ""
@@ -82,6 +88,8 @@ def make_subject(
         x=x,
         labels=read_labels(labels[0][:LOOKED_AT]) if len(labels) == 1 else None,
         pretrained=pretrained,
+        training=training,
+        validation=validation,
         ran=ran,
         failure=failure,
     )

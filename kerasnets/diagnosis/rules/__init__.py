@@ -1,8 +1,8 @@
 """Rules over the records of a training: pure functions from records to what is wrong now.
 
-Three faults have no rule. `input_bound`: what is recorded of time does not tell waiting for input from work.
-`noisy_filters`: filters are not recorded. `validation_leak`: validation images among the training ones make
-the two alike, which is what everybody wishes for; where validation is easier, `label_noise` says so.
+Two faults have no rule. `input_bound`: batches are fetched within the compiled execution that trains on them,
+in Keras's `fit` on every backend and in our own, so that what is recorded of time is both together.
+`noisy_filters`: see below.
 """
 
 from collections.abc import Callable

@@ -27,6 +27,9 @@ RISEN = 1.2
 POOR = 0.85
 """Part of the loss of chance that a training has kept: below it, classes may overlap as they do in nature."""
 
+POOR_THROUGH_FEW = 1 / 3
+"""The same where the last layer takes too few numbers for its classes."""
+
 APART = 0.25
 """Accuracy by which validation falls behind from the second epoch on where its data differs."""
 
@@ -101,7 +104,11 @@ def _regularize(records: Records, best: int) -> str:
 
 
 def underfitting(records: Records) -> list[Finding]:
-    """Training has settled, at its full rate, at a loss not far from that of chance."""
+    """Training has settled, at its full rate, at a loss not far from that of chance.
+
+    A loss further from it is poor too where the last layer takes fewer numbers than any probabilities of the
+    classes need, one less than there are classes (Yang et al. 2018, section 2).
+    """
     facts, chance = records.facts, chance_loss(records)
     loss, rate = column(records.epochs, "loss"), losses(records).rate
     if chance is None or len(loss) < 10 or not _known(loss) or facts.mixing or facts.label_smoothing:
@@ -111,8 +118,16 @@ def underfitting(records: Records) -> list[Finding]:
     lowered = len(rate) and rate[-1] < 0.5 * rate.max()
     # at chance, a fault of another kind is likelier than regularization, where there is none
     most = 1.5 if facts.dropout or facts.l2 else 0.95
-    if not settled or lowered or not POOR * chance < loss[-1] < most * chance:
+    taken = _numbers_taken(records)
+    few = taken is not None and facts.classes is not None and taken < facts.classes - 1
+    if few and not settled:
+        fifth = len(loss) // 5
+        settled = np.mean(loss[-fifth:]) > 0.9 * np.mean(loss[-2 * fifth : -fifth])
+    poor = (POOR_THROUGH_FEW if few else POOR) * chance
+    if not settled or lowered or not poor < loss[-1] < most * chance:
         return []
+    if few:
+        return [_too_narrow(records, float(loss[-1]), taken or 0)]
     return [
         Finding(
             rule="underfitting",
@@ -125,6 +140,25 @@ def underfitting(records: Records) -> list[Finding]:
             "dropout and L2",
         )
     ]
+
+
+def _numbers_taken(records: Records) -> int | None:
+    """Return how many numbers the last dense layer takes; None where there is none."""
+    kernels = [layer.kernel for layer in records.outline if layer.kind == "Dense" and layer.kernel]
+    return kernels[-1][0] if kernels else None
+
+
+def _too_narrow(records: Records, loss: float, taken: int) -> Finding:
+    classes = records.facts.classes or 0
+    return Finding(
+        rule="underfitting",
+        step=records.step,
+        figures={"loss": loss, "numbers": taken, "classes": classes},
+        evidence=f"training loss {digits(loss)} hardly falls, and the last layer takes {taken} numbers "
+        f"for {classes} classes",
+        cause="so few numbers cannot hold the probabilities of all classes",
+        advice=f"give the layer before the last {max(4 * classes, 32)} units",
+    )
 
 
 def validation_differs(records: Records) -> list[Finding]:

@@ -11,6 +11,8 @@ import numpy as np
 
 from kerasnets.diagnosis.finding import Finding
 from kerasnets.diagnosis.records import Records
+from kerasnets.diagnosis.rules.losses import loss_oscillating
+from kerasnets.diagnosis.rules.signals import DEAD, dead_parts, died, vanishing_activations
 from kerasnets.diagnosis.series import (
     RECORDS,
     Losses,
@@ -36,6 +38,9 @@ SLOW = 0.15
 
 NEAR_END = 0.9
 """Part of the training after which a straight line is told: sound networks of tanh leave a plateau late."""
+
+EPOCHS = 10
+"""Epochs from which on their own losses are looked at in place of batches'."""
 
 EVEN = 0.6
 """Fall in the second half against that in the first, at least, where it is a straight line."""
@@ -66,7 +71,10 @@ def update_ratios(records: Records, quantile: float = 0.5) -> tuple[np.ndarray, 
 
 
 def rate_too_high(records: Records) -> list[Finding]:
-    """The loss jumped or is far above its start, or does not fall while updates are large."""
+    """The loss jumped or is far above its start, or it suffers while updates are large.
+
+    It suffers where it does not fall, where it goes up and down from epoch to epoch, and where units die.
+    """
     found = losses(records)
     if len(found) < RECORDS or not found.start > 0:
         return []
@@ -76,7 +84,10 @@ def rate_too_high(records: Records) -> list[Finding]:
     worse = float(np.median(found.recent)) > BLOWN * level
     large = len(ratio) > 1 and float(np.median(ratio[-5:])) > HIGH
     leapt = len(ratio) > 0 and float(ratio[1:4].max(initial=0.0)) > JUMP
-    if not (worse or (not found.learning and (jumped or leapt or large) and found.enough)):
+    stays = not found.learning and (jumped or leapt or large)
+    thrown = large or float(ratio.max(initial=0.0)) > JUMP
+    harms = (large and loss_oscillating(records)) or (thrown and died(records))
+    if not (worse or (found.enough and (stays or harms))):
         return []
     recent = float(np.median(found.recent))
     seen = float(np.median(ratio[-5:])) if large else float(ratio.max(initial=0.0))
@@ -104,19 +115,23 @@ def _times_too_high(ratio: float, found: Losses) -> float:
 
 
 def rate_too_low(records: Records) -> list[Finding]:
-    """Updates are tiny at the highest rate of the schedule, and the loss hardly falls."""
+    """Updates are tiny at the highest rate of the schedule, and the loss hardly falls.
+
+    Where no gradient arrives, because units are dead or the signal vanishes, no rate helps.
+    """
     found = losses(records)
     if not found.enough or not math.isfinite(found.start) or not -0.05 < found.learned < STRAIGHT_LEFT:
         return []
-    # of the layer that moves most: where the first ones alone stand still, gradients vanish
-    steps, ratio = update_ratios(records, 1.0)
-    if _straight(found):
+    if (dead_parts(records) >= DEAD).any() or vanishing_activations(records):
+        return []
+    if _straight(records, found):
         return [_slow(records, found)]
-    lowered = found.rate[-1] < 0.3 * np.nanmax(found.rate) if np.isfinite(found.rate).all() else False
-    ratio = ratio[steps >= found.step[0]]
-    if lowered or len(ratio) < 3 or found.learned > SLOW:
+    ratio = _at_highest_rate(records, found)
+    if len(ratio) < 3 or found.learned > SLOW:
         return []
     seen = float(np.median(ratio))
+    lowered = found.rate[-1] < 0.9 * np.nanmax(found.rate) if np.isfinite(found.rate).any() else False
+    when = "at the highest rate" if lowered else f"at step {records.step}"
     if not NOTHING < seen < LOW:
         return []
     times = 10 ** (round(2 * math.log10(HEALTHY / seen)) / 2)
@@ -126,7 +141,7 @@ def rate_too_low(records: Records) -> list[Finding]:
             rule="rate_too_low",
             step=records.step,
             figures={"update_ratio": seen, "loss": float(np.mean(found.recent)), "start": found.start},
-            evidence=f"update ratio {digits(seen)} at step {records.step}, healthy is about 1e-3, and loss "
+            evidence=f"update ratio {digits(seen)} {when}, healthy is about 1e-3, and loss "
             f"{digits(np.mean(found.recent))}, {digits(found.start)} at the start",
             cause="the updates are too small to learn in this time",
             advice=f"raise the learning rate about {digits(times)} times"
@@ -135,7 +150,21 @@ def rate_too_low(records: Records) -> list[Finding]:
     ]
 
 
-def _straight(found: Losses) -> bool:
+def _at_highest_rate(records: Records, found: Losses) -> np.ndarray:
+    """Return update ratios, (N,), as they would be at the schedule's highest rate: they are in proportion.
+
+    They are those of the layer that moves most: where the first ones alone stand still, gradients vanish.
+    """
+    steps, ratio = update_ratios(records, 1.0)
+    steps, ratio = steps[steps >= found.step[0]], ratio[steps >= found.step[0]]
+    if not np.isfinite(found.rate).all():
+        return ratio
+    rate, highest = np.interp(steps, found.step, found.rate), found.rate.max()
+    usable = rate > 0.01 * highest
+    return ratio[usable] * highest / rate[usable]
+
+
+def _straight(records: Records, found: Losses) -> bool:
     """Whether the loss still falls along a straight line when nearly all of the training is over.
 
     A sound rate bends the curve early (CS231n, "Neural Networks Part 3", loss function: a low rate's line).
@@ -145,9 +174,15 @@ def _straight(found: Losses) -> bool:
         return False
     if found.learned * found.total / found.span > STRAIGHT_LEFT:
         return False
-    first, middle, last = found.part(0, 0.2), found.part(0.4, 0.6), found.part(0.8, 1)
+    whole = column(records.epochs, "loss")
+    if len(whole) >= EPOCHS:  # means over the same examples: batches differ, epochs do not
+        first, middle, last = (whole[int(at * len(whole)) :][: len(whole) // 5] for at in (0, 0.4, 0.8))
+        # noise of an epoch: the second differences of a line are those of three epochs
+        noise = 3 * float(np.std(np.diff(whole, 2))) / math.sqrt(3 * len(last))
+    else:
+        first, middle, last = found.part(0, 0.2), found.part(0.4, 0.6), found.part(0.8, 1)
+        noise = 3 * math.hypot(standard_error(middle), standard_error(last))
     before, after = first.mean() - middle.mean(), middle.mean() - last.mean()
-    noise = 3 * math.hypot(standard_error(middle), standard_error(last))
     return bool(after > noise and after > 0.01 * abs(found.start) and after > EVEN * before)
 
 

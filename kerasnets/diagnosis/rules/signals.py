@@ -20,6 +20,10 @@ the same at 4e-11; He et al. 2015 (section 2.2, figure 3) show that a ratio like
 """
 
 EXPLODED = 1e6
+"""The same the other way round, over any number of layers."""
+
+EXPLODED_EACH = 100.0
+"""The same from one layer to the next, where there are few: sound weights keep it (He et al. 2015)."""
 
 DEAD = 0.9
 """Part of a layer's rectified units that are zero on the whole probe. A small probe leaves sound networks
@@ -37,8 +41,13 @@ RECTIFIED = ("relu", "relu6", "ReLU")
 
 
 def vanishing_activations(records: Records) -> list[Finding]:
-    """The variance of the outputs falls over depth until nothing is left."""
-    falls = _variance_over_depth(records)
+    """The variance of the outputs falls over depth until nothing is left, before training or now.
+
+    Biases that have been trained differ from unit to unit: a variance that tells nothing of the input. So
+    where the loss has not fallen, what was measured before training still holds.
+    """
+    both = [_variance_over_depth(records, row) for row in (0, -1)]
+    falls = min((each for each in both if each is not None), key=lambda each: each.iloc[-1], default=None)
     if falls is None or not falls.iloc[-1] < VANISHED:
         return []
     layer = str(falls.index[int(np.argmax(falls.to_numpy() < VANISHED))])
@@ -59,10 +68,13 @@ def vanishing_activations(records: Records) -> list[Finding]:
 
 def exploding_activations(records: Records) -> list[Finding]:
     """The variance of the outputs grows over depth without bound."""
-    grows = _variance_over_depth(records)
-    if grows is None or not (grows.iloc[-1] > EXPLODED or not np.isfinite(grows).all()):
+    grows = _variance_over_depth(records, -1, fewest=3)
+    if grows is None:
         return []
-    over = ~(grows.to_numpy() < EXPLODED)
+    limit = min(EXPLODED, EXPLODED_EACH ** (len(grows) - 1))
+    over = ~(grows.to_numpy() < limit)
+    if not over[-1] and np.isfinite(grows).all():
+        return []
     return [
         Finding(
             rule="exploding_activations",
@@ -85,8 +97,13 @@ def _initialization(records: Records) -> str:
     )
 
 
-def _variance_over_depth(records: Records) -> pd.Series | None:
-    """Return the newest variances of layers with kernels, but the last, as parts of the first one's.
+def _variance_over_depth(records: Records, row: int, fewest: int = DEPTH) -> pd.Series | None:
+    """Return the variances of layers with kernels, but the last, as parts of the first one's.
+
+    Args:
+        records: with `activation_variance`.
+        row: which measurement, -1 the newest, 0 the first.
+        fewest: layers that there must be.
 
     None where it proves nothing: batch normalization makes up for it, weights of another training have what
     variances they need, and a loss that falls shows that the signal passes.
@@ -95,21 +112,18 @@ def _variance_over_depth(records: Records) -> pd.Series | None:
         return None
     table, kind = by_layer(records, "activation_variance"), kinds(records)
     layers = [layer for layer in table if kind.get(layer) in KERNELS][:-1]
-    if len(layers) < DEPTH or table.empty:
+    if len(layers) < fewest or table.empty:
         return None
-    newest = table[layers].iloc[-1].dropna()
-    if len(newest) < DEPTH or not newest.iloc[0] > 0:
+    variances = table[layers].iloc[row].dropna()
+    if len(variances) < fewest or not variances.iloc[0] > 0:
         return None
-    return newest / newest.iloc[0]
+    return variances / variances.iloc[0]
 
 
 def dead_units(records: Records) -> list[Finding]:
     """Rectified units are zero on every image of the probe, now and at the measurement before."""
-    rectified = [layer.path for layer in records.outline if _is(layer.activation, layer.kind, RECTIFIED)]
-    dead = _lasting(records, "activation_dead", rectified)
-    if dead.empty:
-        dead = _lasting(records, "activation_zeros", rectified)
     limit = DEAD if losses(records).learning or not losses(records).enough else DEAD_UNLEARNED
+    dead = dead_parts(records)
     over = dead[dead >= limit]
     if over.empty or records.step == 0:
         return []
@@ -126,6 +140,23 @@ def dead_units(records: Records) -> list[Finding]:
             advice="lower the learning rate three to ten times, initialize with he_normal and zero "
             "biases, or use leaky_relu",
         )
+    ]
+
+
+def dead_parts(records: Records) -> pd.Series:
+    """Return which part of a layer's rectified units is dead, 0 to 1, by layer."""
+    rectified = [layer.path for layer in records.outline if _is(layer.activation, layer.kind, RECTIFIED)]
+    dead = _lasting(records, "activation_dead", rectified)
+    return _lasting(records, "activation_zeros", rectified) if dead.empty else dead
+
+
+def died(records: Records) -> list[str]:
+    """Return the layers whose rectified units are dead and were alive at the first measurement."""
+    first, dead = by_layer(records, "activation_dead"), dead_parts(records)
+    return [
+        layer
+        for layer in dead.index[dead >= DEAD]
+        if layer in first and first[layer].iloc[0] < DEAD_UNLEARNED
     ]
 
 

@@ -113,6 +113,63 @@ def prices(*, raw: bool = False) -> Data:
 
 
 @cache
+def signals(classes: int = 2, examples: int = 600) -> Data:
+    """Return noisy waves of 64 numbers; the first class has a period of 6, each further one 4 more."""
+    random = np.random.default_rng(5)
+    y = random.integers(0, classes, examples)
+    phase = random.uniform(0, 2 * np.pi, (examples, 1))
+    waves = np.sin(2 * np.pi * np.arange(64) / (6 + 4 * y[:, None]) + phase)
+    x = waves + random.normal(0, 0.5, waves.shape)
+    return _split(x[..., None].astype("float32"), y)
+
+
+@cache
+def topics() -> Data:
+    """Return 800 texts as standardized counts of twenty words, and which of three topics each has."""
+    x, y = datasets.make_multilabel_classification(800, 20, n_classes=3, random_state=0)
+    return _split(_standardized(x), y.astype("float32"))
+
+
+@cache
+def collisions(*, raw: bool = False) -> Data:
+    """Return 1,000 events of two kinds, thirty numbers each; raw ones of many units, -999 where unknown."""
+    x, y = datasets.make_classification(1000, 30, n_informative=10, class_sep=1.5, random_state=3)
+    if raw:
+        random = np.random.default_rng(3)
+        x = x * 10.0 ** random.uniform(-1, 3, 30)
+        x[random.random(x.shape) < 0.1] = -999
+    return _split(x.astype("float32") if raw else _standardized(x), y)
+
+
+@cache
+def hastie() -> Data:
+    """Return 1,200 points of ten dimensions, near their middle or far from it (Hastie 2009, example 10.2)."""
+    x, y = datasets.make_hastie_10_2(1200, random_state=4)
+    return _split(x.astype("float32"), (y > 0).astype("int64"))
+
+
+@cache
+def shells() -> Data:
+    """Return 900 points of four dimensions in three shells around a centre."""
+    x, y = datasets.make_gaussian_quantiles(n_samples=900, n_features=4, n_classes=3, random_state=4)
+    return _split(x.astype("float32"), y)
+
+
+@cache
+def friedman() -> Data:
+    """Return 800 points of ten numbers, and a curved function of five of them (Friedman 1991)."""
+    x, y = datasets.make_friedman1(800, noise=0.5, random_state=4)
+    return _split(_standardized(x), _standardized(y))
+
+
+@cache
+def dates() -> Data:
+    """Return 600 examples of 28 numbers, and six standardized numbers that follow from them."""
+    x, y = datasets.make_regression(600, 28, n_targets=6, noise=5, random_state=4)
+    return _split(_standardized(x), _standardized(y))
+
+
+@cache
 def photographs(*, size: int = 32, examples: int = 1200) -> Data:
     """Return patches of two photographs, a temple's and a flower's, in colour, standardized.
 

@@ -167,6 +167,23 @@ def raw_validation(faulty: bool) -> Training:
 
 
 @program(
+    "examples doubled before the split, so that validation knows half of them",
+    source="UMLAUT, accuracy of validation too high: data leaks",
+    expected="validation_leak",
+)
+def doubled_examples(faulty: bool) -> Training:
+    """Rare examples are doubled for balance; the split comes after it."""
+    data = sets.digits()
+    assert data.validation
+    if faulty:
+        x, y = data.validation
+        half = len(x) // 2
+        data = replace(data, x=np.concatenate([data.x, x[:half]]), y=np.concatenate([data.y, y[:half]]))
+    model = convolution_network(data, (16, 32), 10, last="softmax")
+    return Training(model=compiled(model, SPARSE), data=data, epochs=10)
+
+
+@program(
     "a large network without regularization on few examples",
     source="DeepLocalize, MovieReviews_Keras (GitHub)",
     expected="overfitting",

@@ -54,6 +54,7 @@ class Program:
         source: who had it: the public set, and the question on Stack Overflow or the project.
         expected: the faults of `FAULTS` by any of which it is rightly named.
         build: given whether with the fault, returns the training.
+        held_out: whether no rule was tuned on it.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Program:
     source: str
     expected: tuple[str, ...]
     build: Callable[[bool], Training]
+    held_out: bool = False
 
 
 PROGRAMS: dict[str, Program] = {}
@@ -69,13 +71,14 @@ PROGRAMS: dict[str, Program] = {}
 Build = Callable[[bool], Training]
 
 
-def program(fault: str, *, source: str, expected: str) -> Callable[[Build], Build]:
+def program(fault: str, *, source: str, expected: str, held_out: bool = False) -> Callable[[Build], Build]:
     """Return a decorator that enters a function into `PROGRAMS` under its own name.
 
     Args:
         fault: what is wrong.
         source: who had it.
         expected: names of `FAULTS`, separated by spaces.
+        held_out: whether no rule was tuned on it.
     """
 
     def enter(build: Build) -> Build:
@@ -83,7 +86,12 @@ def program(fault: str, *, source: str, expected: str) -> Callable[[Build], Buil
         unknown = [name for name in names if name not in FAULTS]
         assert not unknown, f"{build.__name__} expects {unknown}"
         PROGRAMS[build.__name__] = Program(
-            name=build.__name__, fault=fault, source=source, expected=names, build=build
+            name=build.__name__,
+            fault=fault,
+            source=source,
+            expected=names,
+            build=build,
+            held_out=held_out,
         )
         return build
 

@@ -122,11 +122,11 @@ class RunDiagnosis(keras.callbacks.Callback):
     def _tell(self, begun: Sequence[Finding], ended: Sequence[Finding]) -> None:
         for finding in begun:
             if _events(finding)[0] not in self._told:
-                text = f"step {self._step}: {finding.rule}: {finding}"
+                text = f"step {finding.step}: {finding.rule}: {finding}"
                 say(text) if finding.note else log.warning("%s", text)
         for finding in ended:
             if _events(finding)[-1] not in self._told:
-                say(f"step {self._step}: {finding.rule} has ended; it began at step {finding.step}")
+                say(f"step {finding.ended}: {finding.rule} has ended; it began at step {finding.step}")
         if begun or ended:
             self._write()
 

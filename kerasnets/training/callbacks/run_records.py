@@ -5,17 +5,11 @@ import pandas as pd
 from kerasnets.callbacks import DiagnosticsLog
 from kerasnets.diagnosis.facts import Facts
 from kerasnets.diagnosis.outline import LayerOutline
-from kerasnets.diagnosis.records import Records
+from kerasnets.diagnosis.records import RECENT_MEASUREMENTS, RECENT_STEPS, Records
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.records.history import empty_history
 from kerasnets.runs.records.steps import step_table
 from kerasnets.training.callbacks.epoch_history import EpochHistory
-
-STEPS = (500, 2000)
-"""Rows of steps.csv that rules see: of the first and of the newest recorded steps."""
-
-MEASUREMENTS = (4, 40)
-"""Steps of diagnostics.csv that rules see: the first and the newest at which something was measured."""
 
 
 class RunRecords:
@@ -45,8 +39,8 @@ class RunRecords:
     ):
         self._directory, self._history = directory, history
         self.facts, self._outline = facts, outline
-        self.steps = step_table(directory.steps_file, measure, recent=STEPS)
-        self.layers = DiagnosticsLog(directory.diagnostics_file, recent=MEASUREMENTS)
+        self.steps = step_table(directory.steps_file, measure, recent=RECENT_STEPS)
+        self.layers = DiagnosticsLog(directory.diagnostics_file, recent=RECENT_MEASUREMENTS)
 
     def now(self) -> Records:
         """Return what rules look at: of long runs the beginning and the newest part."""

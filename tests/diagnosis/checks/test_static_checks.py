@@ -8,6 +8,7 @@ from keras import layers, ops
 from kerasnets import models
 from kerasnets.diagnosis.checks.loss_kind import LossKind, loss_kind
 from kerasnets.diagnosis.checks.model import model_facts, outline
+from kerasnets.diagnosis.checks.splits import count_shared
 from kerasnets.diagnosis.checks.static import STATIC, static_findings
 from kerasnets.diagnosis.checks.trace import trace
 from kerasnets.diagnosis.names import FAULTS
@@ -374,3 +375,23 @@ def test_shipped_recipes_start_without_a_warning(name):
     kind = LossKind(name=recipe.loss.name, from_logits=True)
     findings = static_findings(model, x, labels, loss=kind)
     assert [str(each) for each in findings if not each.note] == []
+
+
+@pytest.mark.parametrize(("shared", "leaks"), [(0, False), (2, False), (3, True), (40, True)])
+def test_validation_examples_among_the_training_ones_are_found(shared, leaks):
+    x = RANDOM.normal(size=(500, 8, 8, 1)).astype("float32")
+    x[:, :2] = 0  # as the margins of digits
+    held = np.concatenate(
+        [x[100 : 100 + shared], RANDOM.normal(size=(40 - shared, 8, 8, 1)).astype("float32")]
+    )
+    held[shared:, :2] = 0
+    y = np.arange(500) % 3
+    assert ("validation_leak" in found(network(), x=x, y=y, validation=held)) == leaks
+    assert count_shared(x, held) == shared
+    # one number apart is another example
+    assert count_shared(x, held + (np.arange(64).reshape(8, 8, 1) == 33)) == 0
+
+
+def test_rows_of_few_numbers_are_alike_by_nature():
+    flowers = np.round(RANDOM.normal(size=(300, 4)), 1)
+    assert count_shared(flowers, flowers) == 0

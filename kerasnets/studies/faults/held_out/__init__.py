@@ -1,0 +1,1 @@
+"""Programs and sound trainings that no rule was tuned on, written before any of their findings was seen."""
