@@ -35,9 +35,11 @@ STATIC: Mapping[str, Check] = {
     "frozen_layers": frozen_layers,
     "constant_weights": constant_weights,
     "bad_initialization": bad_initialization,
-    "validation_leak": validation_leak,
 }
 """The check of each fault that shows without training; it raises `UnseenError` where it cannot see."""
+
+OF_SPLITS: Mapping[str, Check] = {"validation_leak": validation_leak}
+"""The same of faults that show in training and validation inputs together."""
 
 
 def static_findings(
@@ -72,7 +74,7 @@ def static_findings(
         model, x, y, loss=loss, validation=validation, pretrained=pretrained, at_once=at_once
     )
     findings = []
-    for check in STATIC.values():
+    for check in (*STATIC.values(), *OF_SPLITS.values()):
         try:
             findings += list(check(subject))
         except UnseenError:

@@ -173,8 +173,7 @@ def deep_sigmoid_convolutions(faulty: bool) -> Training:
         x = layers.Conv2D(filters, 3, padding="same", strides=2 if at in (0, 2) else 1, **options)(x)
     x = layers.Dense(32, activation=activation)(layers.GlobalAveragePooling2D()(x))
     model = keras.Model(inputs, layers.Dense(2, activation="softmax")(x))
-    optimizer = keras.optimizers.SGD(0.02, momentum=0.9)
-    return Training(model=compiled(model, SPARSE, optimizer), data=data, epochs=10)
+    return Training(model=compiled(model, SPARSE, rate=0.001), data=data, epochs=10)
 
 
 @held_out(
