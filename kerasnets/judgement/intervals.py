@@ -5,14 +5,16 @@ Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percent
 the law of succession, and statistical inference", J. Am. Stat. Assoc. 22, 1927.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 LEVEL = 0.95
 RESAMPLES = 1000
 SEED = 0
+DRAWN_AT_ONCE = 4_000_000
+"""Images of all resamples that are in memory together."""
 
 METHOD = (
     f"percentiles of {RESAMPLES} bootstrap resamples of the images (seed {SEED}); of the calibration error "
@@ -38,24 +40,23 @@ class Metric:
         return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
 
 
-def resampled(
-    statistics: Callable[[np.ndarray], np.ndarray],
-    images: int,
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = SEED,
+def resampled_sums(
+    numbers: np.ndarray | sparse.csr_array, *, resamples: int = RESAMPLES, seed: int = SEED
 ) -> np.ndarray:
-    """Return what statistics of images come to in bootstrap resamples, float64 (resamples, ...).
+    """Return sums over images in bootstrap resamples, float64 (resamples, numbers).
 
     Args:
-        statistics: function of how often each image was drawn, int64 (N,), which sum to N.
-        images: N, at least 1.
+        numbers: of each of N images, (N, numbers), at least one.
         resamples: how many times N images are drawn with replacement.
         seed: of the draws.
     """
-    random = np.random.default_rng(seed)
-    draws = (random.integers(0, images, images) for _ in range(resamples))
-    return np.stack([statistics(np.bincount(drawn, minlength=images)) for drawn in draws])
+    images, random = numbers.shape[0], np.random.default_rng(seed)
+    sums, at_once = [], max(1, DRAWN_AT_ONCE // images)
+    for first in range(0, resamples, at_once):
+        draws = (random.integers(0, images, images) for _ in range(min(at_once, resamples - first)))
+        counts = np.stack([np.bincount(drawn, minlength=images) for drawn in draws])
+        sums.append((numbers.T @ counts.T.astype("float64")).T)
+    return np.concatenate(sums)
 
 
 def percentile_ends(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

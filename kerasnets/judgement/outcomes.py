@@ -16,12 +16,13 @@ brier               mean of the squared distance from the probabilities to the r
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from kerasnets.judgement.intervals import (
     Metric,
     calibration_ends,
     percentile_ends,
-    resampled,
+    resampled_sums,
     wilson_ends,
 )
 
@@ -107,39 +108,67 @@ def most_probable(probabilities: np.ndarray, most: int = TOP) -> np.ndarray:
 
 def class_metrics(outcomes: Outcomes) -> dict[str, Metric]:
     """Return the measures by name, each with its interval; top5 only of more than five classes."""
-    images = len(outcomes.labels)
-    columns = {"accuracy": outcomes.right, "log_loss": outcomes.losses, "brier": outcomes.briers}
-    if outcomes.classes > TOP:
-        columns["top5"] = (outcomes.ranked == outcomes.labels[:, None]).any(1)
-    means = np.stack(list(columns.values()), 1).astype("float64")
-
-    def statistics(counts: np.ndarray) -> np.ndarray:
-        return np.concatenate([counts @ means / images, _by_class(outcomes, counts), _gaps(outcomes, counts)])
-
-    values, draws = statistics(np.ones(images, "int64")), resampled(statistics, images)
-    names = [*columns, "balanced_accuracy", "macro_f1", "weighted_f1"]
-    lows, highs = percentile_ends(draws)
+    images, numbers = len(outcomes.labels), _numbers(outcomes)
+    draws = resampled_sums(numbers)
+    names, values, gaps = _measures(numbers.sum(0)[None], outcomes)
+    _, drawn, drawn_gaps = _measures(draws, outcomes)
     found = {}
-    for name, value, low, high in zip(names, values, lows, highs, strict=False):
+    for name, value, low, high in zip(names, values[0], *percentile_ends(drawn), strict=True):
         if name in SHARES and low == high:
             low, high = wilson_ends(value, images)
         found[name] = Metric(float(value), float(min(low, value)), float(max(high, value)))
-    gaps = values[len(names) :]
-    found["ece"] = Metric(float(np.abs(gaps).sum()), *calibration_ends(gaps, draws[:, len(names) :]))
+    found["ece"] = Metric(float(np.abs(gaps).sum()), *calibration_ends(gaps[0], drawn_gaps))
     return {name: found[name] for name in NAMES if name in found}
 
 
-def _by_class(outcomes: Outcomes, counts: np.ndarray) -> np.ndarray:
-    """Return balanced accuracy, macro and weighted F1 of images that count so many times each."""
-    labels, predicted, classes = outcomes.labels, outcomes.ranked[:, 0], outcomes.classes
-    support = np.bincount(labels, counts, classes)
-    named = support + np.bincount(predicted, counts, classes)
-    hits = np.bincount(labels, counts * outcomes.right, classes)
-    f1 = 2 * hits / np.maximum(named, 1)
-    recall = (hits / np.maximum(support, 1))[support > 0]
-    return np.array([recall.mean(), f1[named > 0].mean(), (f1 * support).sum() / support.sum()])
+def _numbers(outcomes: Outcomes) -> sparse.csr_array:
+    """Return of each image the numbers whose sums over images the measures follow from.
+
+    These are its part of the means; of each class whether the image is of it, is taken for it, and both; and
+    of each bin of probability, if the image is in it, whether it is right less the probability.
+    """
+    right, predicted = outcomes.right, outcomes.ranked[:, 0]
+    among = (outcomes.ranked == outcomes.labels[:, None]).any(1)
+    means = np.stack([right, outcomes.losses, outcomes.briers, among], 1).astype("float64")
+    ones = np.ones(len(right))
+    parts = [
+        sparse.csr_array(means),
+        _placed(ones, outcomes.labels, outcomes.classes),
+        _placed(ones, predicted, outcomes.classes),
+        _placed(right, predicted, outcomes.classes),
+        _placed(right - outcomes.best[:, 0], outcomes.bins, BINS),
+    ]
+    return sparse.csr_array(sparse.hstack(parts, format="csr"))
 
 
-def _gaps(outcomes: Outcomes, counts: np.ndarray) -> np.ndarray:
-    """Return of each bin the share of images times accuracy less mean probability, (bins,)."""
-    return np.bincount(outcomes.bins, counts * (outcomes.right - outcomes.best[:, 0]), BINS) / len(counts)
+def _placed(values: np.ndarray, columns: np.ndarray, width: int) -> sparse.csr_array:
+    """Return a matrix (N, width) with one value a row, in the given column."""
+    return sparse.csr_array(
+        (values.astype("float64"), columns, np.arange(len(values) + 1)), shape=(len(values), width)
+    )
+
+
+def _measures(sums: np.ndarray, outcomes: Outcomes) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Return measures that follow from sums of `_numbers` over images.
+
+    Args:
+        sums: (samples, numbers), of as many images each as `outcomes` has.
+        outcomes: what the numbers are of.
+
+    Returns:
+        Names of measures; their values (samples, measures); and the gaps (samples, bins) that the calibration
+        error is the sum of.
+    """
+    images, classes = len(outcomes.labels), outcomes.classes
+    means, support, named, hits, gaps = np.split(sums, 4 + classes * np.arange(4), axis=1)
+    recall = hits / np.maximum(support, 1)
+    f1 = 2 * hits / np.maximum(support + named, 1)
+    found = {"accuracy": means[:, 0], "log_loss": means[:, 1], "brier": means[:, 2]}
+    if classes > TOP:
+        found["top5"] = means[:, 3]
+    values = {name: total / images for name, total in found.items()} | {
+        "balanced_accuracy": recall.sum(1) / (support > 0).sum(1),
+        "macro_f1": f1.sum(1) / (support + named > 0).sum(1),
+        "weighted_f1": (f1 * support).sum(1) / images,
+    }
+    return list(values), np.stack(list(values.values()), 1), gaps / images

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from kerasnets.judgement.intervals import Metric, percentile_ends, resampled
+from kerasnets.judgement.intervals import Metric, percentile_ends, resampled_sums
 
 MEASURES = ("mean_absolute_error", "mean_squared_error", "r2")
 
@@ -20,27 +20,29 @@ def value_metrics(values: np.ndarray, labels: np.ndarray) -> dict[str, Metric]:
         values: float64 (N, targets).
         labels: float64 (N, targets).
     """
-
-    def statistics(counts: np.ndarray) -> np.ndarray:
-        return _measures(values, labels, counts).mean(1)
-
-    found = statistics(np.ones(len(labels), "int64"))
-    lows, highs = percentile_ends(resampled(statistics, len(labels)))
-    numbers = zip(MEASURES, found.tolist(), lows.tolist(), highs.tolist(), strict=True)
-    return {name: Metric(*each) for name, *each in numbers if not np.isnan(each).any()}
+    numbers = _numbers(values, labels)
+    found = _measures(numbers.sum(0)[None], len(labels)).mean(2)[0]
+    lows, highs = percentile_ends(_measures(resampled_sums(numbers), len(labels)).mean(2))
+    each = zip(MEASURES, found.tolist(), lows.tolist(), highs.tolist(), strict=True)
+    return {name: Metric(*ends) for name, *ends in each if not np.isnan(ends).any()}
 
 
 def target_table(values: np.ndarray, labels: np.ndarray, targets: Sequence[str]) -> pd.DataFrame:
     """Return a row a target: `target` and the three measures; R² is NaN where all images have the same."""
-    measures = _measures(values, labels, np.ones(len(labels), "int64"))
+    measures = _measures(_numbers(values, labels).sum(0)[None], len(labels))[0]
     return pd.DataFrame({"target": list(targets), **dict(zip(MEASURES, measures, strict=True))})
 
 
-def _measures(values: np.ndarray, labels: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Return the measures of each target, (3, targets), of images that count so many times each."""
-    errors, shares = values - labels, counts / counts.sum()
-    squared = shares @ np.square(errors)
-    spread = shares @ np.square(labels - shares @ labels)
-    rounding = 1e-20 * (shares @ np.square(labels))
-    explained = 1 - np.divide(squared, spread, out=np.full_like(squared, np.nan), where=spread > rounding)
-    return np.stack([shares @ np.abs(errors), squared, explained])
+def _numbers(values: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return of each image and target error, squared error, distance from the mean, its square: (N, 4 T)."""
+    errors, distance = values - labels, labels - labels.mean(0)
+    distance[:, np.ptp(labels, 0) == 0] = 0  # a mean of equal numbers may be off by rounding
+    return np.concatenate([np.abs(errors), np.square(errors), distance, np.square(distance)], 1)
+
+
+def _measures(sums: np.ndarray, images: int) -> np.ndarray:
+    """Return the measures (samples, 3, targets) that follow from sums of `_numbers` over so many images."""
+    absolute, squared, distance, square = np.split(sums / images, 4, axis=1)
+    spread = square - np.square(distance)
+    explained = 1 - np.divide(squared, spread, out=np.full_like(squared, np.nan), where=spread > 0)
+    return np.stack([absolute, squared, explained], 1)

@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 from sklearn import metrics as sk
 
 from kerasnets.judgement.by_class import class_table, confusion_table
-from kerasnets.judgement.intervals import resampled, wilson_ends
+from kerasnets.judgement.intervals import resampled_sums, wilson_ends
 from kerasnets.judgement.outcomes import class_metrics, most_probable, outcomes_of
 from kerasnets.judgement.values import target_table, value_metrics
 
@@ -107,10 +107,13 @@ def test_where_every_image_is_right_the_interval_has_a_width():
 
 
 def test_resamples_draw_as_many_images_as_there_are():
-    drawn = resampled(lambda counts: counts, 10, resamples=50)
+    drawn = resampled_sums(np.eye(10), resamples=50)
     assert drawn.shape == (50, 10)
     assert (drawn.sum(1) == 10).all()
-    assert (drawn == resampled(lambda counts: counts, 10, resamples=50)).all(), "a function of the seed"
+    assert (drawn == resampled_sums(np.eye(10), resamples=50)).all(), "a function of the seed"
+    random = np.random.default_rng(0)
+    first = np.bincount(random.integers(0, 10, 10), minlength=10)
+    assert drawn[0].tolist() == first.tolist()
 
 
 def test_the_table_of_classes_is_scikit_learns():
