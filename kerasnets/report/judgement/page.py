@@ -113,7 +113,7 @@ def _text(value: object) -> str:
 def _results(judgement: Judgement) -> Table:
     """Return the measures with their intervals."""
     rows = judgement.metrics_table.itertuples(index=False)
-    texts = ((name, f"{value:.4f}", f"{low:.4f} to {high:.4f}") for name, value, low, high in rows)
+    texts = ((name, f"{value:.4f}", f"{low:.4f}\u00a0to\u00a0{high:.4f}") for name, value, low, high in rows)
     return Table(("measure", "value", "95 % interval"), tuple(texts))
 
 
