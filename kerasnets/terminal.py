@@ -31,6 +31,9 @@ _recorders: list[Callable[[str], None]] = []
 _width = 0
 """Columns of the changing line as it stands."""
 
+_shown_on: TextIO | None = None
+"""The stream of the changing line; None for standard output."""
+
 
 def is_terminal(stream: TextIO) -> bool:
     """Return whether a person reads what is written to the stream."""
@@ -92,22 +95,24 @@ def say(text: str, *, recorded: bool = True) -> None:
             _record(text)
 
 
-def show(text: str, share: float | None = None) -> None:
+def show(text: str, share: float | None = None, *, stream: TextIO | None = None) -> None:
     """Put `text` into the line that changes; nothing where the output is no terminal.
 
     Args:
         text: the line; what does not fit the terminal is cut off, because a wrapped line cannot be erased.
         share: how much is done, 0 to 1, for a progress bar behind the text if there is room.
+        stream: where; by default standard output.
     """
-    global _width
-    if not is_terminal(sys.stdout):
+    global _width, _shown_on
+    if not is_terminal(stream or sys.stdout):
         return
     with _lock:
         clear()
+        _shown_on = stream
         room = shutil.get_terminal_size().columns - 1
         text = printable(text)[:room]
-        drawn = "" if share is None or len(text) + 1 + BAR_WIDTH > room else f" {bar(share)}"
-        _write(text + drawn)
+        drawn = "" if share is None or len(text) + 1 + BAR_WIDTH > room else f" {bar(share, stream)}"
+        _write(text + drawn, stream)
         _width = len(text) + (1 + BAR_WIDTH if drawn else 0)
 
 
@@ -116,7 +121,7 @@ def clear() -> None:
     global _width
     with _lock:
         if _width:
-            _write("\r" + " " * _width + "\r")
+            _write("\r" + " " * _width + "\r", _shown_on)
         _width = 0
 
 
@@ -156,15 +161,16 @@ def recorded_by(record: Callable[[str], None]) -> Iterator[None]:
         clear()
 
 
-def _write(text: str) -> None:
+def _write(text: str, stream: TextIO | None = None) -> None:
+    stream = stream or sys.stdout
     try:
-        print(text, end="", flush=True)
+        print(text, end="", flush=True, file=stream)
     except OSError as error:
         if error.errno != errno.EIO:
             raise
         # the terminal was closed: the run continues until it has saved, or under nohup to its end
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
 
 

@@ -26,7 +26,8 @@ RANKS = [
     {"kerasnets.diagnosis"},
     {"kerasnets.callbacks"},
     {"kerasnets.runs", "kerasnets.judgement"},
-    {"kerasnets.inference", "kerasnets.training"},
+    {"kerasnets.explaining"},
+    {"kerasnets.inference", "kerasnets.predicting", "kerasnets.training"},
     {"kerasnets.data_commands", "kerasnets.network_sizes", "kerasnets.checking"},
     {"kerasnets.exporting", "kerasnets.report", "kerasnets.tuning", "kerasnets.benchmarking"},
     {"kerasnets.studies", "kerasnets.watching"},
@@ -79,7 +80,9 @@ def test_imports_point_left(path, name):
             assert not imported.startswith("kerasnets.recipe."), f"{name} takes plain arguments, no recipe"
 
 
-READERS_OF_RUNS = ("runs", "inference", "exporting", "report", "network_sizes", "watching")
+READERS_OF_RUNS = (
+    "runs", "explaining", "inference", "predicting", "exporting", "report", "network_sizes", "watching",
+)  # fmt: skip
 """What is done with finished runs: none of it needs training."""
 
 

@@ -1,7 +1,7 @@
 """What finished runs, and those that go on, are asked."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kerasnets.inference.evaluate import Evaluation
+    from kerasnets.predicting.ensemble_predictor import PredictOptions
+    from kerasnets.predicting.named_images import Images
+    from kerasnets.predicting.prediction import Prediction
 
 
 def evaluate(
@@ -93,23 +96,42 @@ def _folder_of_evaluation(paths: Sequence[PathLike], split: str, to: PathLike | 
 
 
 def predict(
-    runs: PathLike | Sequence[PathLike], images: PathLike | Sequence[PathLike], *, top: int = 3
+    runs: PathLike | Sequence[PathLike],
+    images: "Images",
+    *,
+    top: int = 3,
+    views: str | None = None,
+    short_sides: Sequence[int] | None = None,
+    explain: PathLike | None = None,
+    explain_method: str = "grad_cam",
 ) -> "pd.DataFrame":
-    """Predict the classes of image files, or numbers, with a finished run or an ensemble of several.
+    """Predict the classes of images, or numbers, with a finished run or an ensemble of several.
 
     Args:
         runs: a run directory, or several, whose predictions are averaged.
-        images: path of an image file, or of a folder: all images in it and below; or several such paths.
-            They are read as the run's training images were, see `kerasnets.data.images.image_file`.
+        images: path of an image file; of a folder: all images in it and below; a pattern such as
+            "photos/**/*.jpg"; an array, uint8 (height, width, C) or (N, height, width, C), 0 to 255; or any
+            number of these. Files are read as the run's training images were, see
+            `kerasnets.data.images.image_file`.
         top: how many classes to name for each image, at least 1.
+        views: "center", "ten_crop", "crops_144" or "dense", see `kerasnets.inference.views`; by default what
+            the network was trained on, the recipe's preprocessing.
+        short_sides: lengths in pixels that each image's short side is resized to for the views; by default
+            the paper's.
+        explain: folder for heat maps, created if need be: a PNG an image, with what speaks for its most
+            probable class, or for a higher value of its first target, laid over it. What the network does
+            not see is darker. With views, that is what the recipe's preprocessing leaves of the image.
+        explain_method: "grad_cam" or "layer_cam", see `kerasnets.explaining.heat_maps`.
 
     Returns:
         DataFrame with `image`, `rank` (from 1), `label` and `probability`; of numeric targets with `image`,
-        `target` and `value`. `attrs["refused"]` maps each file that could not be read, or that the run's
-        [data.audit] refuses, to the reason; each is logged as a warning too.
+        `target` and `value`; with `explain` also `heat_map`, the path of the picture. `image` is the path as
+        found, of an array its number from 0. `attrs["refused"]` maps each image that could not be read, or
+        that the run's [data.audit] refuses, to the reason; each is logged as a warning too.
 
     Raises:
-        UserError: a directory holds no finished run, or no image could be read.
+        UserError: a directory holds no finished run, no image could be read, or the folder for heat maps
+            cannot be used.
 
     Example:
         >>> table = kerasnets.predict("runs/first", "seven.png", top=1)
@@ -117,9 +139,66 @@ def predict(
         ['image', 'rank', 'label', 'probability']
     """
     runtime.prepare()
-    from kerasnets.inference.predict import predict_files
+    from kerasnets.predicting.predict import predict_table
 
-    return predict_files(runs, images, top)
+    return predict_table(runs, images, _options(top, views, short_sides, explain, explain_method))
+
+
+def predict_each(
+    runs: PathLike | Sequence[PathLike],
+    images: "Images",
+    *,
+    top: int = 3,
+    views: str | None = None,
+    short_sides: Sequence[int] | None = None,
+    explain: PathLike | None = None,
+    explain_method: str = "grad_cam",
+) -> "Iterator[Prediction]":
+    """Predict images one after the other, as `predict` does, in memory that does not grow with their number.
+
+    Args:
+        runs: as of `predict`, and so are the others.
+        images: may be an iterator of paths, which is read as predictions are asked for.
+        top: how many classes to name.
+        views: what the network sees of each image.
+        short_sides: lengths in pixels.
+        explain: folder for heat maps.
+        explain_method: "grad_cam" or "layer_cam".
+
+    Returns:
+        Iterator of `kerasnets.predicting.prediction.Prediction`, one for each image, in order: `image`,
+        `rows`, `heat_map` and, where the image could not be read, `refused`.
+
+    Raises:
+        UserError: as of `predict`; where all images were refused, after the last one.
+
+    Example:
+        >>> for prediction in kerasnets.predict_each("runs/first", "seven.png"):
+        ...     print(prediction.image, len(prediction.rows))
+        seven.png 3
+    """
+    runtime.prepare()
+    from kerasnets.predicting.predict import predict_images
+
+    return predict_images(runs, images, _options(top, views, short_sides, explain, explain_method))
+
+
+def _options(
+    top: int,
+    views: str | None,
+    short_sides: Sequence[int] | None,
+    explain: PathLike | None,
+    explain_method: str,
+) -> "PredictOptions":
+    from kerasnets.predicting.ensemble_predictor import PredictOptions
+
+    return PredictOptions(
+        top=top,
+        views=views,
+        short_sides=short_sides,
+        explain=None if explain is None else Path(explain),
+        explain_method=explain_method,
+    )
 
 
 def write_report(

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from kerasnets import __version__, terminal
-from kerasnets.cli import hand_over, prepare, training, understand
+from kerasnets.cli import hand_over, predicting, prepare, training, understand
 from kerasnets.cli.exits import stop
 from kerasnets.errors import FailureError, UserError, graph_cause, one_line
 
@@ -28,7 +28,7 @@ GROUPS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "Understand": {
         "evaluate": understand.evaluate,
-        "predict": understand.predict,
+        "predict": predicting.predict,
         "report": understand.report,
         "watch": understand.watch,
         "summary": understand.summary,
@@ -100,8 +100,9 @@ class _Line(logging.Formatter):
 def main() -> None:
     """Run the command.
 
-    Exit code 0; 2 for what the user must change; 3 where `check` found a fault; 1 for what the machine or the
-    training failed at; 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+    Exit code 0; 2 for what the user must change; 3 where `check` found a fault, or `predict` refused some
+    images and predicted the others; 1 for what the machine or the training failed at; 130 for Ctrl-C, 143
+    for SIGTERM, 129 for SIGHUP.
     """
     handler = logging.StreamHandler()
     handler.setFormatter(_Line())

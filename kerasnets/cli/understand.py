@@ -1,7 +1,6 @@
 """Commands that measure and explain: finished runs, and networks before any training."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +19,6 @@ from kerasnets.cli.options import (
     Data,
     InputSize,
     Precision,
-    RunArgument,
     RunsArgument,
     complete_network,
 )
@@ -86,28 +84,6 @@ def evaluate(
     print("\n".join(measured.lines()))
     if measured.page:
         output.print_path("page", measured.page)
-
-
-def predict(
-    run: RunArgument,
-    images: Annotated[
-        list[Path],
-        typer.Argument(metavar="IMAGE...", help="Image files, or folders of them.", show_default=False),
-    ],
-    top: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Number of classes to name for each image.")
-    ] = 3,
-) -> None:
-    """Classify image files with a finished run, or predict their numbers.
-
-    The exit code is 2 if a file was refused: each is named, and the others are predicted.
-    """
-    from kerasnets.files.tables import frame_text  # loads pandas
-
-    table = kerasnets.predict(run, images, top=top)
-    output.print_table(table, plain=frame_text(table))
-    if table.attrs["refused"]:
-        sys.exit(2)
 
 
 def report(

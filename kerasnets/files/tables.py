@@ -43,7 +43,7 @@ def unexecuted(table: pd.DataFrame) -> pd.DataFrame:
             a carriage return would be executed (OWASP, CSV injection).
     """
     texts = [name for name in table if table[name].dtype.kind not in "fiub"]
-    return table.assign(**{name: [_unexecuted(cell) for cell in table[name]] for name in texts})
+    return table.assign(**{name: [unexecuted_cell(cell) for cell in table[name]] for name in texts})
 
 
 def frame_text(table: pd.DataFrame) -> str:
@@ -52,5 +52,6 @@ def frame_text(table: pd.DataFrame) -> str:
     return table.to_string(index=False, float_format="{:.4f}".format, formatters=names)
 
 
-def _unexecuted(cell: object) -> object:
+def unexecuted_cell(cell: object) -> object:
+    """Return a cell as `unexecuted` has it: text that a spreadsheet would execute after an apostrophe."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(tuple("=+-@\t\r")) else cell

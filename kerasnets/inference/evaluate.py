@@ -22,11 +22,10 @@ from kerasnets.inference.views import averaged_predictions
 from kerasnets.judgement.judge import Judgement, judge
 from kerasnets.losses import example_loss
 from kerasnets.optimizers import decayed_variables
-from kerasnets.recipe import changed
+from kerasnets.runs.chosen_views import chosen_views
 from kerasnets.runs.ensemble import open_runs
 from kerasnets.runs.records.result import measures_text
 from kerasnets.runs.trained_run import TrainedRun
-from kerasnets.runs.view_sizes import view_short_sides
 from kerasnets.weights.freezing import freeze
 
 
@@ -199,25 +198,25 @@ def _predict(
     trained: TrainedRun, split: Split, *, views: str | None, short_sides: Sequence[int] | None
 ) -> _Predicted:
     """Predict the images of a split as they are; or their views, where those or the recipe ask for views."""
-    chosen_views, chosen_sides = _chosen_views(trained, views, short_sides)
-    if not chosen_sides:
+    shown, sides = chosen_views(trained, views, short_sides)
+    if not sides:
         outputs, losses = _outputs_and_losses(trained, split)
         loss = float(losses.mean()) + _penalty(trained)
         # in float32 the least probable classes of a sure network would all have 0
         predictions = trained.activation(outputs, "float64").numpy()
-        return _Predicted(predictions=predictions, views=chosen_views, short_sides=(), loss=loss)
+        return _Predicted(predictions=predictions, views=shown, short_sides=(), loss=loss)
     channels, workers = trained.preprocessing.output_shape[-1], trained.recipe.data.workers
     averaged = averaged_predictions(
         trained.network,
         trained.preprocessing,
         lambda: decoded_images(split, channels, workers=workers),
-        views=chosen_views,
-        short_sides=chosen_sides,
+        views=shown,
+        short_sides=sides,
         activation=trained.activation,
         at_once=trained.recipe.train.evaluation_batch,
     )
     predictions = averaged.astype("float64")
-    return _Predicted(predictions=predictions, views=chosen_views, short_sides=tuple(chosen_sides))
+    return _Predicted(predictions=predictions, views=shown, short_sides=tuple(sides))
 
 
 def _scores(trained: TrainedRun, predictions: np.ndarray, labels: np.ndarray) -> Mapping[str, Any]:
@@ -238,21 +237,6 @@ def _penalty(trained: TrainedRun) -> float:
     decayed = decayed_variables(network, biases=decay.biases, normalization=decay.normalization)
     squares = (np.square(keras.ops.convert_to_numpy(variable), dtype="float64").sum() for variable in decayed)
     return decay.l2 / 2 * float(sum(squares))
-
-
-def _chosen_views(
-    trained: TrainedRun, views: str | None, short_sides: Sequence[int] | None
-) -> tuple[str, list[int]]:
-    """Return the kind of view and the short sides: of the recipe, unless others are asked for."""
-    recipe = trained.recipe
-    if views or short_sides:
-        asked = {"views": views or recipe.evaluation.views, "short_sides": list(short_sides or [])}
-        recipe = changed(recipe, {f"evaluation.{key}": value for key, value in asked.items()})
-    chosen = recipe.evaluation
-    try:
-        return chosen.views, view_short_sides(chosen.views, chosen.short_sides, trained.preprocessing)
-    except UserError as error:
-        raise UserError(f"{recipe.origin}: {error}") from None
 
 
 def _outputs_and_losses(trained: TrainedRun, split: Split) -> tuple[tf.Tensor, np.ndarray]:

@@ -18,6 +18,7 @@ does not say.
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import reduce
 
 import keras
@@ -105,24 +106,66 @@ def averaged_predictions(
     Raises:
         UserError: dense views of a network that has no fully convolutional form.
     """
+    sides = views_by_side(
+        network,
+        preprocessing,
+        views=views,
+        short_sides=short_sides,
+        activation=activation,
+        at_once=at_once,
+    )
+    return mean_over_sides([side.predict(map(side.cut, decoded())) for side in sides])
+
+
+@dataclass(frozen=True)
+class SideViews:
+    """The views at one short side, and what a network predicts of them.
+
+    Attributes:
+        cut: from an image, uint8 (h, w, C), to its views, as `image_views` returns them.
+        predict: from the views of any number of images, one after the other, to the means of the predictions
+            over each image's views, float32 (N, classes).
+    """
+
+    cut: Callable[[np.ndarray], tf.Tensor]
+    predict: Callable[[Iterable[tf.Tensor]], np.ndarray]
+
+
+def views_by_side(
+    network: keras.Model,
+    preprocessing: Preprocessing,
+    *,
+    views: str,
+    short_sides: Sequence[int],
+    activation: Callable[[tf.Tensor], tf.Tensor] = tf.nn.softmax,
+    at_once: int = AT_ONCE,
+) -> list[SideViews]:
+    """Return how images are seen at each short side; arguments as of `averaged_predictions`."""
     applied = fully_convolutional(network) if views == "dense" else network
     height, width, channels = preprocessing.output_shape
     size = (height, width)
     pixels = min(at_once, AT_ONCE) * math.prod(size)
-    predict = _predictor(applied, preprocessing, activation, pixels=pixels)
+    predict_group = _predictor(applied, preprocessing, activation, pixels=pixels)
     methods = (step["method"] for step in preprocessing.spatial_steps if "method" in step)
     method = next(methods, "bilinear")
 
-    def predictions(short_side: int) -> np.ndarray:
+    def predict(views: Iterable[tf.Tensor]) -> np.ndarray:
+        return np.concatenate([predict_group(group) for group in _grouped(views, pixels)])
+
+    def at_side(short_side: int) -> SideViews:
         @tf.function(input_signature=[tf.TensorSpec([None, None, channels], tf.uint8)])
-        def views_of(image: tf.Tensor) -> tf.Tensor:
+        def cut(image: tf.Tensor) -> tf.Tensor:
             with tf.device("CPU"):
                 return image_views(image, views, short_side, size=size, method=method)
 
-        groups = _grouped(map(views_of, decoded()), pixels)
-        return np.concatenate([predict(group) for group in groups])
+        return SideViews(cut, predict)
 
-    return reduce(np.add, map(predictions, short_sides)) / len(short_sides)
+    return [at_side(short_side) for short_side in short_sides]
+
+
+def mean_over_sides(predictions: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the mean of the predictions at several short sides, each (N, classes)."""
+    return reduce(np.add, predictions) / len(predictions)
 
 
 def _grouped(views: Iterable[tf.Tensor], pixels: int) -> Iterator[list[tf.Tensor]]:

@@ -131,7 +131,7 @@ def test_predict_takes_folders_and_predicts_the_good_files_among_broken_ones(
     assert set(table.attrs["refused"]) == {str(broken), str(tmp_path / "in" / "pipe.jpg")}
     caplog.clear()
     code, output, _ = command("predict", default_run, good[0], broken)
-    assert (code, output.count(str(good[0]))) == (2, 3)
+    assert (code, output.count(str(good[0]))) == (3, 3)
     (warning,) = caplog.messages
     assert warning.startswith(f"{broken}: truncated: ")
 

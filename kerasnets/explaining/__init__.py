@@ -1,0 +1,1 @@
+"""Where networks look: heat maps over images."""

@@ -1,0 +1,1 @@
+"""What finished runs predict of images that they were not trained on."""
