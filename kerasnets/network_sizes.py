@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,11 @@ from kerasnets.recipe import Recipe, load_recipe, recipe_names
 from kerasnets.recipe.tables.train import MOST_EVALUATED
 from kerasnets.runs.network import build_network
 from kerasnets.runs.trained_run import open_run
+from kerasnets.runs.training_memory import besides_steps, held_by_optimizer
 from kerasnets.sizing import tables
 from kerasnets.sizing.layers import layer_sizes, shapes_only
 from kerasnets.sizing.memory import largest_batch, training_memory
-from kerasnets.sizing.optimizer_memory import OptimizerMemory, optimizer_kind, optimizer_memory
+from kerasnets.sizing.optimizer_memory import OptimizerMemory, optimizer_kind
 from kerasnets.sizing.training_run import BesidesSteps, run_memory
 
 
@@ -79,18 +80,16 @@ def summarize(
     }
     held: str | OptimizerMemory = settings["optimizer"]
     if recipe is not None:
-        batch = batch or recipe.train.batch_size
+        batch = batch or (None if recipe.train.batch_size == "auto" else recipe.train.batch)
         settings["precision"] = precision or recipe.train.precision
         if optimizer is None:
-            table = recipe.optimizer.model_dump()
-            settings["optimizer"], memory_of = optimizer_kind(**table), optimizer_memory(**table)
-            # the gradient of an L2 penalty needs no image: it waits for the rest as momentum does
-            held = replace(memory_of, ahead=memory_of.ahead + bool(recipe.regularization.l2))
+            settings["optimizer"] = optimizer_kind(**recipe.optimizer.model_dump())
+            held = held_by_optimizer(recipe)
     arguments = {"optimizer": held, "precision": settings["precision"]}
     training = None
     if batch:
         training = {"batch": batch, **settings, **training_memory(network, batch, **arguments)}
-        beside = _beside(recipe, batch)
+        beside = besides_steps(recipe, batch) if recipe else _by_default(batch)
         training["whole"] = run_memory(network, training, beside, precision=settings["precision"])
     note = None
     if recipe is not None and not (classes or _is_run(what) or find_source(recipe.data.source).classes):
@@ -133,18 +132,8 @@ def _open(
         return build_network(recipe, input_shape or shape, classes or count), recipe
 
 
-def _beside(recipe: Recipe | None, batch: int) -> BesidesSteps:
-    """Return what a training does besides its steps: of a recipe, or by default."""
-    if recipe is None:
-        return BesidesSteps(min(batch, MOST_EVALUATED), probe_bytes=AT_ONCE)
-    watched, data = recipe.diagnostics, recipe.data
-    return BesidesSteps(
-        evaluated=min(MOST_EVALUATED, batch // recipe.train.accumulation),
-        probe=watched.probe_images if watched.activation_stats_every else 0,
-        probe_bytes=AT_ONCE,
-        waiting=data.workers + data.prefetch,
-        ratios=bool(watched.update_ratio_every),
-    )
+def _by_default(batch: int) -> BesidesSteps:
+    return BesidesSteps(min(batch, MOST_EVALUATED), probe_bytes=AT_ONCE)
 
 
 def _is_run(what: Recipe | str | os.PathLike[str]) -> bool:

@@ -37,6 +37,10 @@ class Patience:
         self._waited = 0 if still else self._waited
         return still
 
+    def begin(self) -> None:
+        """Count the epochs that bring no improvement from here on."""
+        self._waited = 0
+
     def get_state(self) -> dict[str, Any]:
         """Return what `set_state` needs, as JSON values."""
         return {"best": self.best, "waited": self._waited}

@@ -43,7 +43,7 @@ class Case:
     @property
     def batch(self) -> int:
         """Images in an optimizer step."""
-        return self.recipe.train.batch_size
+        return self.recipe.train.batch
 
     @property
     def precision(self) -> str:
@@ -76,7 +76,8 @@ def make_case(
         name, recipe = what.name, what
     else:
         name, recipe = str(what), _load(str(what)) if shipped else _of_architecture(what, options or {})
-    values: dict[str, Any] = {"train.strategy": "single", "train.devices": 0, "train.epochs": ENDLESS}
+    values: dict[str, Any] = {"train.strategy": "single", "train.devices": 0}
+    values |= {"train.phases": [], "train.epochs": ENDLESS}
     values |= {"train.batch_size": batch} if batch else {}
     values |= {"train.precision": precision} if precision else {}
     return Case(

@@ -24,6 +24,13 @@ ALLOWED = {
 }
 """What pydantic's kinds of error mean in words of TOML."""
 
+TABLES = {
+    "augment": '{op = "flip"}',
+    "preprocess": '{op = "standardize"}',
+    "train.phases": '{epochs = 5, trainable = ["fc"]}',
+}
+"""An example of a table of each list of tables."""
+
 NAMED = 3
 """How many overrides a message names, at most."""
 
@@ -156,9 +163,8 @@ def _message(mistake: ErrorDetails, place: "_Place") -> str:
         most = context.get("max_length")
         count = f"{most} at most" if kind == "too_long" else f"{context['min_length']} or more"
         return f"found {found}, allowed: {count} in the list"
-    if kind == "list_type" and key in ("augment", "preprocess"):
-        example = "flip" if key == "augment" else "standardize"
-        return f'found {found}, allowed: a list of tables, as in [{{op = "{example}"}}]'
+    if kind == "list_type" and key in TABLES:
+        return f"found {found}, allowed: a list of tables, as in [{TABLES[key]}]"
     return f"found {found}, allowed: {ALLOWED.get(kind, shortened(allowed, 240))}"
 
 

@@ -85,7 +85,7 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _batches_can_be_dealt(self) -> Self:
-        if self.train.batch_size % self.data.streams:
+        if self.train.batch_size != "auto" and self.train.batch_size % self.data.streams:
             raise TableError(
                 "data.streams", self.data.streams, f"a divisor of train.batch_size, {self.train.batch_size}"
             )

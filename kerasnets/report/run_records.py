@@ -81,7 +81,7 @@ class RunRecords:
     @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps in an epoch."""
-        return max(self.dataset.images.get("train", 0) // self.recipe.train.batch_size, 1)
+        return max(self.dataset.images.get("train", 0) // self.recipe.train.batch, 1)
 
 
 def read_runs(paths: Sequence[str | os.PathLike[str]]) -> list[RunRecords]:

@@ -7,10 +7,19 @@ from kerasnets.training.fit.trainer import Trainer
 from kerasnets.training.setup.inputs import TrainingInputs
 
 
-def describe_divergence(inputs: TrainingInputs, trainer: Trainer, diverged: DivergedError) -> str:
-    """Return in words why a run diverged: the cause, and which images were in the batch."""
+def describe_divergence(
+    inputs: TrainingInputs, trainer: Trainer, diverged: DivergedError, *, augmented: bool = True
+) -> str:
+    """Return in words why a run diverged: the cause, and which images were in the batch.
+
+    Args:
+        inputs: of the run.
+        trainer: with its weights as they were before the step.
+        diverged: where that was.
+        augmented: whether the images were.
+    """
     place = diverged.epoch, diverged.step
-    batch = next(iter(inputs.training_batches(*place)))
+    batch = next(iter(inputs.training_batches(*place, augmented=augmented)))
     order = training_order(len(inputs.dataset.train), inputs.plan.starting_at(*place))
     images = next(iter(order))[2].numpy()
     skipped = f"{trainer.max_bad_steps} steps in a row were not finite"

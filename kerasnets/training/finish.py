@@ -12,6 +12,7 @@ from kerasnets.terminal import phase, say
 from kerasnets.training.callbacks.epoch_history import EpochHistory
 from kerasnets.training.checkpoints.file import capture, not_finite
 from kerasnets.training.fit.trainer import Trainer
+from kerasnets.training.phases import Phases
 from kerasnets.training.resume import restore_best
 from kerasnets.training.setup.preparation import PreparedRun
 
@@ -21,6 +22,7 @@ def finish_run(
     directory: RunDirectory,
     history: EpochHistory,
     *,
+    phases: Phases,
     verdict: str | None,
     steps: int,
     seconds: float,
@@ -31,6 +33,7 @@ def finish_run(
         prepared: what was trained.
         directory: of the run.
         history: of the whole run.
+        phases: of the run.
         verdict: whether the training was healthy; None on a host that writes nothing.
         steps: optimizer steps that this process has taken.
         seconds: that it took for them.
@@ -41,7 +44,7 @@ def finish_run(
     inputs, trainer, network = prepared.inputs, prepared.trainer, prepared.network
     recipe = inputs.recipe
     if recipe.train.keep == "best":
-        restore_best(trainer, directory)
+        restore_best(trainer, directory, phases)
     broken = not_finite(capture(trainer))
     if broken:
         raise DivergedError(len(history.rows) - 1, inputs.steps_per_epoch - 1, broken=broken)
@@ -58,7 +61,7 @@ def finish_run(
         steps=history.steps,
         skipped_steps=history.skipped,
         seconds=round(seconds, 1),
-        images_per_second=round(steps * recipe.train.batch_size / seconds, 1),
+        images_per_second=round(steps * recipe.train.batch / seconds, 1),
         verdict=verdict,
         **measured,
     ).write(directory.result_file)

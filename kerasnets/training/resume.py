@@ -13,6 +13,7 @@ from kerasnets.training.callbacks.run_callbacks import RunCallbacks
 from kerasnets.training.checkpoints.file import capture, read_checkpoint, restore
 from kerasnets.training.distribution.agreement import refusing_together
 from kerasnets.training.fit.trainer import Trainer
+from kerasnets.training.phases import Phases
 from kerasnets.training.position import RunPosition
 
 log = logging.getLogger("kerasnets")
@@ -23,6 +24,7 @@ def restore_newest(
     directory: RunDirectory,
     callbacks: RunCallbacks,
     *,
+    phases: Phases,
     usable: Callable[[RunPosition], bool] | None = None,
 ) -> RunPosition:
     """Put the newest checkpoint's numbers and state back, or save a first one.
@@ -33,6 +35,7 @@ def restore_newest(
         trainer: gets the numbers.
         directory: of the run.
         callbacks: get the state.
+        phases: of the run; the trainer comes into that of the checkpoint.
         usable: whether to go on from a position; newer checkpoints than the one gone on from are removed, and
             with them the best if it is newer too. The oldest is always usable.
 
@@ -42,20 +45,24 @@ def restore_newest(
     Raises:
         UserError: there are checkpoints, but none is whole, or they are not this model's.
     """
-    hosts, found = trainer.hosts, None
+    hosts, newest = trainer.hosts, None
     with refusing_together(hosts):
-        if hosts.chief and (newest := _newest(directory, usable)):
-            newest_position, arrays, newest_state = newest
-            path = directory.checkpoint(*newest_position)
-            with directory.naming_damage(path):
-                restore(path, trainer, arrays)
-            found = newest_position, newest_state
+        if hosts.chief:
+            newest = _newest(directory, usable)
+    found = (newest[0], newest[2]) if newest else None
     found = json.loads(hosts.broadcast_text_from_chief(json.dumps(found)))
-    _broadcast_numbers(trainer)
     if found is None:
+        _broadcast_numbers(trainer)
         callbacks.checkpoints.save_now()  # there is always one to go back to
         return RunPosition()
     position, state = RunPosition(*found[0]), found[1]
+    phases.enter_at(position)
+    with refusing_together(hosts):
+        if newest:
+            path = directory.checkpoint(*position)
+            with directory.naming_damage(path):
+                restore(path, trainer, newest[1])
+    _broadcast_numbers(trainer)
     with directory.naming_damage(directory.checkpoint(*position)):
         callbacks.resume(position, state)
     if usable and hosts.broadcast_from_chief(int(hosts.chief and _drop_newer_best(directory, state))):
@@ -63,12 +70,20 @@ def restore_newest(
     return position
 
 
-def restore_best(trainer: Trainer, directory: RunDirectory) -> None:
-    """Give the trainer the numbers of the best epoch, on all hosts."""
-    with refusing_together(trainer.hosts):
-        if trainer.hosts.chief and directory.best_checkpoint.is_file():
-            with directory.naming_damage(directory.best_checkpoint):
-                restore(directory.best_checkpoint, trainer, read_checkpoint(directory.best_checkpoint)[0])
+def restore_best(trainer: Trainer, directory: RunDirectory, phases: Phases) -> None:
+    """Give the trainer the numbers of the best epoch, on all hosts; it comes into that epoch's phase."""
+    hosts, path, best = trainer.hosts, directory.best_checkpoint, None
+    with refusing_together(hosts):
+        if hosts.chief and path.is_file():
+            with directory.naming_damage(path):
+                best = read_checkpoint(path)
+    epochs = int(hosts.broadcast_from_chief(len(best[1]["rows"]) if best else 0))
+    if epochs:
+        phases.enter_at(RunPosition(epochs))
+    with refusing_together(hosts):
+        if best:
+            with directory.naming_damage(path):
+                restore(path, trainer, best[0])
     _broadcast_numbers(trainer)
 
 

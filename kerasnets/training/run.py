@@ -21,7 +21,8 @@ from kerasnets.training.distribution.strategy import ahead_on_device, make_strat
 from kerasnets.training.divergence import describe_divergence
 from kerasnets.training.finish import finish_run
 from kerasnets.training.fit.loop import run_epochs
-from kerasnets.training.position import RunPosition
+from kerasnets.training.phases import Phases
+from kerasnets.training.position import RunPhase, RunPosition
 from kerasnets.training.resume import restore_newest
 from kerasnets.training.run_files import describe, write_first_files
 from kerasnets.training.run_log import RunLog
@@ -133,19 +134,35 @@ def _train(
         callbacks = RunCallbacks(
             inputs, trainer, directory, saver=saver, signals=signals, user_callbacks=user_callbacks
         )
-        position = restore_newest(trainer, directory, callbacks)
+        phases = Phases(prepared, callbacks)
+        position = restore_newest(trainer, directory, callbacks, phases=phases)
         if chief:
             describe(inputs, trainer, directory, position=position)
         steps_before = callbacks.history.steps
         try:
-            training = _Training(prepared=prepared, directory=directory, callbacks=callbacks, rescue=rescue)
+            training = _Training(
+                prepared=prepared,
+                directory=directory,
+                callbacks=callbacks,
+                phases=phases,
+                signals=signals,
+                rescue=rescue,
+            )
             training.run(position)
         except StoppedError:
             callbacks.checkpoints.save_now()
             raise
     steps, seconds = callbacks.history.steps - steps_before, time.monotonic() - started
     verdict = callbacks.diagnosis.verdict if callbacks.diagnosis else None
-    finish_run(prepared, directory, callbacks.history, verdict=verdict, steps=steps, seconds=seconds)
+    finish_run(
+        prepared,
+        directory,
+        callbacks.history,
+        phases=phases,
+        verdict=verdict,
+        steps=steps,
+        seconds=seconds,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,12 +173,16 @@ class _Training:
         prepared: what is trained.
         directory: of the run.
         callbacks: of the run.
+        phases: of the run.
+        signals: what this host has received.
         rescue: whether to go back.
     """
 
     prepared: PreparedRun
     directory: RunDirectory
     callbacks: RunCallbacks
+    phases: Phases
+    signals: StopSignals
     rescue: bool
 
     def run(self, position: RunPosition) -> None:
@@ -171,7 +192,9 @@ class _Training:
             self._fit(position)
         except DivergedError as diverged:
             callbacks.checkpoints.wait()
-            cause = f"{diverged}: {describe_divergence(self.prepared.inputs, trainer, diverged)}"
+            augmented = self.phases.present.augmented
+            where = describe_divergence(self.prepared.inputs, trainer, diverged, augmented=augmented)
+            cause = f"{diverged}: {where}"
             if not self.rescue:
                 raise
             if callbacks.rescued:
@@ -183,7 +206,7 @@ class _Training:
                 RESCUE,
             )
             usable = self._followed_by_a_good_step(diverged)
-            position = restore_newest(trainer, self.directory, callbacks, usable=usable)
+            position = restore_newest(trainer, self.directory, callbacks, phases=self.phases, usable=usable)
             callbacks.rescue(RESCUE)
             callbacks.checkpoints.save_now()
             self.run(position)
@@ -195,23 +218,31 @@ class _Training:
         return lambda position: position.steps(steps) < first_bad
 
     def _fit(self, position: RunPosition) -> None:
+        trainer, callbacks = self.prepared.trainer, self.callbacks
+        for phase in self.phases.after(position):
+            if callbacks.early_stopping.stopped:
+                return  # the process before ended between its last checkpoint and the result
+            self._fit_phase(phase, position if position.epoch >= phase.first else RunPosition(phase.first))
+            if trainer.model.stop_training and not callbacks.early_stopping.stopped:  # by the user
+                callbacks.early_stopping.stopped = True
+                callbacks.checkpoints.save_now()
+
+    def _fit_phase(self, phase: RunPhase, position: RunPosition) -> None:
         inputs, trainer, callbacks = self.prepared.inputs, self.prepared.trainer, self.callbacks
-        train, validation = inputs.recipe.train, inputs.dataset.validation
-        if position.epoch == train.epochs or callbacks.early_stopping.stopped:
-            return  # the process before ended between its last checkpoint and the result
-        run_epochs(
-            trainer,
-            ahead_on_device(inputs.training_batches(*position), self.prepared.strategy),
-            steps_per_epoch=inputs.steps_per_epoch,
-            epochs=train.epochs,
-            initial_epoch=position.epoch,
-            initial_step=position.step,
-            validation=None if validation is None else inputs.evaluation_batches(validation, repeated=True),
-            callbacks=callbacks.in_order,
-            rate=callbacks.rate.rate,
-            steps_per_execution=train.steps_per_execution,
-        )
-        by_user = trainer.model.stop_training and not callbacks.early_stopping.stopped
-        if by_user:
-            callbacks.early_stopping.stopped = True
-            callbacks.checkpoints.save_now()
+        with self.phases.training(phase, position, self._check_signals) as (batches, validation):
+            run_epochs(
+                trainer,
+                ahead_on_device(batches, self.prepared.strategy),
+                steps_per_epoch=inputs.steps_per_epoch,
+                epochs=inputs.recipe.train.epochs,
+                initial_epoch=position.epoch,
+                initial_step=position.step,
+                end_epoch=phase.end,
+                validation=validation,
+                callbacks=callbacks.in_order,
+                rate=callbacks.rate.rate,
+                steps_per_execution=inputs.recipe.train.steps_per_execution,
+            )
+
+    def _check_signals(self) -> None:
+        self.signals.check(self.signals.received)

@@ -10,6 +10,7 @@ from kerasnets import models, runtime, terminal
 from kerasnets.catalog.sources import find_source
 from kerasnets.data.preprocessing.shapes import prepared_images
 from kerasnets.errors import UserError
+from kerasnets.recipe.loading import changed
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.distribution.tf_config import cluster
 from kerasnets.training.reporters.destinations import NOWHERE, Destinations
@@ -58,6 +59,8 @@ def start_training(
     chief = cluster().chief
     if chief:
         directory.check_free()
+    if directory.exists and recipe.train.batch_size == "auto":  # it has been chosen
+        recipe = changed(recipe, {"train.batch_size": directory.recipe().train.batch})
     if chief or not resume:  # other hosts' recipes are compared with the chief's
         directory.check_usable(recipe, resume=resume)
     if directory.finished:

@@ -79,7 +79,12 @@ def _check(recipe: Recipe, folder: Path, *, resume: bool) -> None:
 
 
 def _check_objective(recipe: Recipe) -> None:
-    """Raise UserError unless every epoch of the trials measures what the search compares them by."""
+    """Raise UserError unless trials are as long as asked, and measure what the search compares them by."""
+    if recipe.tune.epochs and recipe.train.phases:
+        raise UserError(
+            f"{recipe.origin}: tune.epochs: found {recipe.tune.epochs}, allowed: none with train.phases, "
+            "which say how long a trial is"
+        )
     listed = list_inputs(recipe)
     if not listed.validated:
         raise UserError(

@@ -123,6 +123,55 @@ def evaluation_batches(
     return _finished(batches, finish, reading)
 
 
+def feature_batches(
+    features: np.ndarray,
+    split: Split,
+    *,
+    plan: BatchPlan,
+    classes: int,
+    reading: Reading = TWO_THREADS,
+) -> tf.data.Dataset:
+    """Return the batches of `training_batches`, not augmented, with features in place of the images.
+
+    Args:
+        features: float32 (N, …), what was computed of each image of the split.
+        split: the training split.
+        plan, classes, reading: as of `training_batches`.
+    """
+
+    gather = _features_of(features, split, classes)
+
+    def with_weights(indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return *gather(indices), tf.gather(split.weights, indices)
+
+    order = training_order(len(split), plan).map(lambda epoch, step, indices: indices)
+    return _finished(order, gather if split.weights is None else with_weights, reading)
+
+
+def features_in_order(
+    features: np.ndarray,
+    split: Split,
+    *,
+    batch_size: int,
+    classes: int,
+    reading: Reading = TWO_THREADS,
+) -> tf.data.Dataset:
+    """Return the batches of `evaluation_batches` with features in place of the images; see there."""
+    indices = tf.data.Dataset.range(len(split)).batch(batch_size)
+    return _finished(indices, _features_of(features, split, classes), reading)
+
+
+def _features_of(features: np.ndarray, split: Split, classes: int) -> Callable:
+    """Return a function from indices to rows of features and their labels."""
+
+    def gather(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        # by NumPy: as a constant of TensorFlow all would lie in memory twice
+        rows = tf.numpy_function(lambda chosen: features[chosen], [indices], tf.float32)
+        return tf.ensure_shape(rows, [None, *features.shape[1:]]), _labels(split, indices, classes)
+
+    return gather
+
+
 def spatial_batches(
     split: Split, preprocessing: Preprocessing, reading: Reading = TWO_THREADS
 ) -> Iterator[np.ndarray]:

@@ -1,28 +1,46 @@
 """The table [train]: how long, in which batches, on what, and what is kept."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from kerasnets.recipe.base import Above0, Count, Positive, Section, TableError
+from kerasnets.errors import UserError
+from kerasnets.recipe.base import Above0, Count, Positive, Rate, Section, TableError
 from kerasnets.recipe.tables.schedule import Monitored
 
 MOST_EVALUATED = 256
 """Images in a batch that is only measured: more are hardly faster."""
 
 
-class Train(Section):
-    """How long, in which batches, on what, and what is kept.
+class Phase(Section):
+    """A part of a training with layers, a rate and slots of the optimizer of its own.
 
-    `batch_size` counts the examples of an optimizer step: all devices' shares and all `accumulation` parts
-    of these together. `devices` counts those of one host; `host_wait_seconds` is how long to wait for the
-    others. `early_stopping` is how many epochs `monitor` may go without improving (0: for ever); `keep` says
-    which weights the finished run has. `deterministic` leaves out GPU kernels that add in the order in which
-    their threads finish.
+    `trainable` names the layers that are trained, or patterns of them (`"fc*"`); all others are frozen, their
+    batch normalizations keep their statistics. Empty, it stands for all layers. `learning_rate` is the
+    optimizer's unless given; the schedule runs over the phase's own epochs. With `augment` off the images are
+    not augmented, and what lies below the trained layers is computed once for each image.
     """
 
     epochs: Positive
-    batch_size: Positive
+    trainable: list[Annotated[str, Field(min_length=1)]] = []
+    learning_rate: Rate | None = None
+    augment: bool = True
+
+
+class Train(Section):
+    """How long, in which batches, on what, and what is kept.
+
+    `phases` divide the training; `epochs` is then their sum and may be left out. `batch_size` counts the
+    examples of an optimizer step: all devices' shares and all `accumulation` parts of these together; "auto"
+    stands for as many as fit into memory (`kerasnets.training.setup.batch_size`). `devices` counts those of
+    one host; `host_wait_seconds` is how long to wait for the others. `early_stopping` is how many epochs
+    `monitor` may go without improving (0: for ever); `keep` says which weights the finished run has.
+    `deterministic` leaves out GPU kernels that add in the order in which their threads finish.
+    """
+
+    epochs: Positive
+    phases: list[Phase] = []
+    batch_size: Literal["auto"] | Positive
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     strategy: Literal["auto", "single", "mirrored", "multi_worker"] = "auto"
     devices: Count = 0
@@ -40,9 +58,46 @@ class Train(Section):
     keep: Literal["last", "best"] = "last"
 
     @property
+    def batch(self) -> int:
+        """How many examples an optimizer step takes.
+
+        Raises:
+            UserError: it is "auto", which a training replaces by a number before its first step.
+        """
+        if self.batch_size == "auto":
+            raise UserError("train.batch_size: found 'auto', allowed: a number, where nothing is trained")
+        return self.batch_size
+
+    @property
     def evaluation_batch(self) -> int:
         """How many images the devices run forward at once: never more than they train on at once."""
-        return min(MOST_EVALUATED, self.batch_size // self.accumulation)
+        return min(MOST_EVALUATED, self.batch // self.accumulation)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _epochs_of_phases(cls, table: Any) -> Any:
+        """Fill in the sum, where only the phases say how long they take."""
+        phases = table.get("phases") if isinstance(table, dict) else None
+        if not isinstance(phases, list) or not phases or "epochs" in table:
+            return table
+        given = [phase.get("epochs") for phase in phases if isinstance(phase, dict)]
+        known = [epochs for epochs in given if type(epochs) is int]
+        return table | {"epochs": max(sum(known), 1)}  # a mistake in a phase is its own
+
+    @model_validator(mode="after")
+    def _epochs_are_those_of_phases(self) -> Self:
+        total = sum(phase.epochs for phase in self.phases)
+        if self.phases and self.epochs != total:
+            raise TableError("epochs", self.epochs, f"{total}, the sum of train.phases, or none")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_sum(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave the sum of the phases out, so that a phase can be changed by itself."""
+        table: dict[str, Any] = handler(self)
+        if self.phases:
+            table.pop("epochs", None)
+        return table
 
     @model_validator(mode="after")
     def _batches_can_be_shared(self) -> Self:
@@ -55,7 +110,7 @@ class Train(Section):
                 "one of them: XLA compiles the pass of each replica by itself",
             )
         devices = max(1, self.devices)
-        if self.batch_size % (devices * self.accumulation):
+        if self.batch_size != "auto" and self.batch_size % (devices * self.accumulation):
             parts = f" in {self.accumulation} parts each" if self.accumulation > 1 else ""
             raise TableError(
                 "batch_size",

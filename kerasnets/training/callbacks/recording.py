@@ -21,6 +21,7 @@ from kerasnets.training.callbacks.run_diagnosis import RunDiagnosis
 from kerasnets.training.callbacks.run_records import RunRecords
 from kerasnets.training.callbacks.step_history import StepHistory
 from kerasnets.training.fit.trainer import Trainer
+from kerasnets.training.position import run_phases
 from kerasnets.training.setup.facts import is_pretrained, run_facts, run_loss
 from kerasnets.training.setup.inputs import TrainingInputs
 
@@ -57,6 +58,7 @@ class Recording:
             directory.findings_file,
             self.records,
             steps_per_epoch=inputs.steps_per_epoch,
+            ends=[phase.end for phase in run_phases(inputs.recipe)],
             before=lambda: _before_training(inputs, trainer.model, images, labels),
         )
         pictures = _pictures(inputs, directory, images) if inputs.recipe.diagnostics.pictures_every else []

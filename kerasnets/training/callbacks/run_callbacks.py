@@ -5,11 +5,12 @@ from typing import Any
 
 import keras
 
+from kerasnets.callbacks.measuring.step_statistics import StepStatistics
 from kerasnets.data.dataset import Dataset
 from kerasnets.errors import UserError
 from kerasnets.recipe import Recipe
 from kerasnets.runs.directory import RunDirectory
-from kerasnets.schedules import make_schedule
+from kerasnets.schedules import Schedule, make_schedule
 from kerasnets.training.callback_protocols import Stateful
 from kerasnets.training.callbacks.checkpoint_timing import CheckpointTiming
 from kerasnets.training.callbacks.early_stopping import EarlyStopping
@@ -21,7 +22,7 @@ from kerasnets.training.callbacks.scheduled_rate import ScheduledRate
 from kerasnets.training.callbacks.stop_on_signal import StopOnSignal
 from kerasnets.training.checkpoints.saver import Saver
 from kerasnets.training.fit.trainer import Trainer
-from kerasnets.training.position import RunPosition
+from kerasnets.training.position import RunPhase, RunPosition, run_phases
 from kerasnets.training.setup.inputs import TrainingInputs
 from kerasnets.training.signals import StopSignals
 
@@ -59,19 +60,19 @@ class RunCallbacks:
     ):
         recipe, chief = inputs.recipe, trainer.hosts.chief
         train, self._steps_per_epoch = recipe.train, inputs.steps_per_epoch
-        self._directory = directory
-        schedule = make_schedule(
-            recipe.schedule.model_dump(),
-            recipe.optimizer.learning_rate,
-            steps_per_epoch=self._steps_per_epoch,
-            epochs=train.epochs,
-        )
-        self.rate = ScheduledRate(schedule, self._steps_per_epoch)
+        self._directory, self._recipe = directory, recipe
+        first = run_phases(recipe)[0]
+        self.rate = ScheduledRate(self._schedule(first), self._steps_per_epoch)
         self.history = EpochHistory(directory.history_file if chief else None)
         recording = Recording(inputs, trainer, directory, self.history) if chief else None
         self._recording = recording
         self.diagnosis = recording.diagnosis if recording else None
-        self.early_stopping = EarlyStopping(trainer, monitored(recipe, inputs.dataset), train.early_stopping)
+        self.early_stopping = EarlyStopping(
+            trainer,
+            monitored(recipe, inputs.dataset),
+            train.early_stopping,
+            last_phase=first.end == train.epochs,
+        )
         self._state = RunState(
             self.history,
             self.early_stopping,
@@ -85,7 +86,7 @@ class RunCallbacks:
             early_stopping=self.early_stopping,
             records=recording.records if recording else None,
         )
-        progress = [Progress(train.epochs, self._steps_per_epoch, train.batch_size)] if chief else []
+        progress = [Progress(train.epochs, self._steps_per_epoch, train.batch)] if chief else []
         self.in_order = [
             self.rate,
             *(recording.measuring if recording else ()),
@@ -111,6 +112,23 @@ class RunCallbacks:
         self._state.set_state({"steps": steps, "user_callbacks": {}} | state)
         self.checkpoints.position = position
         self.history.write()
+
+    def begin_phase(self, phase: RunPhase) -> None:
+        """Go on in another phase: its rates, and an optimizer that has not counted a step."""
+        self.rate.begin_phase(self._schedule(phase), phase.first)
+        self.early_stopping.begin_phase(last=phase.end == self._recipe.train.epochs)
+        for callback in self.in_order:
+            if isinstance(callback, StepStatistics):
+                callback.on_train_end()  # it measures at the optimizer, whose place another takes
+        self._state.go_on()
+
+    def _schedule(self, phase: RunPhase) -> Schedule:
+        return make_schedule(
+            self._recipe.schedule.model_dump(),
+            phase.rate,
+            steps_per_epoch=self._steps_per_epoch,
+            epochs=phase.end - phase.first,
+        )
 
     @property
     def rescued(self) -> bool:

@@ -36,6 +36,7 @@ class RunDiagnosis(keras.callbacks.Callback):
         path: of findings.json.
         records: what was recorded.
         steps_per_epoch: optimizer steps in an epoch.
+        ends: numbers of the epochs, from 1, after which a part of the training ends.
         before: returns what can be found before the first step.
     """
 
@@ -45,11 +46,12 @@ class RunDiagnosis(keras.callbacks.Callback):
         records: RunRecords,
         *,
         steps_per_epoch: int,
+        ends: Sequence[int],
         before: Callable[[], Sequence[Finding]],
     ):
         super().__init__()
         self._path, self._records, self._before = path, records, before
-        self._steps_per_epoch = steps_per_epoch
+        self._steps_per_epoch, self._ends = steps_per_epoch, frozenset(ends)
         self._diagnosis = Diagnosis()
         self._told: set[tuple[str, str, int]] = set()
         self._step = self._last = self._first = 0
@@ -83,8 +85,8 @@ class RunDiagnosis(keras.callbacks.Callback):
             self._judge()
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
-        """Judge the records, unless that was only just done; after the last epoch always."""
-        last = epoch + 1 == self._records.facts.epochs
+        """Judge the records, unless that was only just done; where a part of the training ends always."""
+        last = epoch + 1 in self._ends
         if last or epoch == 0 or self._step >= self._last + self._apart() // 2:
             self._judge()
 

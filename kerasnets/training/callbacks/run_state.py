@@ -52,6 +52,11 @@ class RunState:
             },
         }
 
+    def go_on(self) -> None:
+        """Let the callbacks go on where they are, although a training begins: an optimizer counts anew."""
+        for callback in (*self._callbacks.values(), *self._user_callbacks.values()):
+            callback.set_state(callback.get_state())
+
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from what `get_state` returned; a user's callback that was not there then starts anew."""
         self._history.rows, self._history.steps = list(state["rows"]), state["steps"]

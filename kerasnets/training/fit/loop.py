@@ -85,6 +85,7 @@ def run_epochs(
     epochs: int = 1,
     initial_epoch: int = 0,
     initial_step: int = 0,
+    end_epoch: int | None = None,
     validation: tf.data.Dataset | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     rate: Callable[[int], float] | None = None,
@@ -103,6 +104,7 @@ def run_epochs(
         initial_epoch: where to start, from 0.
         initial_step: where to start in that epoch, from 0; above 0 the trainer holds the sums of the steps
             before.
+        end_epoch: the epoch to stop before; by default the run's end.
         validation: of known cardinality, measured after each epoch.
         callbacks: called in this order.
         rate: the learning rate by the number of steps of the run before; by default the optimizer's.
@@ -127,7 +129,7 @@ def run_epochs(
             pace=Pace(steps_per_execution),
         )
         called.on_train_begin()
-        for epoch in range(initial_epoch, epochs):
+        for epoch in range(initial_epoch, epochs if end_epoch is None else end_epoch):
             first = initial_step if epoch == initial_epoch else 0
             if not first:
                 trainer.begin_epoch()

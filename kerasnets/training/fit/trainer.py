@@ -2,7 +2,8 @@
 
 import math
 import time
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import keras
 import numpy as np
@@ -50,21 +51,60 @@ class Trainer:
         *,
         options: StepOptions | None = None,
     ):
-        self.model, self.optimizer, self.objective = model, optimizer, objective
+        self.model = model
         self.options = options or StepOptions()
         self._strategy = tf.distribute.get_strategy()
         self.hosts = Hosts(self._strategy)
         self.state = StepState()
+        self.begin(optimizer, objective)
+
+    def begin(self, optimizer: keras.optimizers.Optimizer, objective: Objective) -> None:
+        """Begin anew with another optimizer, and with those layers of the model that are trainable now.
+
+        The step's state goes on: sums of the epoch, skipped steps, the loss scale. Call it under the
+        strategy's scope.
+
+        Args:
+            optimizer: not yet built.
+            objective: what is minimized and measured from now on.
+        """
+        self.optimizer, self.objective = optimizer, objective
         self.recorded: StepRows | None = None
-        self._averages = build_optimizer(optimizer, model)
+        self._averages = build_optimizer(optimizer, self.model)
         # the gradients are summed over the replicas before the optimizer sees them; its own sum (a private
         # name of Keras) would count them once more for each replica
         optimizer._all_reduce_sum_gradients = lambda grads_and_vars: grads_and_vars
         # callbacks find the optimizer there; the loss scale is the step's own, which has to know of it
-        model.compile(optimizer=optimizer, jit_compile=False, auto_scale_loss=False)
+        self.model.compile(optimizer=optimizer, jit_compile=False, auto_scale_loss=False)
+        self._run(self.model)
+
+    @contextmanager
+    def running(self, part: keras.Model) -> Iterator[None]:
+        """Have batches hold the inputs of a part of the model, from which it is run, while the block runs.
+
+        Args:
+            part: the upper part of the model, to its outputs, with all that is trained.
+        """
+        with self.scope():
+            self._run(part)
+        try:
+            yield
+        finally:
+            with self.scope():
+                self._run(self.model)
+
+    def _run(self, network: keras.Model) -> None:
+        """Have steps and evaluations run a network: the model or its upper part."""
+        self._network = network
         self._step = TrainStep(
-            model, optimizer, objective, state=self.state, averages=self._averages, options=self.options
+            network,
+            self.optimizer,
+            self.objective,
+            state=self.state,
+            averages=self._averages,
+            options=self.options,
         )
+        self.model.train_function = None
         self._execute_evaluation = tf.function(self._evaluate_batch, autograph=False)
 
     @property
@@ -182,6 +222,6 @@ class Trainer:
         # take: such a replica runs one blank image and counts none (tf.pad would be fused into them)
         count = tf.shape(labels)[0]
         blank = tf.zeros([tf.maximum(1 - count, 0), *images.shape[1:]], images.dtype)
-        outputs = self.model(tf.concat([images, blank], 0), training=False)
+        outputs = self._network(tf.concat([images, blank], 0), training=False)
         logits = tf.nest.flatten(outputs)[0][:count]
         return self.objective.evaluation_sums(labels, logits)

@@ -7,6 +7,7 @@ from kerasnets.diagnosis.checks.loss_kind import LossKind
 from kerasnets.diagnosis.checks.model import DROPOUT
 from kerasnets.diagnosis.facts import Facts
 from kerasnets.recipe import Recipe
+from kerasnets.training.position import run_phases
 from kerasnets.training.setup.inputs import TrainingInputs
 
 MIXING = ("mixup", "cutmix")
@@ -20,10 +21,10 @@ def run_facts(inputs: TrainingInputs, network: keras.Model) -> Facts:
         classes=None if dataset.numeric else len(dataset.classes),
         class_shares=() if dataset.numeric else _shares(dataset.train.labels, len(dataset.classes)),
         training_examples=len(dataset.train),
-        batch_size=recipe.train.batch_size,
+        batch_size=recipe.train.batch,
         epochs=recipe.train.epochs,
         optimizer=recipe.optimizer.name,
-        learning_rate=recipe.optimizer.learning_rate,
+        learning_rate=max(phase.rate for phase in run_phases(recipe)),
         loss=recipe.loss.name,
         l2=bool(recipe.regularization.l2 or recipe.regularization.decoupled),
         dropout=any(isinstance(layer, DROPOUT) and layer.rate > 0 for layer in network.layers),

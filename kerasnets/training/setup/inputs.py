@@ -20,10 +20,13 @@ from kerasnets.data.preprocessing.statistics import Moments, training_moments
 from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.data.sources.load import audited, read_source
 from kerasnets.errors import UserError
-from kerasnets.recipe import Recipe
+from kerasnets.recipe import Recipe, changed
 from kerasnets.runs.dataset import audit_settings, recipe_shares
+from kerasnets.runs.network import build_network
 from kerasnets.runs.view_sizes import view_short_sides
+from kerasnets.sizing.layers import shapes_only
 from kerasnets.terminal import phase, say
+from kerasnets.training.setup.batch_size import choose_batch, training_room
 
 LEAVES_CLASSES_OUT = ("empty_class", "one_image_class", "unknown_class")
 """Kinds of findings whose policy "skip" leaves classes out."""
@@ -58,14 +61,17 @@ class TrainingInputs:
         """Optimizer steps in an epoch; the images that fill no whole batch wait for another epoch."""
         return self.plan.steps_per_epoch(len(self.dataset.train))
 
-    def training_batches(self, first_epoch: int = 0, first_step: int = 0) -> tf.data.Dataset:
+    def training_batches(
+        self, first_epoch: int = 0, first_step: int = 0, *, augmented: bool = True
+    ) -> tf.data.Dataset:
         """Return the batches of the run from (first_epoch, first_step) on."""
-        crop, _ = split_crop(self.operations)
+        operations = self.operations if augmented else []
+        crop, _ = split_crop(operations)
         decoded = None if crop else self.decoded(self.dataset.train)
         return training_batches(
             self.dataset.train,
             self.preprocessing,
-            self.operations,
+            operations,
             plan=self.plan.starting_at(first_epoch, first_step),
             classes=len(self.dataset.classes),
             decoded=decoded,
@@ -114,7 +120,7 @@ class TrainingInputs:
 def batch_plan(recipe: Recipe, *, host: int = 0, hosts: int = 1) -> BatchPlan:
     """Return how a recipe's training batches are made, from its first step on; see `BatchPlan`."""
     train, streams = recipe.train, recipe.data.streams
-    return BatchPlan(train.batch_size, train.seed, train.epochs, streams=streams, host=host, hosts=hosts)
+    return BatchPlan(train.batch, train.seed, train.epochs, streams=streams, host=host, hosts=hosts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,6 +182,7 @@ def prepare_inputs(
     report: Callable[[Audit], None] | None = None,
     host: int = 0,
     hosts: int = 1,
+    devices: int = 1,
     check: Callable[[Dataset], None] | None = None,
 ) -> TrainingInputs:
     """Audit and split the images of a run, and take the statistics that it needs of them.
@@ -184,6 +191,7 @@ def prepare_inputs(
         listed: what is known of them.
         report: called with the audit.
         host, hosts: whose share of every batch is read, and how many there are.
+        devices: how many of this host share a batch, where their number is to be chosen.
         check: called with the audited images before any statistics are taken; it may refuse them.
     """
     recipe, preprocessing, operations = listed.recipe, listed.preprocessing, listed.operations
@@ -198,6 +206,7 @@ def prepare_inputs(
     )
     if check:
         check(dataset)
+    recipe = _with_batch(recipe, dataset, preprocessing, devices=devices)
     _check_batches(recipe, len(dataset.train))
     plan, reading = batch_plan(recipe, host=host, hosts=hosts), Reading(data.workers, data.prefetch)
     in_words = [o for o in operations if o.get("fill") == "mean" or o.get("axes") == "training"]
@@ -232,10 +241,22 @@ def _check_loss(recipe: Recipe, dataset: Dataset) -> None:
         )
 
 
+def _with_batch(recipe: Recipe, dataset: Dataset, preprocessing: Preprocessing, *, devices: int) -> Recipe:
+    """Return a recipe with a number for a batch size of "auto", and say which and why."""
+    if recipe.train.batch_size != "auto":
+        return recipe
+    with shapes_only():
+        network = build_network(recipe, preprocessing.output_shape, dataset.classes, heads=True)
+    images, room = len(dataset.train), training_room()
+    batch, reason = choose_batch(recipe, network, images=images, devices=devices, room=room)
+    say(f"batch size: {batch}: {reason}")
+    return changed(recipe, {"train.batch_size": batch})
+
+
 def _check_batches(recipe: Recipe, images: int) -> None:
     if not batch_plan(recipe).steps_per_epoch(images):
         raise UserError(
-            f"{recipe.origin}: train.batch_size: found {recipe.train.batch_size}, allowed: up to "
+            f"{recipe.origin}: train.batch_size: found {recipe.train.batch}, allowed: up to "
             f"{images // recipe.data.streams * recipe.data.streams}, the training images there are"
         )
 

@@ -16,10 +16,11 @@ from kerasnets.terminal import phase
 from kerasnets.training.fit.objective import Objective
 from kerasnets.training.fit.options import StepOptions
 from kerasnets.training.fit.trainer import Trainer
+from kerasnets.training.position import RunPhase, run_phases
 from kerasnets.training.setup.input_check import warn_of_other_input
 from kerasnets.training.setup.inputs import ListedInputs, TrainingInputs
 from kerasnets.training.setup.warm_start import copy_layers
-from kerasnets.weights.freezing import freeze
+from kerasnets.weights.freezing import freeze, train_only
 from kerasnets.weights.loading import load_weights
 
 
@@ -37,22 +38,24 @@ def make_trainer(
         The trainer, and the plain functional network, from images to the main logits, whose layers it trains.
     """
     phase("building the network")
-    recipe, dataset = inputs.recipe, inputs.dataset
-    train, decay = recipe.train, recipe.regularization
+    recipe = inputs.recipe
+    train = recipe.train
     keras.utils.set_random_seed(train.seed)
     with strategy.scope():
         network = build_network(
-            recipe, inputs.preprocessing.output_shape, dataset.classes, precision=train.precision, heads=True
+            recipe,
+            inputs.preprocessing.output_shape,
+            inputs.dataset.classes,
+            precision=train.precision,
+            heads=True,
         )
         _initialize(network, inputs, first_weights=first_weights)
         if train.synchronized_batch_norm:
             synchronize(network)
-        decayed = decayed_variables(network, biases=decay.biases, normalization=decay.normalization)
-        chosen = {id(variable) for variable in decayed}
-        spared = [v for v in network.trainable_variables if id(v) not in chosen]
-        optimizer = make_optimizer(**recipe.optimizer.model_dump(), decoupled=decay.decoupled, spared=spared)
+        phases = run_phases(recipe)
+        for each in reversed(phases):  # all are checked, and the first one stays
+            choose_trained(network, recipe, each)
         main = keras.Model(network.inputs, network.outputs[0], name=network.name)
-        decayed_in_main = decayed_variables(main, biases=decay.biases, normalization=decay.normalization)
         options = StepOptions(
             accumulation=train.accumulation,
             xla=train.xla,
@@ -61,8 +64,53 @@ def make_trainer(
             seed=train.seed,
             record_every=recipe.diagnostics.steps_every,
         )
-        objective = _objective(recipe, dataset, decayed=decayed, decayed_in_main=decayed_in_main)
-        return Trainer(network, optimizer, objective, options=options), main
+        parts = _optimizer_and_objective(network, main, inputs, rate=phases[0].rate)
+        return Trainer(network, *parts, options=options), main
+
+
+def begin_phase(trainer: Trainer, main: keras.Model, inputs: TrainingInputs, phase: RunPhase) -> None:
+    """Have a trainer begin a phase: its layers, an optimizer that holds nothing yet, its penalty.
+
+    Args:
+        trainer: of the run.
+        main: the plain network, whose layers it trains.
+        inputs: of the run.
+        phase: which one.
+    """
+    choose_trained(trainer.model, inputs.recipe, phase)
+    with trainer.scope():
+        trainer.begin(*_optimizer_and_objective(trainer.model, main, inputs, rate=phase.rate))
+
+
+def choose_trained(network: keras.Model, recipe: Recipe, phase: RunPhase) -> None:
+    """Freeze what is not trained in a phase.
+
+    Raises:
+        UserError: the recipe names layers that are not there, or nothing would be trained.
+    """
+    key = f"train.phases.{phase.number}.trainable"
+    try:
+        if recipe.train.phases:
+            train_only(network, phase.layers)
+        if recipe.model.freeze:
+            key = "model.freeze"
+            freeze(network, recipe.model.freeze)
+    except UserError as error:
+        raise UserError(f"{recipe.origin}: {key}: {error}") from error
+
+
+def _optimizer_and_objective(
+    network: keras.Model, main: keras.Model, inputs: TrainingInputs | ListedInputs, *, rate: float
+) -> tuple[keras.optimizers.Optimizer, Objective]:
+    """Return what updates those layers of a network that are trainable now, and what is minimized."""
+    recipe, decay = inputs.recipe, inputs.recipe.regularization
+    decayed = decayed_variables(network, biases=decay.biases, normalization=decay.normalization)
+    chosen = {id(variable) for variable in decayed}
+    spared = [v for v in network.trainable_variables if id(v) not in chosen]
+    table = recipe.optimizer.model_dump() | {"learning_rate": rate}
+    optimizer = make_optimizer(**table, decoupled=decay.decoupled, spared=spared)
+    decayed_in_main = decayed_variables(main, biases=decay.biases, normalization=decay.normalization)
+    return optimizer, _objective(recipe, inputs.dataset, decayed=decayed, decayed_in_main=decayed_in_main)
 
 
 def synchronize(network: keras.Model) -> None:
@@ -97,7 +145,7 @@ def _objective(
 
 
 def _initialize(network: keras.Model, inputs: TrainingInputs | ListedInputs, *, first_weights: bool) -> None:
-    """Draw the weights, put those of others in their place, and freeze what is not to be trained."""
+    """Draw the weights, and put those of others in their place."""
     recipe = inputs.recipe
     key, start = "initialization", recipe.initialization
     try:
@@ -109,8 +157,5 @@ def _initialize(network: keras.Model, inputs: TrainingInputs | ListedInputs, *, 
             key = "model.weights"
             published = load_weights(network, recipe.model.weights, new_head=recipe.model.new_head)
             warn_of_other_input(recipe, inputs.preprocessing, published)
-        if recipe.model.freeze:
-            key = "model.freeze"
-            freeze(network, recipe.model.freeze)
     except (UserError, ValueError) as error:
         raise UserError(f"{recipe.origin}: {key}: {error}") from error

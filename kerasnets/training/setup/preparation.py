@@ -19,6 +19,7 @@ from kerasnets.training.distribution.agreement import (
 )
 from kerasnets.training.distribution.hosts import Hosts
 from kerasnets.training.fit.trainer import Trainer
+from kerasnets.training.setup.batch_step import confirm_batch
 from kerasnets.training.setup.inputs import ListedInputs, TrainingInputs, list_inputs, prepare_inputs
 from kerasnets.training.setup.model import make_trainer
 
@@ -80,10 +81,13 @@ def prepare_run(
             report=_show_audit if hosts.chief else None,
             host=hosts.index,
             hosts=hosts.count,
+            devices=hosts.replicas,
             check=check,
         )
     check_same_images(hosts, inputs.dataset)
     trainer, network = made or make_trainer(inputs, strategy, first_weights=first_weights)
+    if recipe.train.batch_size == "auto":
+        inputs = confirm_batch(inputs, trainer, network)
     return PreparedRun(inputs=inputs, strategy=strategy, trainer=trainer, network=network)
 
 
@@ -91,7 +95,11 @@ def _check_shares(recipe: Recipe, strategy: tf.distribute.Strategy, hosts: Hosts
     """Refuse batches that the devices, their parts, or the hosts cannot share evenly."""
     train, streams = recipe.train, recipe.data.streams
     parts = strategy.num_replicas_in_sync * train.accumulation
-    if train.batch_size % parts:
+    if train.batch_size == "auto" and hosts.count > 1:
+        raise UserError(
+            f"{recipe.origin}: train.batch_size: found 'auto' on {hosts.count} hosts, allowed: a number"
+        )
+    if train.batch_size != "auto" and train.batch_size % parts:
         raise UserError(
             f"{recipe.origin}: train.batch_size: found {train.batch_size}, allowed: a multiple of {parts}, "
             f"the {strategy.num_replicas_in_sync} devices that share it times train.accumulation"
