@@ -163,6 +163,9 @@ def test_a_rate_that_was_too_low_from_the_first_is_still_so_when_the_schedule_ha
         (found,) = rate_too_low(until(flat, step))
     assert found.figures["update_ratio"] == pytest.approx(1e-5, rel=0.01)
     assert "at the highest rate" in found.evidence
+    # of a long run the first and the newest measurements are kept, those at no rate to speak of
+    kept = ratios[ratios.step.isin([1, 21, 281])]
+    assert rate_too_low(replace(flat, layers=kept))
 
 
 def test_first_layers_that_stand_still_are_no_matter_of_the_rate():

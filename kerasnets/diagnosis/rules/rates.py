@@ -30,6 +30,9 @@ HEALTHY = 1e-3
 LOW = 1e-4
 """A tenth of it; a training that is ten times too slow still learns, so the loss must hardly fall, too."""
 
+LEAST = 0.01
+"""Part of the highest rate below which an update says nothing of it: float32 rounds it away."""
+
 NOTHING = 1e-9
 """Below this, weights do not move at all: no gradient arrives, whatever the rate."""
 
@@ -126,8 +129,8 @@ def rate_too_low(records: Records) -> list[Finding]:
         return []
     if _straight(records, found):
         return [_slow(records, found)]
-    ratio = _at_highest_rate(records, found)
-    if len(ratio) < 3 or found.learned > SLOW:
+    ratio = _at_highest_rate(records)
+    if len(ratio) < 2 or found.learned > SLOW:
         return []
     seen = float(np.median(ratio))
     lowered = found.rate[-1] < 0.9 * np.nanmax(found.rate) if np.isfinite(found.rate).any() else False
@@ -150,17 +153,17 @@ def rate_too_low(records: Records) -> list[Finding]:
     ]
 
 
-def _at_highest_rate(records: Records, found: Losses) -> np.ndarray:
+def _at_highest_rate(records: Records) -> np.ndarray:
     """Return update ratios, (N,), as they would be at the schedule's highest rate: they are in proportion.
 
     They are those of the layer that moves most: where the first ones alone stand still, gradients vanish.
     """
     steps, ratio = update_ratios(records, 1.0)
-    steps, ratio = steps[steps >= found.step[0]], ratio[steps >= found.step[0]]
-    if not np.isfinite(found.rate).all():
+    known = column(records.steps, "learning_rate")
+    if not np.isfinite(known).all():
         return ratio
-    rate, highest = np.interp(steps, found.step, found.rate), found.rate.max()
-    usable = rate > 0.01 * highest
+    rate, highest = np.interp(steps, column(records.steps, "step"), known), known.max()
+    usable = rate > LEAST * highest
     return ratio[usable] * highest / rate[usable]
 
 
