@@ -8,7 +8,8 @@
 
 Prepare:     audit, preview, check, pack, cache
 Train:       load_recipe, train, tune, build, load_weights
-Understand:  evaluate, predict, predict_each, write_report, watch, summary, size, complexity, bench, study
+Understand:  evaluate, calibrate, predict, predict_each, write_report, watch, summary, size, complexity,
+             bench, study
 Hand over:   export
 
 `help(kerasnets.train)` explains one of them. TensorFlow and other large libraries are loaded only by the
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from kerasnets.api.networks import bench, complexity, size, summary
     from kerasnets.api.prepare import audit, cache, check, pack, preview
     from kerasnets.api.run import Run
-    from kerasnets.api.runs import evaluate, predict, predict_each, watch, write_report
+    from kerasnets.api.runs import calibrate, evaluate, predict, predict_each, watch, write_report
     from kerasnets.api.training import load_weights, train, tune
     from kerasnets.models import build
     from kerasnets.recipe import load_recipe
@@ -46,6 +47,7 @@ __all__ = [
     "bench",
     "build",
     "cache",
+    "calibrate",
     "check",
     "complexity",
     "evaluate",
@@ -71,7 +73,7 @@ _MODULES = {
     "kerasnets.api.networks": ("bench", "complexity", "size", "summary"),
     "kerasnets.api.prepare": ("audit", "cache", "check", "pack", "preview"),
     "kerasnets.api.run": ("Run",),
-    "kerasnets.api.runs": ("evaluate", "predict", "predict_each", "watch", "write_report"),
+    "kerasnets.api.runs": ("calibrate", "evaluate", "predict", "predict_each", "watch", "write_report"),
     "kerasnets.api.training": ("load_weights", "train", "tune"),
     "kerasnets.models": ("build",),
     "kerasnets.recipe": ("load_recipe",),

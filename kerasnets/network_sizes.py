@@ -119,7 +119,7 @@ def _open(
     if not isinstance(what, Recipe) and Path(what).is_dir():
         if given:
             raise UserError(f"{what}: a run has its own network; input, classes and options go with a name")
-        trained = open_run(what, "summary")
+        trained = open_run(what, "summary", calibrated=False)
         return trained.network, trained.recipe
     recipe = what if isinstance(what, Recipe) else _recipe(str(what))
     if options:

@@ -29,7 +29,10 @@ RANKS = [
     {"kerasnets.explaining"},
     {"kerasnets.inference", "kerasnets.predicting", "kerasnets.training"},
     {"kerasnets.data_commands", "kerasnets.network_sizes", "kerasnets.checking"},
-    {"kerasnets.exporting", "kerasnets.report", "kerasnets.tuning", "kerasnets.benchmarking"},
+    {
+        "kerasnets.calibration", "kerasnets.exporting", "kerasnets.report", "kerasnets.tuning",
+        "kerasnets.benchmarking",
+    },
     {"kerasnets.studies", "kerasnets.watching"},
     {"kerasnets.api"},
     {"kerasnets.cli"},
@@ -81,7 +84,8 @@ def test_imports_point_left(path, name):
 
 
 READERS_OF_RUNS = (
-    "runs", "explaining", "inference", "predicting", "exporting", "report", "network_sizes", "watching",
+    "runs", "calibration", "explaining", "inference", "predicting", "exporting", "report", "network_sizes",
+    "watching",
 )  # fmt: skip
 """What is done with finished runs: none of it needs training."""
 

@@ -17,6 +17,7 @@ def export(
     kind: str = "saved_model",
     data: PathLike | None = None,
     allow_changed_data: bool = False,
+    calibrated: bool = True,
 ) -> Path:
     """Write a finished run for serving, and check what was written against the network in memory.
 
@@ -27,6 +28,7 @@ def export(
             takes images of the network's size and gets the recipe's name, of several runs "ensemble".
         data: path of the images that the export is checked on, if they have moved since the run was made.
         allow_changed_data: check on these images although some were added, removed, replaced or relabelled.
+        calibrated: whether what is written answers as `calibrate` has set, where it has.
 
     Returns:
         Path of the SavedModel's folder or of the ONNX file.
@@ -48,4 +50,4 @@ def export(
     from kerasnets.exporting.saved_model import export_runs
     from kerasnets.inference.run_splits import DataOptions
 
-    return export_runs(runs, to, kind=kind, data=DataOptions(data, allow_changed_data))
+    return export_runs(runs, to, kind=kind, data=DataOptions(data, allow_changed_data), calibrated=calibrated)

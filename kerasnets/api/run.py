@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from kerasnets.data.preprocessing.steps import Preprocessing
     from kerasnets.diagnosis.finding import Finding
+    from kerasnets.runs.records.calibration import Calibration
     from kerasnets.runs.trained_run import TrainedRun
 
 
@@ -27,8 +28,9 @@ class Run(os.PathLike[str]):
     """A run, finished or not. `kerasnets.train` returns one; whatever takes a run's path takes it too.
 
     Its records are read from its directory each time they are asked for: while the run goes on they grow.
-    `evaluate`, `predict`, `report` and `export` are the functions `kerasnets.evaluate`, `predict`,
-    `write_report` and `export` with the run as their first argument. A notebook shows it as a card.
+    `evaluate`, `calibrate`, `predict`, `report` and `export` are the functions `kerasnets.evaluate`,
+    `calibrate`, `predict`, `write_report` and `export` with the run as their first argument. A notebook shows
+    it as a card.
 
     Args:
         path: of its directory.
@@ -50,6 +52,7 @@ class Run(os.PathLike[str]):
     """
 
     evaluate = runs.evaluate
+    calibrate = runs.calibrate
     predict = runs.predict
     report = runs.write_report
     export = hand_over.export
@@ -129,6 +132,11 @@ class Run(os.PathLike[str]):
     def findings(self) -> "list[Finding]":
         """What was found wrong with the training so far, in the order in which it began."""
         return self._directory.findings()
+
+    @property
+    def calibration(self) -> "Calibration | None":
+        """Temperature and threshold of its probabilities; None where it was never calibrated."""
+        return self._directory.calibration()
 
     @property
     def images(self) -> "pd.DataFrame":

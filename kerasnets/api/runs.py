@@ -12,6 +12,7 @@ from kerasnets.api.arguments import PathLike
 if TYPE_CHECKING:
     import pandas as pd
 
+    from kerasnets.calibration.calibrate import CalibrationResult
     from kerasnets.inference.evaluate import Evaluation
     from kerasnets.predicting.ensemble_predictor import PredictOptions
     from kerasnets.predicting.named_images import Images
@@ -27,6 +28,7 @@ def evaluate(
     data: PathLike | None = None,
     allow_changed_data: bool = False,
     to: PathLike | None = None,
+    calibrated: bool = True,
 ) -> "Evaluation":
     """Measure a finished run, or an ensemble of several, on one of its splits.
 
@@ -48,6 +50,7 @@ def evaluate(
             run was made. What has changed is in `changed_data`.
         to: folder for what was found, created if need be; by default `evaluation/SPLIT` in the run. Of an
             ensemble nothing is kept without it.
+        calibrated: whether probabilities are as `calibrate` has set, where it has; `loss` never is.
 
     Returns:
         A `kerasnets.inference.evaluate.Evaluation`: `accuracy`, `loss` and the other measures, `classes`, a
@@ -75,7 +78,9 @@ def evaluate(
     paths = [runs] if isinstance(runs, str | os.PathLike) else list(runs)
     folder = _folder_of_evaluation(paths, split, to)
     options = DataOptions(data, allow_changed_data)
-    measured = evaluate_runs(paths, split, views=views, short_sides=short_sides, data=options)
+    measured = evaluate_runs(
+        paths, split, views=views, short_sides=short_sides, data=options, calibrated=calibrated
+    )
     if folder is None or measured.judgement is None:
         return measured
     title = f"{', '.join(os.fspath(path) for path in paths)}: {split}"
@@ -95,6 +100,49 @@ def _folder_of_evaluation(paths: Sequence[PathLike], split: str, to: PathLike | 
     return folder
 
 
+def calibrate(
+    run: PathLike,
+    *,
+    precision: float = 0.95,
+    split: str = "validation",
+    data: PathLike | None = None,
+    allow_changed_data: bool = False,
+) -> "CalibrationResult":
+    """Calibrate the probabilities of a finished run, and choose when it answers "unknown".
+
+    The logits are divided by the temperature whose probabilities have the least log loss (Guo 2017, "On
+    Calibration of Modern Neural Networks", section 4.2); no image's most probable class changes. The
+    threshold is the lowest at which at least `precision` of the answers are right. Both are kept with the
+    run, where `predict`, `evaluate` and `export` find them. Calibrating again replaces them.
+
+    Args:
+        run: a run directory, of classes. In an ensemble each member has its own temperature, and the whole
+            has no threshold.
+        precision: share of the answers that are to be right, from 0 to below 1; 0 for no threshold.
+        split: "validation" or "test". Images that a run is calibrated on measure it no longer.
+        data: path of the images, if they have moved since the run was made.
+        allow_changed_data: calibrate although images were added, removed, replaced or relabelled since.
+
+    Returns:
+        A `kerasnets.calibration.calibrate.CalibrationResult`: `calibration`, and calibration error and log
+        loss before and after. It prints as the command does.
+
+    Raises:
+        UserError: the directory holds no finished run of classes, the run has no such split, there are too
+            few images for this precision (3 / (1 - precision) at least), no threshold reaches it, or no
+            temperature is the best, as where every image is right.
+
+    Example:
+        >>> kerasnets.calibrate("runs/first", precision=0.9)  # doctest: +SKIP
+    """
+    runtime.prepare()
+    from kerasnets.calibration.calibrate import calibrate_run
+    from kerasnets.inference.run_splits import DataOptions
+
+    options = DataOptions(data, allow_changed_data)
+    return calibrate_run(run, precision=precision, split=split, data=options)
+
+
 def predict(
     runs: PathLike | Sequence[PathLike],
     images: "Images",
@@ -104,6 +152,7 @@ def predict(
     short_sides: Sequence[int] | None = None,
     explain: PathLike | None = None,
     explain_method: str = "grad_cam",
+    calibrated: bool = True,
 ) -> "pd.DataFrame":
     """Predict the classes of images, or numbers, with a finished run or an ensemble of several.
 
@@ -122,6 +171,8 @@ def predict(
             probable class, or for a higher value of its first target, laid over it. What the network does
             not see is darker. With views, that is what the recipe's preprocessing leaves of the image.
         explain_method: "grad_cam" or "layer_cam", see `kerasnets.explaining.heat_maps`.
+        calibrated: whether probabilities and answers are as `calibrate` has set, where it has. Of a single
+            calibrated run the label of rank 1 is "unknown" where its probability is below the threshold.
 
     Returns:
         DataFrame with `image`, `rank` (from 1), `label` and `probability`; of numeric targets with `image`,
@@ -141,7 +192,8 @@ def predict(
     runtime.prepare()
     from kerasnets.predicting.predict import predict_table
 
-    return predict_table(runs, images, _options(top, views, short_sides, explain, explain_method))
+    options = _options(top, views, short_sides, explain, explain_method, calibrated)
+    return predict_table(runs, images, options)
 
 
 def predict_each(
@@ -153,6 +205,7 @@ def predict_each(
     short_sides: Sequence[int] | None = None,
     explain: PathLike | None = None,
     explain_method: str = "grad_cam",
+    calibrated: bool = True,
 ) -> "Iterator[Prediction]":
     """Predict images one after the other, as `predict` does, in memory that does not grow with their number.
 
@@ -164,6 +217,7 @@ def predict_each(
         short_sides: lengths in pixels.
         explain: folder for heat maps.
         explain_method: "grad_cam" or "layer_cam".
+        calibrated: whether probabilities and answers are as `calibrate` has set.
 
     Returns:
         Iterator of `kerasnets.predicting.prediction.Prediction`, one for each image, in order: `image`,
@@ -180,7 +234,8 @@ def predict_each(
     runtime.prepare()
     from kerasnets.predicting.predict import predict_images
 
-    return predict_images(runs, images, _options(top, views, short_sides, explain, explain_method))
+    options = _options(top, views, short_sides, explain, explain_method, calibrated)
+    return predict_images(runs, images, options)
 
 
 def _options(
@@ -189,6 +244,7 @@ def _options(
     short_sides: Sequence[int] | None,
     explain: PathLike | None,
     explain_method: str,
+    calibrated: bool,
 ) -> "PredictOptions":
     from kerasnets.predicting.ensemble_predictor import PredictOptions
 
@@ -198,6 +254,7 @@ def _options(
         short_sides=short_sides,
         explain=None if explain is None else Path(explain),
         explain_method=explain_method,
+        calibrated=calibrated,
     )
 
 

@@ -7,7 +7,7 @@ import typer
 
 import kerasnets
 from kerasnets.cli import output
-from kerasnets.cli.options import AllowChangedData, Data, RunsArgument
+from kerasnets.cli.options import AllowChangedData, Data, NoCalibration, RunsArgument
 
 
 def export(
@@ -20,7 +20,15 @@ def export(
     ] = "saved_model",
     data: Data = None,
     allow_changed_data: AllowChangedData = False,
+    no_calibration: NoCalibration = False,
 ) -> None:
     """Write a finished run, or several as one, as a SavedModel that takes raw images, or as ONNX."""
-    path = kerasnets.export(runs, to, kind=kind, data=data, allow_changed_data=allow_changed_data)
+    path = kerasnets.export(
+        runs,
+        to,
+        kind=kind,
+        data=data,
+        allow_changed_data=allow_changed_data,
+        calibrated=not no_calibration,
+    )
     output.print_path("exported", path)

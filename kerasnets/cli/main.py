@@ -28,6 +28,7 @@ GROUPS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "Understand": {
         "evaluate": understand.evaluate,
+        "calibrate": understand.calibrate,
         "predict": predicting.predict,
         "report": understand.report,
         "watch": understand.watch,

@@ -69,6 +69,12 @@ AllowChangedData = Annotated[
         help="Accept images that have changed since the run was made; the output names the changes.",
     ),
 ]
+NoCalibration = Annotated[
+    bool,
+    typer.Option(
+        "--no-calibration", help="Leave out what `kerasnets calibrate` has set, and never answer unknown."
+    ),
+]
 InputSize = Annotated[
     str | None,
     typer.Option(

@@ -12,6 +12,7 @@ import typer
 import kerasnets
 from kerasnets import terminal
 from kerasnets.cli.exits import interruptible, stop
+from kerasnets.cli.options import NoCalibration
 from kerasnets.errors import UserError, printable
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def predict(
             show_default="the paper's",
         ),
     ] = None,
+    no_calibration: NoCalibration = False,
 ) -> None:
     """Classify images with a finished run or an ensemble, or predict their numbers.
 
@@ -93,6 +95,7 @@ def predict(
             short_sides=short_sides,
             explain=explain,
             explain_method=explain_method,
+            calibrated=not no_calibration,
         )
         done, refused = _write_all(predictions, write, total=_total(images))
     if refused:

@@ -18,7 +18,9 @@ from kerasnets.cli.options import (
     Classes,
     Data,
     InputSize,
+    NoCalibration,
     Precision,
+    RunArgument,
     RunsArgument,
     complete_network,
 )
@@ -62,6 +64,7 @@ def evaluate(
             show_default="evaluation/SPLIT in the run; of several runs none",
         ),
     ] = None,
+    no_calibration: NoCalibration = False,
 ) -> None:
     """Measure a finished run on one of its splits; of several runs also their average.
 
@@ -78,12 +81,36 @@ def evaluate(
         data=data,
         allow_changed_data=allow_changed_data,
         to=to,
+        calibrated=not no_calibration,
     )
     for table in measured.tables():
         output.print_table(table, plain=frame_text(table))
     print("\n".join(measured.lines()))
     if measured.page:
         output.print_path("page", measured.page)
+
+
+def calibrate(
+    run: RunArgument,
+    precision: Annotated[
+        float,
+        typer.Option(metavar="SHARE", help="Share of the answers that are to be right. 0 for no threshold."),
+    ] = 0.95,
+    split: Annotated[
+        str, typer.Option(metavar="NAME", help="Split to calibrate on: validation or test.")
+    ] = "validation",
+    data: Data = None,
+    allow_changed_data: AllowChangedData = False,
+) -> None:
+    """Calibrate a finished run's probabilities, and choose when it answers unknown.
+
+    Predict, evaluate and export use it from then on.
+    """
+    print(
+        kerasnets.calibrate(
+            run, precision=precision, split=split, data=data, allow_changed_data=allow_changed_data
+        )
+    )
 
 
 def report(

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from kerasnets.catalog.labels import UNKNOWN
 from kerasnets.data.images.formats import sniff
 from kerasnets.data.images.graph_image import FORMATS
 from kerasnets.data.images.image_file import ImageRefusedError, read_image
 from kerasnets.data.images.planted_files import planted_files
 from kerasnets.files.arrays import write_arrays
-from kerasnets.runs.ensemble import mean_prediction, shared_channels
+from kerasnets.runs.ensemble import answer_threshold, mean_prediction, shared_channels
 from kerasnets.runs.trained_run import TrainedRun
 
 MOST_BYTES = 256 * 2**20
@@ -29,6 +30,8 @@ class Cases:
         files: encoded images by name, JPEG and PNG: those of `images` that are, and one of each kind.
         of_files: float32 (files, classes).
         refused: encoded images by name that the model must refuse.
+        labels: the classes' names, and last what is answered below the threshold; none of numeric targets.
+        threshold: the least probability that is answered, 0 to 1.
     """
 
     images: list[np.ndarray]
@@ -36,10 +39,13 @@ class Cases:
     files: dict[str, bytes]
     of_files: np.ndarray
     refused: dict[str, bytes]
+    labels: tuple[str, ...] = ()
+    threshold: float = 0.0
 
     def save(self, path: Path) -> None:
         """Write them as a NumPy archive, as `kerasnets.exporting.serving_check` reads it."""
         arrays = {"of_images": self.of_images, "of_files": self.of_files}
+        arrays |= {"labels": np.array(self.labels, "U"), "threshold": np.array(self.threshold, "float32")}
         arrays |= {f"image {number}": image for number, image in enumerate(self.images)}
         arrays |= {f"file {name}": np.frombuffer(file, "uint8") for name, file in self.files.items()}
         arrays |= {f"refused {name}": np.frombuffer(file, "uint8") for name, file in self.refused.items()}
@@ -92,6 +98,8 @@ def make_cases(
         files=files,
         of_files=np.array(of_files),
         refused=refused,
+        labels=() if members[0].numeric else (*members[0].classes, UNKNOWN),
+        threshold=answer_threshold(members),
     )
 
 

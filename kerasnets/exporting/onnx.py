@@ -9,9 +9,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasnets.catalog.labels import UNKNOWN
 from kerasnets.errors import FailureError, UserError
+from kerasnets.exporting.onnx_answers import add_answers
 from kerasnets.files.whole_files import whole_file
-from kerasnets.runs.ensemble import mean_of
+from kerasnets.runs.ensemble import answer_threshold, mean_of
 from kerasnets.runs.trained_run import TrainedRun
 
 TOLERANCE = {"probabilities": 1e-5, "values": 1e-4}
@@ -25,7 +27,8 @@ def write_onnx(
 
     Input `images` float32 (N, height, width, C) of the networks' size, raw pixel values 0..255: the value
     steps of each preprocessing are inside, the spatial ones are not, because ONNX resizes otherwise.
-    Output: class probabilities (N, classes), or values of numeric targets, the mean over the members.
+    Outputs: `probabilities` float32 (N, classes), the mean over the members, `classes` int64 (N,) and
+    `labels` (N,), "unknown" below the threshold of a calibrated run; or values of numeric targets alone.
 
     Args:
         members: the runs.
@@ -59,15 +62,30 @@ def write_onnx(
             # Keras 3.15 asks whether NumPy has np.object
             warnings.simplefilter("ignore", FutureWarning)
             model.export(str(temporary), format="onnx", verbose=False)
+        if not members[0].numeric:
+            add_answers(temporary, members[0].classes, answer_threshold(members))
         session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
         name = session.get_inputs()[0].name
-        found = np.concatenate([session.run(None, {name: image[None]})[0] for image in inputs])
+        answers = [session.run(None, {name: image[None]}) for image in inputs]
+        found = np.concatenate([answer[0] for answer in answers])
         worst = float((np.abs(found - right) / np.maximum(np.abs(right), 1)).max())
         output = members[0].output_name
         if not worst <= TOLERANCE[output]:
             raise FailureError(f"the ONNX file failed its check: {output} differ by {worst:.1e}")
+        if not members[0].numeric:
+            _check_labels(members, answers)
     print(f"checked on {len(images)} images in onnxruntime: largest difference {worst:.1e}")
     return path
+
+
+def _check_labels(members: Sequence[TrainedRun], answers: Sequence[Sequence[np.ndarray]]) -> None:
+    """Raise FailureError unless classes and labels are those of the file's own probabilities."""
+    threshold = np.float32(answer_threshold(members))
+    for (probabilities,), (best,), (label,) in answers:
+        right = int(probabilities.argmax())
+        wanted = members[0].classes[right] if probabilities[right] >= threshold else UNKNOWN
+        if (best, label) != (right, wanted):
+            raise FailureError(f"the ONNX file failed its check: found {label!r} for {wanted!r}")
 
 
 def _check_spatial(members: Sequence[TrainedRun]) -> None:

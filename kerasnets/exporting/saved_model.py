@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasnets.catalog.labels import UNKNOWN
 from kerasnets.data.images.graph_image import graph_image
 from kerasnets.errors import FailureError, UserError, graph_cause
 from kerasnets.exporting import serving_check
@@ -19,7 +20,13 @@ from kerasnets.exporting.cases import Cases, make_cases, takes_files
 from kerasnets.exporting.onnx import write_onnx
 from kerasnets.files.whole_files import check_writable, remove_leftovers, sync, temporary_path
 from kerasnets.inference.run_splits import DataOptions, split_to_check
-from kerasnets.runs.ensemble import mean_of, mean_predictions, open_runs, shared_channels
+from kerasnets.runs.ensemble import (
+    answer_threshold,
+    mean_of,
+    mean_predictions,
+    open_runs,
+    shared_channels,
+)
 from kerasnets.runs.records.samples import sample_images
 from kerasnets.runs.same_data import MissingDataError
 from kerasnets.runs.trained_run import TrainedRun
@@ -37,10 +44,11 @@ def export_runs(
     *,
     kind: str,
     data: DataOptions,
+    calibrated: bool = True,
 ) -> Path:
     """Export a finished run, or an ensemble of several; see `kerasnets.export`."""
     with tf.device(REFERENCE):
-        members = open_runs(runs, "export")
+        members = open_runs(runs, "export", calibrated)
         first, *others = members
         if others and to is None:
             raise UserError("export: found several runs and no folder, allowed: several with --to DIR")
@@ -101,7 +109,8 @@ def write_saved_model(members: Sequence[TrainedRun], path: Path) -> None:
     """Write one run or several, each with its own preprocessing, as one SavedModel.
 
     Signatures, all with outputs `probabilities` (N, classes) float32, the mean over the members, `classes`
-    (N,) int64 and `labels` (N,) string; or, of numeric targets, `values` (N, targets) float32:
+    (N,) int64 and `labels` (N,) string; or, of numeric targets, `values` (N, targets) float32. The label is
+    "unknown" where the class's probability is below the threshold of a calibrated run:
         serving_default: `images` float32 (N, any height, any width, C), raw pixel values 0..255
         serve_uint8: the same as uint8
         serve_bytes: `contents` string (N,), encoded JPEG or PNG files of any sizes (1 or 3 channels only);
@@ -110,10 +119,10 @@ def write_saved_model(members: Sequence[TrainedRun], path: Path) -> None:
     channels = shared_channels(members)
 
     def serve(images: tf.Tensor) -> dict[str, tf.Tensor]:
-        return _outputs(members[0], mean_predictions(members, images))
+        return _outputs(members, mean_predictions(members, images))
 
     def serve_bytes(contents: tf.Tensor) -> dict[str, tf.Tensor]:
-        return _outputs(members[0], _predictions_of_files(members, contents))
+        return _outputs(members, _predictions_of_files(members, contents))
 
     archive = keras.export.ExportArchive()
     for trained in members:
@@ -126,12 +135,14 @@ def write_saved_model(members: Sequence[TrainedRun], path: Path) -> None:
     archive.write_out(str(path), verbose=False)
 
 
-def _outputs(trained: TrainedRun, predicted: tf.Tensor) -> dict[str, tf.Tensor]:
+def _outputs(members: Sequence[TrainedRun], predicted: tf.Tensor) -> dict[str, tf.Tensor]:
     """Return the named outputs of a signature."""
-    if trained.numeric:
+    if members[0].numeric:
         return {"values": predicted}
     classes = tf.argmax(predicted, axis=-1)
-    labels = tf.gather(tf.constant(trained.classes), classes)
+    labels = tf.gather(tf.constant(members[0].classes), classes)
+    if threshold := answer_threshold(members):
+        labels = tf.where(tf.reduce_max(predicted, axis=-1) < threshold, UNKNOWN, labels)
     return {"probabilities": predicted, "classes": classes, "labels": labels}
 
 

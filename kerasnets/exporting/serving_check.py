@@ -1,8 +1,9 @@
 """Load a SavedModel with TensorFlow alone and compare it with what the network predicted in memory.
 
 Run as a script in a fresh process: serving_check.py MODEL CASES, where CASES is a NumPy archive of raw uint8
-images "image N", encoded files "file NAME" and "refused NAME", and the right predictions `of_images` and
-`of_files`. Also an example of how to use the model.
+images "image N", encoded files "file NAME" and "refused NAME", the right predictions `of_images` and
+`of_files`, `labels`, the classes' names and last the answer below the threshold, and `threshold`. Also an
+example of how to use the model.
 """
 
 import sys
@@ -79,8 +80,8 @@ def _worst_difference(
         output = "values" if "values" in first else "probabilities"
         if not np.array_equal(first[output], second[output]):
             sys.exit(f"{signature} gave two predictions for {name}")
-        if "classes" in first and np.argmax(first[output][0]) != first["classes"][0]:
-            sys.exit(f"{signature}: classes is not the most probable class of {name}")
+        if "classes" in first:
+            _check_answer(first, cases, f"{signature}: {{}} of {name}")
         difference = float((np.abs(first[output][0] - expected) / np.maximum(np.abs(expected), 1)).max())
         if not difference <= TOLERANCE[output]:
             sys.exit(
@@ -89,6 +90,17 @@ def _worst_difference(
             )
         worst = max(worst, difference)
     return worst
+
+
+def _check_answer(outputs: Mapping[str, tf.Tensor], cases: Mapping[str, np.ndarray], message: str) -> None:
+    """Exit with a message unless class and label are those of the model's own probabilities."""
+    probabilities = outputs["probabilities"][0].numpy()
+    best = int(probabilities.argmax())
+    if best != outputs["classes"][0]:
+        sys.exit(message.format("classes is not the most probable class"))
+    expected = str(cases["labels"][best if probabilities[best] >= cases["threshold"] else -1])
+    if outputs["labels"][0].numpy().decode() != expected:
+        sys.exit(message.format(f"labels is not {expected!r}, the answer"))
 
 
 def _check_refused(

@@ -150,9 +150,10 @@ def evaluate_runs(
     views: str | None = None,
     short_sides: Sequence[int] | None = None,
     data: DataOptions = WHERE_THE_RECIPE_SAYS,
+    calibrated: bool = True,
 ) -> Evaluation:
     """Measure a finished run, or an ensemble of several; see `kerasnets.evaluate`."""
-    members = open_runs(runs, "evaluate")
+    members = open_runs(runs, "evaluate", calibrated)
     shared = load_shared_splits(members, split, data)
     if split not in shared.splits:
         raise UserError(f"{members[0].directory}: split {split!r}, allowed: {', '.join(shared.splits)}")
@@ -200,7 +201,7 @@ def _predict(
     """Predict the images of a split as they are; or their views, where those or the recipe ask for views."""
     shown, sides = chosen_views(trained, views, short_sides)
     if not sides:
-        outputs, losses = _outputs_and_losses(trained, split)
+        outputs, losses = outputs_and_losses(trained, split)
         loss = float(losses.mean()) + _penalty(trained)
         # in float32 the least probable classes of a sure network would all have 0
         predictions = trained.activation(outputs, "float64").numpy()
@@ -239,7 +240,7 @@ def _penalty(trained: TrainedRun) -> float:
     return decay.l2 / 2 * float(sum(squares))
 
 
-def _outputs_and_losses(trained: TrainedRun, split: Split) -> tuple[tf.Tensor, np.ndarray]:
+def outputs_and_losses(trained: TrainedRun, split: Split) -> tuple[tf.Tensor, np.ndarray]:
     """Return the network's outputs (N, classes) for a split's images, and the losses (N,)."""
     loss = example_loss(**trained.recipe.loss.options())
     outputs, losses = [], []

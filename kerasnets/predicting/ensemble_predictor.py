@@ -10,7 +10,7 @@ import numpy as np
 from kerasnets.explaining.heat_map_files import Explained, HeatMapFiles
 from kerasnets.predicting.prediction import Row, prediction_rows
 from kerasnets.predicting.predictor import at_input_size, make_predictor
-from kerasnets.runs.ensemble import mean_of
+from kerasnets.runs.ensemble import answer_threshold, mean_of
 from kerasnets.runs.trained_run import TrainedRun
 
 
@@ -24,6 +24,7 @@ class PredictOptions:
         short_sides: pixels; None for the paper's.
         explain: folder of the heat maps; None for none.
         explain_method: a key of `kerasnets.catalog.heat_maps.METHODS`.
+        calibrated: whether each run predicts as `kerasnets calibrate` has set.
     """
 
     top: int = 3
@@ -31,6 +32,7 @@ class PredictOptions:
     short_sides: Sequence[int] | None = None
     explain: Path | None = None
     explain_method: str = "grad_cam"
+    calibrated: bool = True
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,8 @@ class EnsemblePredictor:
                 for index, predictor in enumerate(self._predictors)
             ]
         )
-        rows = [prediction_rows(self._members[0], one, self._top) for one in predictions]
+        threshold = answer_threshold(self._members)
+        rows = [prediction_rows(self._members[0], one, self._top, threshold=threshold) for one in predictions]
         return list(zip(rows, self._written(batch, predictions, names), strict=True))
 
     def _written(

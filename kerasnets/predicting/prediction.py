@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from kerasnets.catalog.labels import UNKNOWN
 from kerasnets.runs.trained_run import TrainedRun
 
 Row = dict[str, Any]
@@ -33,19 +34,25 @@ class Prediction:
         return [{"image": self.image} | row | heat_map for row in self.rows]
 
 
-def prediction_rows(trained: TrainedRun, prediction: np.ndarray, top: int) -> tuple[Row, ...]:
+def prediction_rows(
+    trained: TrainedRun, prediction: np.ndarray, top: int, *, threshold: float = 0.0
+) -> tuple[Row, ...]:
     """Return what is said of an image: the `top` most probable classes, or each target with its value.
 
     Args:
         trained: the run, or the first of several.
         prediction: class probabilities or values, float (outputs,).
         top: how many classes.
+        threshold: 0 to 1; where the most probable class has less, its label is "unknown".
     """
     if trained.numeric:
         pairs = zip(trained.classes, map(float, prediction), strict=True)
         return tuple({"target": target, "value": value} for target, value in pairs)
     best = np.argsort(-prediction, kind="stable")[:top]
+    labels = [trained.classes[label] for label in best]
+    if prediction[best[0]] < threshold:
+        labels[0] = UNKNOWN
     return tuple(
-        {"rank": rank, "label": trained.classes[label], "probability": float(prediction[label])}
-        for rank, label in enumerate(best, 1)
+        {"rank": rank, "label": label, "probability": float(prediction[place])}
+        for rank, (label, place) in enumerate(zip(labels, best, strict=True), 1)
     )

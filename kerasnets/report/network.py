@@ -25,7 +25,7 @@ def with_network(run: RunRecords) -> RunRecords:
     run = replace(run, memory=_memory(run))
     if run.result is None:
         return run
-    trained = open_run(run.path, "report")
+    trained = open_run(run.path, "report", calibrated=False)
     picture = first_filters(trained.network, backwards=trained.preprocessing.backwards)
     known = {each.name for each in run.pictures}
     if picture is None or picture.name in known:

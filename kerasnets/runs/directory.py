@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kerasnets.diagnosis.finding import Finding
+    from kerasnets.runs.records.calibration import Calibration
 
 KEPT_CHECKPOINTS = 2
 CHECKPOINT_NAME = r"epoch-(\d+)(?:-step-(\d+))?\.npz"
@@ -67,6 +68,7 @@ class RunDirectory(os.PathLike[str]):
         self.best_checkpoint = self.checkpoints / "best.npz"
         self.model_file = self.path / "model.keras"
         self.result_file = self.path / "result.json"
+        self.calibration_file = self.path / "calibration.json"
         self.report_file = self.path / "report.html"
         self.exports = self.path / "export"
 
@@ -168,6 +170,15 @@ class RunDirectory(os.PathLike[str]):
             return []
         with self.naming_damage(self.findings_file):
             return read_findings(self.findings_file)
+
+    def calibration(self) -> "Calibration | None":
+        """Return how the run's probabilities are calibrated; None where `kerasnets calibrate` never ran."""
+        from kerasnets.runs.records.calibration import Calibration
+
+        if not self.calibration_file.is_file():
+            return None
+        with self.naming_damage(self.calibration_file):
+            return Calibration.read(self.calibration_file)
 
     def images(self) -> "pd.DataFrame":
         """Return the list of the images that the run was made of: their splits, names, labels and digests."""

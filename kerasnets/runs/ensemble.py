@@ -14,7 +14,7 @@ from kerasnets.runs.trained_run import TrainedRun, open_run
 
 
 def open_runs(
-    runs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], needed_by: str
+    runs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], needed_by: str, calibrated: bool = True
 ) -> list[TrainedRun]:
     """Open the members of an ensemble, to predict with; a single run is an ensemble of one.
 
@@ -23,6 +23,7 @@ def open_runs(
     Args:
         runs: path of a run directory, or several.
         needed_by: the command that needs them, for messages.
+        calibrated: whether each predicts as `kerasnets calibrate` has set, where it has.
 
     Raises:
         UserError: as of `open_run`; no run at all, one twice, or one of other classes than the first.
@@ -33,7 +34,7 @@ def open_runs(
     if not paths or repeated:
         found = f"{repeated[0]} twice" if repeated else "no run"
         raise UserError(f"{needed_by}: found {found}, allowed: one run or more, each once")
-    opened = (open_run(path, needed_by) for path in paths)
+    opened = (open_run(path, needed_by, calibrated) for path in paths)
     first, *others = (replace(trained, network=folded(trained.network)) for trained in opened)
     for other in others:
         if (other.numeric, other.classes) != (first.numeric, first.classes):
@@ -66,6 +67,16 @@ def shared_channels(members: Sequence[TrainedRun]) -> int:
                 f"as {first.directory} takes"
             )
     return channels
+
+
+def answer_threshold(members: Sequence[TrainedRun]) -> float:
+    """Return the probability below which the answer is "unknown"; 0 where it never is.
+
+    It is a single run's own. Averages are less sure than their members are, whose thresholds do not fit them:
+    an ensemble has none.
+    """
+    first, *others = members
+    return 0.0 if others else first.threshold
 
 
 def mean_predictions(members: Sequence[TrainedRun], images: tf.Tensor) -> tf.Tensor:

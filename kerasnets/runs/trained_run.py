@@ -13,6 +13,7 @@ from kerasnets.recipe import Recipe, changed
 from kerasnets.runs.dataset import audit_settings
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.network import build_network
+from kerasnets.runs.records.calibration import Calibration
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,7 @@ class TrainedRun:
         preprocessing: what turns raw images into the network's input.
         classes: class names; of numeric targets, the targets' names.
         numeric: whether the network predicts numbers in place of classes.
+        calibration: how its probabilities are calibrated; None where they are as trained.
     """
 
     directory: RunDirectory
@@ -34,6 +36,12 @@ class TrainedRun:
     preprocessing: Preprocessing
     classes: tuple[str, ...]
     numeric: bool = False
+    calibration: Calibration | None = None
+
+    @property
+    def threshold(self) -> float:
+        """The probability that the most probable class must have; 0 where any will do."""
+        return self.calibration.threshold or 0.0 if self.calibration else 0.0
 
     @property
     def output_name(self) -> str:
@@ -46,21 +54,26 @@ class TrainedRun:
         return ImageRules(self.preprocessing.image_shape[-1], **audit_settings(self.recipe))
 
     def activation(self, outputs: tf.Tensor, dtype: str = "float32") -> tf.Tensor:
-        """Return class probabilities or values of the network's outputs (N, classes), computed in `dtype`."""
+        """Return class probabilities, calibrated, or values, of outputs (N, classes), computed in `dtype`."""
         outputs = keras.ops.cast(outputs, dtype)
-        return outputs if self.numeric else keras.ops.softmax(outputs, axis=-1)
+        if self.numeric:
+            return outputs
+        if self.calibration:
+            outputs = outputs / self.calibration.temperature
+        return keras.ops.softmax(outputs, axis=-1)
 
     def predict(self, inputs: tf.Tensor) -> tf.Tensor:
         """Return class probabilities or values, float32 (N, classes), of preprocessed images."""
         return self.activation(self.network(inputs, training=False))
 
 
-def open_run(run: str | os.PathLike[str], needed_by: str) -> TrainedRun:
+def open_run(run: str | os.PathLike[str], needed_by: str, calibrated: bool = True) -> TrainedRun:
     """Open a finished run.
 
     Args:
         run: path of its directory.
         needed_by: the command or recipe key that needs it, for messages.
+        calibrated: whether it predicts as `kerasnets calibrate` has set, where it has.
 
     Raises:
         UserError: no finished run lies there, or its files are damaged.
@@ -87,4 +100,5 @@ def open_run(run: str | os.PathLike[str], needed_by: str) -> TrainedRun:
         preprocessing=preprocessing,
         classes=dataset.classes,
         numeric=dataset.numeric,
+        calibration=directory.calibration() if calibrated else None,
     )

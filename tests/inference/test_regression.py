@@ -267,6 +267,10 @@ def test_an_export_gives_values(l1_run, l2_run, centres, tmp_path):
     np.testing.assert_allclose(found, _values(l2_run, images), atol=1e-5)
 
 
+def test_numbers_have_no_probabilities_to_calibrate(l2_run, refused):
+    assert f"{l2_run}: found numeric targets, allowed: classes" in refused("calibrate", l2_run)
+
+
 def test_files_are_predicted_and_a_run_is_reported(l2_run, centres, tmp_path, command):
     image = _held_out(centres).images[:1]
     (tmp_path / "digit.png").write_bytes(tf.io.encode_png(image[0]).numpy())

@@ -19,6 +19,7 @@ from kerasnets.diagnosis.records import STEP_COLUMNS
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
+from kerasnets.runs.records.calibration import Calibration
 from kerasnets.runs.records.dataset_record import DatasetRecord
 from kerasnets.runs.records.environment import Environment
 from kerasnets.runs.records.findings import write_findings
@@ -43,8 +44,10 @@ FINDINGS = [
     ),
     Finding(rule="label_noise", note=True, evidence="d", cause="e", advice="f"),
 ]  # fmt: skip
+CALIBRATION = Calibration(temperature=1.5, threshold=0.25, precision=0.9, split="validation", images=200)
 FORMATS = {
     "result.json": 3, "dataset.json": 2, "environment.json": 2, "preprocessing.json": 2, "findings.json": 1,
+    "calibration.json": 1,
 }  # fmt: skip
 
 
@@ -59,6 +62,7 @@ def directory(tmp_path):
     write_history(made.history_file, [{"epoch": 1, "loss": 0.1}, {"epoch": 2, "loss": 1 / 3}])
     RESULT.write(made.result_file)
     write_findings(made.findings_file, FINDINGS)
+    CALIBRATION.write(made.calibration_file)
     Preprocessing([{"op": "scale", "factor": 0.5}], (8, 8, 1)).save(made.preprocessing_file)
     return made
 
@@ -70,6 +74,7 @@ def test_records_are_read_as_they_were_written(directory):
     assert directory.history().loss.tolist() == [0.1, 1 / 3]
     assert directory.recipe() == load_recipe("lenet5-digits")
     assert directory.findings() == FINDINGS
+    assert directory.calibration() == CALIBRATION
     formats = {path.name: json.loads(path.read_text())["format"] for path in _records(directory)}
     assert formats == FORMATS
 
@@ -81,6 +86,7 @@ def _records(directory):
         directory.environment_file: directory.environment,
         directory.preprocessing_file: lambda: _preprocessing_steps(directory),
         directory.findings_file: directory.findings,
+        directory.calibration_file: directory.calibration,
     }
 
 
@@ -103,6 +109,7 @@ def test_records_that_state_no_version_are_of_the_first(directory):
         replace(ENVIRONMENT, settings={}, command=[]),
         [{"op": "scale", "factor": 0.5}],
         FINDINGS,
+        CALIBRATION,
     ]
 
 
@@ -165,7 +172,7 @@ import sys
 from kerasnets.runs.directory import RunDirectory
 run = RunDirectory(sys.argv[1])
 run.result, run.history(), run.steps(), run.diagnostics(), run.histograms(), run.dataset(), run.environment()
-run.recipe(), run.findings()
+run.recipe(), run.findings(), run.calibration()
 run.samples()
 sys.exit(len({"keras", "tensorflow"} & set(sys.modules)))
 """

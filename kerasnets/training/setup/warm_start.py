@@ -33,7 +33,7 @@ def copy_layers(network: keras.Model, run: str, layers: Sequence[str] = ()) -> l
         UserError: no finished run lies there; a layer that is not in both networks, has no weights or other
             shapes; nothing to copy. The network is as it was.
     """
-    trained = open_run(run, "initialization.from_run")
+    trained = open_run(run, "initialization.from_run", calibrated=False)
     ours, theirs = _layers(network), _layers(trained.network)
     for name in layers:
         _check(name, ours, theirs, network=network.name, run=f"{trained.directory} ({trained.network.name})")
