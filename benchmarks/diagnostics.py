@@ -4,7 +4,8 @@
                                      [--batch 256] [--precision mixed_bfloat16]
 
 Sides run in turn, each in a process of its own; printed are medians of seconds a step, and of the ratios of
-neighbouring runs to `plain`, which has no callback. `default` measures update ratios every 50 steps, and
+neighbouring runs to `plain`, which has no callback, and medians of the seconds until the first step is done:
+what is measured is traced then. `default` measures update ratios every 50 steps, and
 gradients, weights and outputs every 200 (wanted: at most 1.01); `steps` measures what single steps apply at
 every step (wanted: at most 1.10), `everything` outputs on a probe of a quarter of a batch besides. `by_hand`
 logs norm, mean, variance and histogram of gradients at every step, from a second backward pass and NumPy;
@@ -102,8 +103,11 @@ def endlessly(x, y):
     return tf.data.Dataset.from_tensors((x, y)).cache().repeat()
 
 
-def seconds_per_step(network, side, options):
-    """Return the seconds of a step in the second epoch of a training on random numbers."""
+def seconds(network, side, options):
+    """Return the seconds until the first step is done, and those of a step in the second epoch.
+
+    The training is on random numbers.
+    """
     import keras
     import numpy as np
 
@@ -121,6 +125,11 @@ def seconds_per_step(network, side, options):
     model.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss, jit_compile=compiled)
 
     class Clock(keras.callbacks.Callback):
+        start = None
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.start = self.start or time.perf_counter() - began
+
         def on_epoch_begin(self, epoch, logs=None):
             self.started = time.perf_counter()
 
@@ -130,8 +139,9 @@ def seconds_per_step(network, side, options):
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         callbacks = [*SIDES[side](folder, x, y), clock]
+        began = time.perf_counter()
         model.fit(endlessly(x, y), steps_per_epoch=count, epochs=2, verbose=0, callbacks=callbacks)
-    return clock.seconds
+    return clock.start, clock.seconds
 
 
 def command_of(network, side, options):
@@ -155,18 +165,21 @@ def main():
     parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
-        print(json.dumps(seconds_per_step(*options.side, options)))
+        print(json.dumps(seconds(*options.side, options)))
         return
     for network in options.networks:
         sides = ["plain", *(side for side in options.sides if side != "plain")]
-        seconds = {side: [] for side in sides}
+        starts, steps = {side: [] for side in sides}, {side: [] for side in sides}
         for _ in range(options.repeats):
             for side in sides:
-                seconds[side].append(run_side(side, command_of(network, side, options)))
+                start, step = run_side(side, command_of(network, side, options))
+                starts[side].append(start)
+                steps[side].append(step)
         for side in sides:
-            ratio = median_ratio(seconds[side], seconds["plain"])
-            median = statistics.median(seconds[side])
-            print(f"{network:10} {side:12} {1000 * median:8.1f} ms a step  {ratio:6.3f} of plain")
+            start, step = (statistics.median(each[side]) for each in (starts, steps))
+            ratio = median_ratio(steps[side], steps["plain"])
+            line = f"{network:10} {side:12} {start:6.1f} s to start  {1000 * step:8.1f} ms a step"
+            print(f"{line}  {ratio:6.3f} of plain")
 
 
 if __name__ == "__main__":

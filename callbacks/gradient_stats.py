@@ -1,19 +1,13 @@
 """Statistics of the gradients that training computes, layer by layer."""
 
-from collections.abc import Sequence
-from os import PathLike
-
 import keras
-import numpy as np
 
-from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
-from kerasnets.callbacks.measuring.applied_steps import AppliedStep
-from kerasnets.callbacks.measuring.statistics import DISTRIBUTION, distribution, flat, norm
-from kerasnets.callbacks.measuring.step_statistics import StepStatistics
-from kerasnets.catalog.quantities import NETWORK
+from kerasnets.callbacks.measuring.packed import Group
+from kerasnets.callbacks.steps.applied_step import AppliedStep
+from kerasnets.callbacks.steps.layer_distributions import LayerDistributions
 
 
-class GradientStats(StepStatistics):
+class GradientStats(LayerDistributions):
     """Record the distribution of each layer's gradients in single optimizer steps, and their norms.
 
     The gradients are those of the step itself, of the whole batch: summed over replicas, averaged over
@@ -38,44 +32,27 @@ class GradientStats(StepStatistics):
         >>> model.fit(x, y, callbacks=[GradientStats("diagnostics.csv", every=100)])
     """
 
-    def __init__(
-        self,
-        log: DiagnosticsLog | str | PathLike[str],
-        every: int = 200,
-        *,
-        layers: str | Sequence[str] | None = None,
-    ):
-        super().__init__(log, every, layers=layers)
-        self._weights: dict[str, list[keras.Variable]] = {}
-        self._without: set[str] = set()
+    of = "gradient"
+
+    _without: set[str]
 
     def size(self) -> int:
-        """Return how many numbers there are: a norm and a distribution for each layer, and the network's."""
-        self._weights = self.weights()
-        return len(self._weights) * (1 + DISTRIBUTION) + 1
+        """Return how many numbers there are; which layers get no gradient shows with the first step."""
+        self._without = set()
+        return super().size()
 
-    def measured(self, step: AppliedStep) -> keras.KerasTensor:
-        """Return norms and distributions of the gradients of a step."""
-        parts, norms = [], []
-        for layer, weights in self._weights.items():
-            gradients = [step.gradients[id(weight)] for weight in weights if id(weight) in step.gradients]
-            if not gradients:
+    def groups(self, step: AppliedStep) -> dict[str, Group]:
+        """Return the gradients of each layer; a zero of one that gets none."""
+        groups: dict[str, Group] = {}
+        for layer, weights in self.by_layer.items():
+            groups[layer] = [step.gradients[id(weight)] for weight in weights if id(weight) in step.gradients]
+            if not groups[layer]:
                 self._without.add(layer)
-                parts.append(keras.ops.zeros((1 + DISTRIBUTION,), "float32"))
-                continue
-            values = flat(gradients)
-            norms.append(norm(values))
-            parts += [keras.ops.reshape(norms[-1], (1,)), distribution(values)]
-        whole = norm(keras.ops.stack(norms))
-        return keras.ops.concatenate([*parts, keras.ops.reshape(whole, (1,))])
+                groups[layer] = [keras.ops.zeros((1,), "float32")]
+        return groups
 
-    def record_numbers(self, numbers: np.ndarray, *, step: int) -> None:
-        """Record the statistics of a step."""
-        for layer, row in zip(self._weights, numbers[:-1].reshape(-1, 1 + DISTRIBUTION), strict=True):
-            if layer in self._without:
-                self.leave_out(layer, "it gets no gradient")
-                continue
-            self.log.record(layer, "gradient_norm", row[0], step=step, epoch=self.epoch)
-            self.record_distribution(layer, "gradient", row[1:], step=step)
-        if self.layers is None:
-            self.log.record(NETWORK, "gradient_norm", numbers[-1], step=step, epoch=self.epoch)
+    def is_measured(self, layer: str) -> bool:
+        """Return whether a layer gets gradients; say once of one that does not."""
+        if layer in self._without:
+            self.leave_out(layer, "it gets no gradient")
+        return layer not in self._without

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
-from kerasnets.callbacks.measuring.applied_steps import AppliedStep
-from kerasnets.callbacks.measuring.step_statistics import StepStatistics
+from kerasnets.callbacks.steps.applied_steps import AppliedStep
+from kerasnets.callbacks.steps.step_statistics import StepStatistics
 from kerasnets.catalog.quantities import NETWORK
 
 QUANTITY = "update_ratio"

@@ -1,25 +1,15 @@
 """Statistics of the weights that are trained, layer by layer."""
 
-from collections.abc import Sequence
-from os import PathLike
-
 import keras
 import numpy as np
 
-from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
-from kerasnets.callbacks.measuring.applied_steps import AppliedStep
-from kerasnets.callbacks.measuring.statistics import (
-    DISTRIBUTION,
-    distribution,
-    flat,
-    largest_singular_value,
-    norm,
-)
-from kerasnets.callbacks.measuring.step_statistics import StepStatistics
-from kerasnets.catalog.quantities import NETWORK
+from kerasnets.callbacks.measuring.packed import Group
+from kerasnets.callbacks.measuring.singular_values import largest_singular_values
+from kerasnets.callbacks.steps.applied_step import AppliedStep
+from kerasnets.callbacks.steps.layer_distributions import LayerDistributions
 
 
-class WeightStats(StepStatistics):
+class WeightStats(LayerDistributions):
     """Record distribution, norm and largest singular value of each layer's trained weights.
 
     Weights that grow without end, or shrink to nothing, show here first; the largest singular value of a
@@ -43,41 +33,39 @@ class WeightStats(StepStatistics):
         >>> model.fit(x, y, callbacks=[WeightStats("diagnostics.csv", every=500)])
     """
 
-    def __init__(
-        self,
-        log: DiagnosticsLog | str | PathLike[str],
-        every: int = 200,
-        *,
-        layers: str | Sequence[str] | None = None,
-    ):
-        super().__init__(log, every, layers=layers)
-        self._weights: dict[str, list[keras.Variable]] = {}
+    of = "weight"
 
     def size(self) -> int:
-        """Return how many numbers there are: those of each layer, and the network's norm."""
-        self._weights = self.weights()
-        return len(self._weights) * (2 + DISTRIBUTION) + 1
+        """Return how many numbers there are: the singular values come last."""
+        return super().size() + len(self._kernels())
+
+    def groups(self, step: AppliedStep) -> dict[str, Group]:
+        """Return the weights of each layer after a step."""
+        return {layer: [_after(step, each) for each in weights] for layer, weights in self.by_layer.items()}
 
     def measured(self, step: AppliedStep) -> keras.KerasTensor:
         """Return the statistics of the weights after a step."""
-        parts, norms = [], []
-        for weights in self._weights.values():
-            after = [keras.ops.convert_to_tensor(step.after.get(id(weight), weight)) for weight in weights]
-            values = flat(after)
-            norms.append(norm(values))
-            kernels = [after[place] for place, weight in enumerate(weights) if len(weight.shape) > 1]
-            singular = largest_singular_value(kernels[0]) if kernels else norms[-1]
-            parts += [keras.ops.stack([norms[-1], singular]), distribution(values)]
-        whole = norm(keras.ops.stack(norms))
-        return keras.ops.concatenate([*parts, keras.ops.reshape(whole, (1,))])
+        kernels = [_after(step, kernel) for kernel in self._kernels().values()]
+        singular = [largest_singular_values(kernels)] if kernels else []
+        return keras.ops.concatenate([super().measured(step), *singular])
 
     def record_numbers(self, numbers: np.ndarray, *, step: int) -> None:
         """Record the statistics of the weights after a step."""
-        rows = numbers[:-1].reshape(-1, 2 + DISTRIBUTION)
-        for (layer, weights), row in zip(self._weights.items(), rows, strict=True):
-            self.log.record(layer, "weight_norm", row[0], step=step, epoch=self.epoch)
-            if any(len(weight.shape) > 1 for weight in weights):
-                self.log.record(layer, "weight_singular", row[1], step=step, epoch=self.epoch)
-            self.record_distribution(layer, "weight", row[2:], step=step)
-        if self.layers is None:
-            self.log.record(NETWORK, "weight_norm", numbers[-1], step=step, epoch=self.epoch)
+        kernels = self._kernels()
+        others = len(numbers) - len(kernels)
+        super().record_numbers(numbers[:others], step=step)
+        for layer, value in zip(kernels, numbers[others:], strict=True):
+            self.log.record(layer, "weight_singular", value, step=step, epoch=self.epoch)
+
+    def _kernels(self) -> dict[str, keras.Variable]:
+        """Return the first kernel of each layer that has one."""
+        found: dict[str, keras.Variable] = {}
+        for layer, weights in self.by_layer.items():
+            for weight in weights:
+                if len(weight.shape) > 1:
+                    found.setdefault(layer, weight)
+        return found
+
+
+def _after(step: AppliedStep, weight: keras.Variable) -> keras.KerasTensor:
+    return keras.ops.convert_to_tensor(step.after.get(id(weight), weight))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from kerasnets.callbacks.measuring.applied_steps import AppliedSteps
+from kerasnets.callbacks.steps.applied_steps import AppliedSteps
 from kerasnets.training.fit.dropout_seeds import dropout_seeds
 from kerasnets.training.fit.moving_averages import MovingAverages, moving_statistics
 from kerasnets.training.fit.objective import Objective

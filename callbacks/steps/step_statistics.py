@@ -11,7 +11,7 @@ import numpy as np
 
 from kerasnets.callbacks.cadence import CadencedCallback
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
-from kerasnets.callbacks.measuring.applied_steps import AppliedStep, AppliedSteps
+from kerasnets.callbacks.steps.applied_steps import AppliedStep, AppliedSteps
 from kerasnets.layers.paths import matching_paths, trainable_weights
 
 log = logging.getLogger("kerasnets")
