@@ -27,7 +27,7 @@ def besides_steps(recipe: Recipe, batch: int) -> BesidesSteps:
         probe=watched.probe_images if watched.activation_stats_every else 0,
         probe_bytes=AT_ONCE,
         waiting=data.workers + data.prefetch,
-        ratios=bool(watched.update_ratio_every),
+        copies=bool(watched.steps_every) + bool(watched.update_ratio_every),
     )
 
 

@@ -79,11 +79,12 @@ def training_text(training: Mapping[str, Any]) -> str:
 
 def _whole_lines(whole: Mapping[str, int]) -> list[str]:
     parts = {
+        "recorded": "in steps whose update is measured, with copies of the weights before it",
         "evaluation": "while validation images are measured",
         "probe": f"while activation statistics are taken, {whole['probed']} image(s) at a time",
-        "device": "peak of these and the step: the memory that a GPU needs",
+        "device": "peak of these: the memory that a GPU needs",
         "input": "batches that wait",
-        "host": "copies for a checkpoint and for update ratios, in host memory",
+        "host": "copies for a checkpoint, in host memory",
         "peak": "peak of all: a process that trains on the CPU, without TensorFlow itself",
     }
     shown = (part for part in parts if whole["probed"] or part != "probe")

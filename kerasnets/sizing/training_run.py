@@ -24,14 +24,14 @@ class BesidesSteps:
         probe: images that activation statistics are taken on; 0 for no statistics.
         probe_bytes: bytes that the outputs of all layers may take for a part of the probe.
         waiting: batches that are being made or wait while a step runs.
-        ratios: whether update ratios are measured.
+        copies: copies of the trained weights that a step holds whose update is measured.
     """
 
     evaluated: int
     probe: int = 64
     probe_bytes: int = 2**28
     waiting: int = 4
-    ratios: bool = True
+    copies: int = 2
 
 
 def run_memory(
@@ -46,10 +46,10 @@ def run_memory(
         precision: a key of `PRECISIONS`.
 
     Returns:
-        Bytes: `evaluation` and `probe`, each with weights and slots; `input`, batches that wait; `device`,
-        the largest of step, evaluation and probe; `host`, copies for a checkpoint and for update ratios, all
-        at once, and one array in transfer; `peak`, of a process that trains on a CPU, which holds all of
-        these. `probed` is how many images of the probe run at a time.
+        Bytes: `recorded`, a step whose update is measured, as `step` or while it is; `evaluation` and
+        `probe`, each with weights and slots; `input`, batches that wait; `device`, the largest of steps,
+        evaluation and probe; `host`, copies for a checkpoint, and one array in transfer; `peak`, of a process
+        that trains on a CPU, which holds all of these. `probed` is how many images of the probe run at once.
     """
     width, resident = PRECISIONS[precision], step["weights"] + step["slots"]
     forward = StepBuffers(model, width, forward=True)
@@ -58,10 +58,11 @@ def run_memory(
     probed, probe = _probe(model, width, besides)
     images = sum(4 * math.prod(tensor.shape[1:]) for tensor in model.inputs)
     waiting = besides.waiting * step["batch"] * images
-    device = max(step["peak"], evaluation, resident + probe)
-    copies = resident + besides.ratios * 4 * parameter_count(model.trainable_weights)
-    copies += 4 * max((math.prod(weight.shape) for weight in model.weights), default=0)
+    recorded = _recorded(model, step, besides.copies)
+    device = max(recorded, evaluation, resident + probe)
+    copies = resident + 4 * max((math.prod(weight.shape) for weight in model.weights), default=0)
     return {
+        "recorded": recorded,
         "evaluation": evaluation,
         "probe": resident + probe,
         "probed": probed,
@@ -70,6 +71,16 @@ def run_memory(
         "host": copies,
         "peak": device + waiting + copies,
     }
+
+
+def _recorded(model: keras.Model, step: dict[str, Any], copies: int) -> int:
+    """Return the bytes of a step whose update is measured: the weights before it are kept meanwhile.
+
+    After the update the gradients are still there, the weights after it, and how far they moved.
+    """
+    trained = 4 * parameter_count(model.trainable_weights)
+    measuring = step["weights"] + step["slots"] + 3 * trained
+    return max(step["peak"], measuring if copies else 0) + copies * trained
 
 
 def _probe(model: keras.Model, width: int, besides: BesidesSteps) -> tuple[int, int]:

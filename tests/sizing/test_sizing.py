@@ -353,11 +353,13 @@ def test_the_whole_training_has_what_lies_beside_the_steps():
     assert whole["probe"] == 3 * weights + whole["probed"] * 4 * (700 + 2 * 200)
     assert whole["evaluation"] == 3 * weights + 4 * 4 * (300 + 200)
     assert whole["input"] == 3 * 4 * 4 * 300
-    assert whole["host"] == 4 * weights + 4 * 1000, "the largest is a dense kernel"
-    assert whole["device"] == max(step["peak"], whole["probe"], whole["evaluation"])
+    assert whole["host"] == 3 * weights + 4 * 1000, "the largest is a dense kernel"
+    # the step's row and update ratios; the step's peak is where weights, slots and their gradients are
+    assert whole["recorded"] == max(step["peak"], 6 * weights) + 2 * weights
+    assert whole["device"] == max(whole["recorded"], whole["probe"], whole["evaluation"])
     assert whole["peak"] == whole["device"] + whole["input"] + whole["host"]
-    bare = run_memory(model, step, BesidesSteps(evaluated=4, probe=0, waiting=3, ratios=False))
-    assert (bare["probe"], bare["host"]) == (3 * weights, 3 * weights + 4 * 1000)
+    bare = run_memory(model, step, BesidesSteps(evaluated=4, probe=0, waiting=3, copies=0))
+    assert (bare["probe"], bare["recorded"]) == (3 * weights, step["peak"])
 
 
 def test_a_public_summary_takes_a_recipe():
