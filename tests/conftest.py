@@ -1,5 +1,6 @@
 """One TensorFlow for the whole session, with four logical devices, and one trained run that many read."""
 
+import fcntl
 import os
 import shutil
 import sys
@@ -34,9 +35,15 @@ def pytest_configure():
 
 
 @pytest.fixture(scope="session")
-def default_run(tmp_path_factory):
-    """The directory of the default recipe, trained as `make train` does. Read only."""
-    return RunDirectory(kerasnets.train("lenet5-digits", tmp_path_factory.mktemp("runs") / "default"))
+def default_run(tmp_path_factory, worker_id):
+    """The directory of the default recipe, trained once for all processes. Read only."""
+    folder = tmp_path_factory.getbasetemp()
+    run = RunDirectory((folder if worker_id == "master" else folder.parent) / "default-run")
+    with open(f"{run}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not run.finished:
+            kerasnets.train("lenet5-digits", run)
+    return run
 
 
 @pytest.fixture

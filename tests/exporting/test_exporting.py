@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from broken_images import encoded
 from PIL import Image
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.data.dataset import Split
@@ -72,7 +73,7 @@ def odd_files(tmp_path_factory):
 def _trained(data, run, *overrides):
     given = (
         "data.source=folder", f"data.path={data}", "train.epochs=15", "train.batch_size=16", "data.test=0.2",
-        "preprocess=[{op='resize', size=[32, 32]}, {op='standardize'}]", "augment=[]",
+        "preprocess=[{op='resize', size=[32, 32]}, {op='standardize'}]", "augment=[]", *UNDIAGNOSED,
     )  # fmt: skip
     return kerasnets.train(load_recipe("lenet5-digits", [*given, *overrides]), run)
 

@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 import tensorflow as tf
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.data.sources.load import load_dataset
@@ -103,7 +104,8 @@ def test_onnxruntime_predicts_the_same(default_run, digits_to_test, tmp_path, co
 def test_a_folder_of_photos_is_trained_exported_and_predicted(image_folder, tmp_path, command):
     recipe = load_recipe(
         "lenet5-digits",
-        ["data.source=folder", f"data.path={image_folder}", "train.epochs=8", "train.batch_size=8"],
+        ["data.source=folder", f"data.path={image_folder}", "train.epochs=8", "train.batch_size=8",
+         *UNDIAGNOSED],
     )  # fmt: skip
     run = kerasnets.train(recipe, tmp_path / "run")
     assert RunDirectory(run).result.test.accuracy >= 0.8

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.special import log_softmax, softmax
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.data.sources.load import load_dataset
@@ -13,9 +14,7 @@ from kerasnets.recipe import load_recipe
 from kerasnets.runs.trained_run import open_run
 
 SHORT = (
-    "train.epochs=2", "train.batch_size=64", "data.validation=0.0", "diagnostics.update_ratio_every=0",
-    "diagnostics.gradient_stats_every=0",
-    "diagnostics.weight_stats_every=0", "diagnostics.activation_stats_every=0",
+    "train.epochs=2", "train.batch_size=64", "data.validation=0.0", *UNDIAGNOSED,
 )  # fmt: skip
 
 MEMBERS = (
@@ -181,7 +180,7 @@ def _arrays(folder, labels, **more):
     np.savez(folder / "images.npz", x_train=images, y_train=np.array(labels), **more)
     return [
         "data.source=npz", f"data.path={folder / 'images.npz'}", "train.epochs=1", "train.batch_size=8",
-        "data.test=0.2",
+        "data.test=0.2", *UNDIAGNOSED,
     ]  # fmt: skip
 
 

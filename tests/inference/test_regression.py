@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from sklearn.datasets import load_digits
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.data.audit.audit_dataset import audit
@@ -41,7 +42,7 @@ def _recipe(path, loss, *overrides):
         "lenet5-digits",
         [
             "data.source=npz", f"data.path={path}", f"loss.name={loss}", "train.epochs=6", "augment=[]",
-            "optimizer.learning_rate=0.01", "diagnostics.activation_stats_every=0", *overrides,
+            "optimizer.learning_rate=0.01", *UNDIAGNOSED, *overrides,
         ],
     )  # fmt: skip
 
@@ -292,7 +293,7 @@ def test_a_csv_file_of_numbers_is_trained_on(image_folder, tmp_path, command):
     overrides = [
         "data.source=csv", f"data.path={image_folder / 'numbers.csv'}", "loss.name=mean_squared_error",
         "train.epochs=2", "train.batch_size=8", "optimizer.learning_rate=0.01",
-        "augment=[{op='mixup',alpha=0.2}]",
+        "augment=[{op='mixup',alpha=0.2}]", *UNDIAGNOSED,
     ]  # fmt: skip
     arguments = [part for override in overrides for part in ("--set", override)]
     code, output, errors = command("train", "lenet5-digits", "--run", tmp_path / "run", *arguments)
@@ -324,6 +325,7 @@ def class_run(tmp_path_factory):
         "train.epochs=3",
         "optimizer.learning_rate=0.2",
         "augment=[]",
+        *UNDIAGNOSED,
     ]
     return kerasnets.train(
         load_recipe("lenet5-digits", overrides), tmp_path_factory.mktemp("runs") / "classes"

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from places import SHARED
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.data.images.decoding import decode
@@ -199,6 +200,7 @@ def test_an_image_gets_the_same_average_alone(lenet, views):
 def ten_crop_run(tmp_path_factory):
     overrides = [
         "train.epochs=2", "train.batch_size=64", "evaluation.views=ten_crop", "evaluation.short_sides=[36]",
+        *UNDIAGNOSED,
     ]  # fmt: skip
     return kerasnets.train(load_recipe("lenet5-digits", overrides), tmp_path_factory.mktemp("runs") / "run")
 

@@ -55,10 +55,11 @@ class Ours:
     Args:
         net: a key of `small_runs.NETS`.
         folder: for the runs.
+        more: further overrides.
     """
 
-    def __init__(self, net, folder):
-        self._net, self._folder = net, Path(folder)
+    def __init__(self, net, folder, *more):
+        self._net, self._folder, self._more = net, Path(folder), more
         self._paces = itertools.cycle(PACES)
 
     def start(self, name):
@@ -66,7 +67,7 @@ class Ours:
         pace = f"train.steps_per_execution={next(self._paces)}"
         return start_command(
             "train", "lenet5-digits", "--run", self._folder / name, "--resume",
-            *small_runs.overrides(self._net, pace),
+            *small_runs.overrides(self._net, pace, *self._more),
             said=self.said(name), before=small_runs.save_often,
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.errors import UserError
@@ -34,7 +35,8 @@ def whole_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("damaged")
     (folder / "tree.csv").write_text(TREE)
     overrides = [
-        "train.epochs=2", "train.batch_size=256", "diagnostics.update_ratio_every=5", "train.keep=best",
+        "train.epochs=2", "train.batch_size=256", *UNDIAGNOSED, "diagnostics.update_ratio_every=5",
+        "train.keep=best",
         "loss.name=hierarchical_softmax", f"loss.tree={folder / 'tree.csv'}", "augment=[]",
         'preprocess=[{op="pad", size=[32, 32]}, {op="subtract_mean", per="pixel"}]',
     ]  # fmt: skip
@@ -197,13 +199,14 @@ def test_a_search_killed_at_its_beginning_begins_anew(tmp_path):
     (tmp_path / "search").mkdir()
     (tmp_path / "search" / "lock").write_text("1-1")
     (tmp_path / "search" / ".recipe.1-1.tmp.toml").write_text("na")
-    recipe = load_recipe("lenet5-digits", ["tune.epochs=1", "train.batch_size=256", "augment=[]"])
+    overrides = ["tune.epochs=1", "train.batch_size=256", "augment=[]", *UNDIAGNOSED]
+    recipe = load_recipe("lenet5-digits", overrides)
     assert len(kerasnets.tune(recipe, trials=1, to=tmp_path / "search")) == 1
     assert not list((tmp_path / "search").glob(".*"))
 
 
 def test_a_damaged_search_names_the_file(tmp_path):
-    overrides = ["tune.epochs=1", "train.batch_size=256", "tune.tuner=random", "augment=[]"]
+    overrides = ["tune.epochs=1", "train.batch_size=256", "tune.tuner=random", "augment=[]", *UNDIAGNOSED]
     recipe, whole = load_recipe("lenet5-digits", overrides), tmp_path / "whole"
     kerasnets.tune(recipe, trials=1, to=whole)
     for file in (*SEARCH, *TRIAL):

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.data.shards.pack import pack
@@ -57,7 +58,7 @@ def _recipe(source, path, *more):
         "lenet5-digits",
         [
             f"data.source={source}", f"data.path={path}", "train.epochs=1", "train.batch_size=8",
-            "preprocess=[{op='resize',size=[32,32]},{op='scale'}]", "augment=[]", *more,
+            "preprocess=[{op='resize',size=[32,32]},{op='scale'}]", "augment=[]", *UNDIAGNOSED, *more,
         ],
     )  # fmt: skip
 

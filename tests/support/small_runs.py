@@ -24,6 +24,7 @@ COMMON = (
     'preprocess=[{op="standardize"}]', "augment.0.padding=1",
     "train.epochs=24", "train.batch_size=32", "train.checkpoint_seconds=0.02",
     "diagnostics.update_ratio_every=30", "diagnostics.activation_stats_every=50",
+    "diagnostics.gradient_stats_every=0", "diagnostics.weight_stats_every=0",
 )  # fmt: skip
 NETS = {
     "dropout": (

@@ -1,13 +1,14 @@
 """What a recipe asks of its network is refused before any image is looked at."""
 
 import pytest
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.data.sources import load
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
 
-PHOTOS = ("data.source=folder", "train.batch_size=8", "augment=[]")
+PHOTOS = ("data.source=folder", "train.batch_size=8", "augment=[]", *UNDIAGNOSED)
 RESIZED = 'preprocess=[{op="resize", size=[32, 32]}]'
 MISTAKES = {
     "no resize": (["preprocess=[]"], "preprocess: images of this source differ in size: add a resize step"),

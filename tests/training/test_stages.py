@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.errors import UserError
@@ -18,8 +19,7 @@ OF_NET_A = ["conv1_1", "conv2_1", "conv3_1", "conv3_2", "fc6", "fc7", "fc8"]
 
 TINY = (
     "data.source=npz", "data.validation=0.0", "train.epochs=1", "train.batch_size=4", "augment=[]",
-    "preprocess=[{op='scale'}]", "diagnostics.update_ratio_every=0", "diagnostics.gradient_stats_every=0",
-    "diagnostics.weight_stats_every=0", "diagnostics.activation_stats_every=0",
+    "preprocess=[{op='scale'}]", *UNDIAGNOSED,
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets import terminal
@@ -114,7 +115,7 @@ def test_class_names_are_shown_escaped_in_tables(image_folder, tmp_path, command
     (image_folder / "digit0").rename(image_folder / "\x1b[31mred")
     overrides = [
         "data.source=folder", f"data.path={image_folder}", "train.epochs=1", "train.batch_size=8",
-        "augment=[]", 'preprocess=[{op="resize", size=[32, 32]}]',
+        "augment=[]", 'preprocess=[{op="resize", size=[32, 32]}]', *UNDIAGNOSED,
     ]  # fmt: skip
     arguments = [part for override in overrides for part in ("--set", override)]
     for asked in (

@@ -20,8 +20,10 @@ class Watch:
 
     def __init__(self, *runs):
         # a shell that starts the tests in the background leaves SIGINT ignored, which children inherit
+        # and how long the page takes to draw does not matter here
         code = (
             "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            "from kerasnets.watching import live_page; live_page.SHARE = 1.0\n"
             "from kerasnets.cli.main import main; main()"
         )
         self.process = subprocess.Popen(

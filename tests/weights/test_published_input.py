@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from places import SHARED, WEIGHTS, needs_weights
 from published_weights import drawn_state, relative_difference
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.data.preprocessing.statistics import Moments
@@ -112,10 +113,8 @@ def published(tmp_path_factory):
         return load_recipe("lenet5-digits", [
             "data.source=npz", f"data.path={folder / 'data.npz'}", "data.validation=0.0", "augment=[]",
             "model.name=resnet_cifar", "model.options.depth=8", f"model.weights={folder / weights}",
-            "train.epochs=1", "train.batch_size=8", "diagnostics.update_ratio_every=0",
-            "diagnostics.gradient_stats_every=0",
-            "diagnostics.weight_stats_every=0",
-            "diagnostics.activation_stats_every=0", 'preprocess=[{op="standardize"}]', *overrides,
+            "train.epochs=1", "train.batch_size=8", *UNDIAGNOSED,
+            'preprocess=[{op="standardize"}]', *overrides,
         ])  # fmt: skip
 
     return make

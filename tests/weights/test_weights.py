@@ -10,6 +10,7 @@ from published_weights import drawn_state, relative_difference
 from safetensors.numpy import save_file
 from seeded import seeded_images
 from small import small_input
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.data.sources.load import load_dataset
@@ -240,6 +241,7 @@ def test_freezing_takes_what_a_layer_depends_on():
 def test_transfer_to_other_classes(default_run, image_folder, tmp_path, quick_recipe, refused, command):
     """A trained run's weights, its classifier left out, its convolutions frozen: as a user would."""
     folder = ["data.source=folder", f"data.path={image_folder}", "data.channels=1", "train.batch_size=8"]
+    folder += UNDIAGNOSED
     settings = [part for each in (*folder, "train.epochs=2", "model.freeze=s4") for part in ("--set", each)]
     arguments = ("train", "lenet5-digits", "--run", tmp_path / "run", *settings)
     weights = ("--weights", default_run / "model.keras")
@@ -298,9 +300,7 @@ def test_auxiliary_heads_are_trained_and_left_behind(tmp_path, quick_recipe):
     recipe = quick_recipe(
         "data.source=npz", f"data.path={tmp_path / 'data.npz'}", "data.validation=0.0", "augment=[]",
         'preprocess=[{op="standardize"}]', "model.name=googlenet", "model.options.auxiliary=true",
-        "train.epochs=1", "train.batch_size=4", "diagnostics.update_ratio_every=0",
-        "diagnostics.gradient_stats_every=0",
-        "diagnostics.weight_stats_every=0", "diagnostics.activation_stats_every=0",
+        "train.epochs=1", "train.batch_size=4", *UNDIAGNOSED,
         "initialization.kernel=he_normal",
     )  # fmt: skip
     run = RunDirectory(kerasnets.train(recipe, tmp_path / "run"))

@@ -12,6 +12,7 @@ import pytest
 from broken_images import photos, write_broken
 from PIL import Image
 from places import SHARED
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.catalog.audit_kinds import DEFAULTS, KINDS
@@ -97,6 +98,7 @@ def test_skipped_data_trains_through_the_command(broken, tmp_path, command):
         "data.source=folder", f"data.path={root}", "train.epochs=1", "train.batch_size=16",
         'preprocess=[{op="resize",size=[32,32]},{op="standardize"}]',
         'augment=[{op="random_resized_crop"},{op="flip"}]', *policies,
+        *UNDIAGNOSED,
     ]  # fmt: skip
     arguments = [part for override in overrides for part in ("--set", override)]
     code, output, errors = command("train", "lenet5-digits", "--run", tmp_path / "run", *arguments)

@@ -8,6 +8,7 @@ import pytest
 from broken_images import FILES, encoded, photos
 from image_files import SIDE, photo, png_file, readable
 from PIL import Image
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.catalog.audit_kinds import DEFAULTS, PIXEL_KINDS
@@ -189,8 +190,7 @@ def hidden(tmp_path_factory):
     overrides = (
         "data.source=folder", f"data.path={root / 'images'}", "data.validation=0", "train.epochs=8",
         "train.batch_size=12", 'preprocess=[{op="resize",size=[32,32]},{op="standardize"}]', "augment=[]",
-        "diagnostics.update_ratio_every=0", "diagnostics.gradient_stats_every=0",
-        "diagnostics.weight_stats_every=0", "diagnostics.activation_stats_every=0",
+        *UNDIAGNOSED,
     )  # fmt: skip
     runs = [
         kerasnets.train(

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from undiagnosed import UNDIAGNOSED
 
 from kerasnets.data.sources.csv_file import read_csv
 from kerasnets.data.sources.load import load_dataset
@@ -181,7 +182,7 @@ def test_weights_scale_the_loss_of_training(table, tmp_path, command):
     path = table("path,label,weight", *rows, "digit0/19.png,0,1", "digit1/19.png,1,1")
     overrides = [
         "data.source=csv", f"data.path={path}", "data.validation=0.0", "data.test=0.0", "train.epochs=1",
-        "train.batch_size=40", "augment=[]", "optimizer.learning_rate=0.001",
+        "train.batch_size=40", "augment=[]", "optimizer.learning_rate=0.001", *UNDIAGNOSED,
     ]  # fmt: skip
     arguments = [part for override in overrides for part in ("--set", override)]
     code, output, errors = command("train", "lenet5-digits", "--run", tmp_path / "run", *arguments)

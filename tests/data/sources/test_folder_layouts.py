@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from undiagnosed import UNDIAGNOSED
 
 from kerasnets.data.sources.folder import read_folder
 from kerasnets.data.sources.load import load_dataset
@@ -175,6 +176,7 @@ def test_the_command_says_what_was_read_and_what_was_drawn(image_folder, tmp_pat
     overrides = [
         "data.source=folder", f"data.path={tmp_path / 'own'}", "data.test=0.25", "train.epochs=1",
         'preprocess=[{op="resize",size=[32,32]}]', "augment=[]", "train.batch_size=8",
+        *UNDIAGNOSED,
     ]  # fmt: skip
     arguments = [part for override in overrides for part in ("--set", override)]
     for run in ("first", "second"):  # the second knows every image from the audit before

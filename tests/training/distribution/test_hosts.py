@@ -13,6 +13,7 @@ import host_runs
 import numpy as np
 import pytest
 import tensorflow as tf
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.errors import FailureError, UserError
@@ -26,8 +27,7 @@ from kerasnets.training.distribution.tf_config import Cluster, Host, cluster
 TWENTY_STEPS = (
     "train.epochs=1", "train.batch_size=60", "data.streams=6", "train.checkpoint_seconds=0.02",
     "train.steps_per_execution=1", "optimizer.momentum=0.9", "optimizer.global_clipnorm=1.0",
-    "diagnostics.update_ratio_every=0", "diagnostics.gradient_stats_every=0",
-    "diagnostics.weight_stats_every=0", "diagnostics.activation_stats_every=0",
+    *UNDIAGNOSED,
 )  # fmt: skip
 """LeNet-5, which has no batch normalization, on 1,294 digits: 21 steps."""
 

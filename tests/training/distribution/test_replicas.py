@@ -51,8 +51,8 @@ def _small():
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
-    """The runs on one device, by their steps."""
-    return {steps: _run(tmp_path_factory.mktemp("alone"), steps, 1) for steps in LENGTHS}
+    """Return the run on one device of so many steps."""
+    return functools.cache(lambda steps: _run(tmp_path_factory.mktemp("alone"), steps, 1))
 
 
 def _check(steps, run, alone):
@@ -83,7 +83,7 @@ def _check(steps, run, alone):
 
 @pytest.mark.parametrize(("devices", "steps"), sweep([(2, 1), (2, 100), (4, 1), (4, 100)], quick=[(2, 1)]))
 def test_replicas_train_as_one_device(alone, devices, steps, tmp_path):
-    _check(steps, _run(tmp_path, steps, devices), alone[steps])
+    _check(steps, _run(tmp_path, steps, devices), alone(steps))
 
 
 @pytest.mark.exhaustive
@@ -104,7 +104,7 @@ def test_two_hosts_train_as_one(alone, steps, tmp_path):
     """Two processes that know of each other by TF_CONFIG alone; the first writes."""
     processes = _hosts(tmp_path, steps)
     _join(processes, 0, tmp_path)
-    _check(steps, RunDirectory(tmp_path / "run"), alone[steps])
+    _check(steps, RunDirectory(tmp_path / "run"), alone(steps))
 
 
 @pytest.mark.exhaustive
@@ -119,7 +119,7 @@ def test_hosts_stop_together_and_go_on(alone, tmp_path):
     arrays, _ = read_checkpoint(run.checkpoint(*run.checkpointed()[-1]))
     assert 0 < arrays["optimizer/sgd/iteration"] < 100
     _join(_hosts(tmp_path, 100), 0, tmp_path)
-    _check(100, run, alone[100])
+    _check(100, run, alone(100))
 
 
 def _hosts(folder, steps):
@@ -154,7 +154,7 @@ def test_steps_an_execution_change_no_bit(devices, tmp_path):
     """With dropout, and what else a net has."""
     strategy = f"train.strategy={'mirrored' if devices > 1 else 'single'}"
     prints = []
-    for pace in (1, 5, "auto"):
+    for pace in (1, 7):
         recipe = small_runs.recipe(
             "dropout",
             "train.epochs=1",
@@ -163,7 +163,7 @@ def test_steps_an_execution_change_no_bit(devices, tmp_path):
             f"train.steps_per_execution={pace}",
         )
         prints.append(small_runs.fingerprints(kerasnets.train(recipe, tmp_path / f"pace-{pace}")))
-    assert prints[0] == prints[1] == prints[2]
+    assert prints[0] == prints[1]
 
 
 class _Scale(keras.layers.Layer):

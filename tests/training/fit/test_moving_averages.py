@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.losses import example_loss
@@ -69,8 +70,7 @@ def test_a_residual_network_is_handed_on_with_statistics_that_fit(tmp_path):
         "lenet5-digits",
         ["model.name=resnet_cifar", "model.options.depth=8", 'preprocess=[{op="standardize"}]', "augment=[]",
          "optimizer.use_ema=true", "schedule.name=constant", "train.keep=best", "train.epochs=4",
-         "diagnostics.update_ratio_every=0", "diagnostics.gradient_stats_every=0",
-         "diagnostics.weight_stats_every=0", "diagnostics.activation_stats_every=0"],
+         *UNDIAGNOSED],
     )  # fmt: skip
     run = RunDirectory(kerasnets.train(recipe, tmp_path / "run"))
     result = run.result

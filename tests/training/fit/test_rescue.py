@@ -5,6 +5,7 @@ import signal
 
 import numpy as np
 import pytest
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets.errors import FailureError, StoppedError
@@ -16,6 +17,7 @@ from kerasnets.training.checkpoints.file import read_checkpoint
 
 DIVERGING = (
     "loss.name=mean_squared_error", "schedule.name=constant", "optimizer.momentum=0.0", "train.epochs=2",
+    *UNDIAGNOSED,
 )  # fmt: skip
 
 
