@@ -224,3 +224,17 @@ def test_an_oscillating_loss_of_large_updates_names_the_rate():
     small = layer_table("kernel_update_ratio", range(1, 301, 20), a=1e-3)
     assert rate_too_high(written(epochs=swings, layers=large))
     assert rate_too_high(written(epochs=swings, layers=small)) == []
+
+
+def test_units_that_large_updates_drove_to_their_limits_name_the_rate():
+    bounded = network("a Dense tanh", "b Dense tanh", "last Dense softmax")
+    large = layer_table("kernel_update_ratio", range(0, 300, 20), a=[0.09, 0.05, 0.04, *[0.02] * 12])
+    stuck = noisy(np.full(300, LN10), 0.02)
+
+    def of(before, loss=stuck):
+        full = layer_table("activation_saturated", [0, 280, 300], b=[before, 0.9, 0.9])
+        return rate_too_high(written(loss, outline=bounded, layers=pd.concat([large, full])))
+
+    assert [each.rule for each in of(0.02)] == ["rate_too_high"]
+    assert of(0.7) == []  # initial weights have brought them there
+    assert of(0.02, healthy_losses()) == []

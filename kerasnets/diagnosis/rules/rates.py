@@ -12,7 +12,13 @@ import numpy as np
 from kerasnets.diagnosis.finding import Finding
 from kerasnets.diagnosis.records import Records
 from kerasnets.diagnosis.rules.losses import loss_oscillating
-from kerasnets.diagnosis.rules.signals import DEAD, dead_parts, died, vanishing_activations
+from kerasnets.diagnosis.rules.signals import (
+    DEAD,
+    dead_parts,
+    died,
+    driven_to_limits,
+    vanishing_activations,
+)
 from kerasnets.diagnosis.series import (
     RECORDS,
     Losses,
@@ -76,7 +82,8 @@ def update_ratios(records: Records, quantile: float = 0.5) -> tuple[np.ndarray, 
 def rate_too_high(records: Records) -> list[Finding]:
     """The loss jumped or is far above its start, or it suffers while updates are large.
 
-    It suffers where it does not fall, where it goes up and down from epoch to epoch, and where units die.
+    It suffers where it does not fall, where it goes up and down from epoch to epoch, and where units that
+    were sound before the first large updates die or stay at their limits.
     """
     found = losses(records)
     if len(found) < RECORDS or not found.start > 0:
@@ -89,7 +96,9 @@ def rate_too_high(records: Records) -> list[Finding]:
     leapt = len(ratio) > 0 and float(ratio[1:4].max(initial=0.0)) > JUMP
     stays = not found.learning and (jumped or leapt or large)
     thrown = large or float(ratio.max(initial=0.0)) > JUMP
-    harms = (large and loss_oscillating(records)) or (thrown and died(records))
+    early = len(ratio) > 1 and float(ratio[:2].min()) > HIGH
+    spoilt = (thrown and died(records)) or (early and driven_to_limits(records))
+    harms = spoilt or (large and loss_oscillating(records))
     if not (worse or (found.enough and (stays or harms))):
         return []
     recent = float(np.median(found.recent))
@@ -145,7 +154,7 @@ def rate_too_low(records: Records) -> list[Finding]:
             step=records.step,
             figures={"update_ratio": seen, "loss": float(np.mean(found.recent)), "start": found.start},
             evidence=f"update ratio {digits(seen)} {when}, healthy is about 1e-3, and loss "
-            f"{digits(np.mean(found.recent))}, {digits(found.start)} at the start",
+            f"{np.mean(found.recent):.4g}, {found.start:.4g} at the start",
             cause="the updates are too small to learn in this time",
             advice=f"raise the learning rate about {digits(times)} times"
             + (f", to {digits(rate * times)}" if math.isfinite(rate) else ""),
@@ -195,8 +204,8 @@ def _slow(records: Records, found: Losses) -> Finding:
         rule="rate_too_low",
         step=records.step,
         figures={"loss": float(np.mean(found.recent)), "start": found.start},
-        evidence=f"loss falls along a straight line, from {digits(found.start)} to "
-        f"{digits(np.mean(found.recent))} in {found.span} of {found.total:.0f} steps",
+        evidence=f"loss falls along a straight line, from {found.start:.4g} to "
+        f"{np.mean(found.recent):.4g} in {found.span} of {found.total:.0f} steps",
         cause="the updates are too small to arrive in this time",
         advice=f"raise the learning rate about ten times, to {digits(10 * rate)}",
     )

@@ -36,6 +36,9 @@ SATURATED = 0.5
 """Part of a bounded layer's outputs at its limits (Glorot & Bengio 2010, section 3), where the loss does not
 fall; healthy tanh networks stay below 0.2 while they begin."""
 
+FREE = 0.2
+"""The same before training, at most, where it is training that brought them there."""
+
 BOUNDED = ("sigmoid", "tanh", "hard_sigmoid", "hard_tanh", "softsign")
 RECTIFIED = ("relu", "relu6", "ReLU")
 
@@ -187,6 +190,13 @@ def saturated_units(records: Records) -> list[Finding]:
             advice="scale inputs to zero mean and unit variance, initialize with glorot_uniform",
         )
     ]
+
+
+def driven_to_limits(records: Records) -> bool:
+    """Return whether units stay at their limits, and the loss where it is, that were free before training."""
+    first = by_layer(records, "activation_saturated")
+    found = saturated_units(records) if losses(records).enough else []
+    return any(first[layer].iloc[0] < FREE for each in found for layer in (each.layer, *each.also))
 
 
 def _is(activation: str | None, kind: str, names: tuple[str, ...]) -> bool:
