@@ -6,7 +6,7 @@
 
 `train` returns a `Run`, and `Run("runs/first")` opens one that is there.
 
-Prepare:     audit, preview, check, pack, cache
+Prepare:     new_recipe, audit, preview, check, pack, cache
 Train:       load_recipe, train, tune, build, load_weights
 Understand:  evaluate, calibrate, predict, predict_each, write_report, watch, summary, size, complexity,
              bench, study
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kerasnets.api.claims import study
     from kerasnets.api.hand_over import export
     from kerasnets.api.networks import bench, complexity, size, summary
-    from kerasnets.api.prepare import audit, cache, check, pack, preview
+    from kerasnets.api.prepare import audit, cache, check, new_recipe, pack, preview
     from kerasnets.api.run import Run
     from kerasnets.api.runs import calibrate, evaluate, predict, predict_each, watch, write_report
     from kerasnets.api.training import load_weights, train, tune
@@ -54,6 +54,7 @@ __all__ = [
     "export",
     "load_recipe",
     "load_weights",
+    "new_recipe",
     "pack",
     "predict",
     "predict_each",
@@ -71,7 +72,7 @@ _MODULES = {
     "kerasnets.api.claims": ("study",),
     "kerasnets.api.hand_over": ("export",),
     "kerasnets.api.networks": ("bench", "complexity", "size", "summary"),
-    "kerasnets.api.prepare": ("audit", "cache", "check", "pack", "preview"),
+    "kerasnets.api.prepare": ("audit", "cache", "check", "new_recipe", "pack", "preview"),
     "kerasnets.api.run": ("Run",),
     "kerasnets.api.runs": ("calibrate", "evaluate", "predict", "predict_each", "watch", "write_report"),
     "kerasnets.api.training": ("load_weights", "train", "tune"),

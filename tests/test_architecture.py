@@ -31,7 +31,7 @@ RANKS = [
     {"kerasnets.data_commands", "kerasnets.network_sizes", "kerasnets.checking"},
     {
         "kerasnets.calibration", "kerasnets.exporting", "kerasnets.report", "kerasnets.tuning",
-        "kerasnets.benchmarking",
+        "kerasnets.benchmarking", "kerasnets.proposing",
     },
     {"kerasnets.studies", "kerasnets.watching"},
     {"kerasnets.api"},

@@ -3,6 +3,7 @@
 import doctest
 import inspect
 import re
+import shutil
 import subprocess
 import sys
 from contextlib import chdir
@@ -28,9 +29,10 @@ def _failures(name):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A folder with what the examples name: the run that `train`'s example makes, and an image."""
+def folder(tmp_path_factory, digit_photos):
+    """A folder with what the examples name: the run that `train`'s example makes, and images."""
     folder = tmp_path_factory.mktemp("examples")
+    shutil.copytree(digit_photos, folder / "photos")
     Image.fromarray(np.full((8, 8), 128, "uint8")).save(folder / "seven.png")
     with chdir(folder):
         assert not _failures("train")

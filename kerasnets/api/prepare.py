@@ -1,11 +1,14 @@
 """What is done with images and recipes before any training."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasnets import runtime
 from kerasnets.api.arguments import PathLike, RecipeLike, as_recipe
+from kerasnets.errors import UserError
+from kerasnets.files.whole_files import check_writable, write_text
 from kerasnets.recipe import with_data
 
 if TYPE_CHECKING:
@@ -13,6 +16,65 @@ if TYPE_CHECKING:
     from kerasnets.data.audit.result import Audit
     from kerasnets.data.cache_folder import CachePart
     from kerasnets.data.shards.manifest import Manifest
+    from kerasnets.proposing.proposal import Proposal
+
+
+def new_recipe(
+    images: PathLike,
+    to: PathLike | None = None,
+    *,
+    network: str | None = None,
+    weights: PathLike | None = None,
+    scratch: bool = False,
+    minutes: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> "Proposal":
+    """Look at images and at this machine, and propose a recipe whose lines say why.
+
+    Photos get a network with published weights, where these can be had: those given; else of a file in the
+    folder that the environment variable KERASNETS_WEIGHTS names, whose name contains the network's; else of
+    Keras's cache or download. Small images get a small network that begins from nothing.
+
+    Args:
+        images: a folder of images, of packed shards, or a .csv table.
+        to: file of the recipe; by default nothing is written.
+        network: an architecture, in place of the one that suits images and machine.
+        weights: a file of published weights, or "imagenet" for what Keras has of `network`.
+        scratch: whether to begin from nothing, whatever weights there are.
+        minutes: how long the training may take here, by a few steps that are taken now; by default it has as
+            many epochs as the images want.
+        progress: a function called from time to time with the number of images done and of all images.
+
+    Returns:
+        A `kerasnets.proposing.proposal.Proposal`: `text`, the commented TOML, and `recipe`; `train` takes it.
+
+    Raises:
+        UserError: there are no such images, weights or network, too little time, or `to` exists already.
+
+    Example:
+        >>> proposed = kerasnets.new_recipe("photos", "photos.toml")
+        >>> proposed.recipe.model.name
+        'lenet5'
+    """
+    if to is not None:
+        if os.path.lexists(to):
+            raise UserError(f"{os.fspath(to)}: exists already, allowed: a new file")
+        check_writable(Path(to).absolute().parent, "the recipe")
+    runtime.prepare()
+    from kerasnets.proposing.new_recipe import propose
+
+    proposal = propose(
+        Path(images).expanduser(),
+        network=network,
+        weights=weights,
+        scratch=scratch,
+        minutes=minutes,
+        progress=progress,
+    )
+    if to is not None:
+        Path(to).parent.mkdir(parents=True, exist_ok=True)
+        write_text(Path(to), proposal.text)
+    return proposal
 
 
 def audit(

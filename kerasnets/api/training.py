@@ -1,13 +1,16 @@
 """Training, alone or as a search, and first weights."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasnets import runtime
 from kerasnets.api.arguments import PathLike, RecipeLike, as_recipe
+from kerasnets.api.prepare import new_recipe
 from kerasnets.api.run import Run
-from kerasnets.recipe import with_data
+from kerasnets.proposing.images_path import begun_recipe, is_images
+from kerasnets.recipe import Recipe, with_data
 from kerasnets.training.reporters.destinations import Destinations
 from kerasnets.training.start import start_training
 
@@ -15,9 +18,11 @@ if TYPE_CHECKING:
     import keras
     import pandas as pd
 
+    from kerasnets.proposing.proposal import Proposal
+
 
 def train(
-    recipe: RecipeLike,
+    recipe: "RecipeLike | Proposal",
     run: PathLike | None = None,
     *,
     resume: bool = False,
@@ -28,10 +33,12 @@ def train(
     mlflow: str | None = None,
     mlflow_experiment: str = "kerasnets",
 ) -> Run:
-    """Train a recipe.
+    """Train a recipe, or images.
 
     Args:
-        recipe: a `Recipe`, a shipped recipe's name or the path of a TOML file.
+        recipe: a `Recipe`, a shipped recipe's name or the path of a TOML file; what `new_recipe` returns; or
+            a folder or a .csv table of images, which `new_recipe` is called for. The run keeps the text of
+            what was proposed as `proposed.toml`.
         run: the run directory; by default runs/NAME.
         resume: continue the unfinished run of this recipe in that directory. Where there is none, one is
             started; a finished one is left as it is.
@@ -63,10 +70,16 @@ def train(
         >>> run.result.epochs
         1
     """
+    if isinstance(recipe, str | os.PathLike) and is_images(recipe):
+        recipe = (begun_recipe(recipe, run) if resume else None) or new_recipe(recipe)
+    proposed = ""
+    if not isinstance(recipe, Recipe | str | os.PathLike):
+        proposed, recipe = recipe.text, recipe.recipe
     recipe = with_data(as_recipe(recipe, overrides), data)
     path = start_training(
         recipe,
         run or Path("runs", recipe.name),
+        proposed=proposed,
         resume=resume,
         callbacks=callbacks,
         destinations=Destinations(tensorboard=tensorboard, mlflow=mlflow, experiment=mlflow_experiment),

@@ -43,7 +43,7 @@ class Cost:
         )
 
 
-def _step_seconds(inputs: TrainingInputs, trainer: Trainer) -> float:
+def step_seconds(inputs: TrainingInputs, trainer: Trainer) -> float:
     """Return the median of some whole steps, input included, after a first one that compiles."""
     iterator = trainer.distribute(inputs.training_batches())
     took: list[float] = []
@@ -68,7 +68,7 @@ def estimate_cost(inputs: TrainingInputs, trainer: Trainer) -> Cost:
     sizes = summarize(recipe, input_shape=(height, width, channels), classes=len(inputs.dataset.classes))
     training = sizes.training or {}
     return Cost(
-        step_seconds=_step_seconds(inputs, trainer),
+        step_seconds=step_seconds(inputs, trainer),
         steps=inputs.steps_per_epoch * recipe.train.epochs,
         step_bytes=int(training["peak"]),
         run_bytes=int(training["whole"]["peak"]),

@@ -16,6 +16,7 @@ from kerasnets.errors import FailureError, UserError, graph_cause, one_line
 GROUPS: dict[str, dict[str, Callable[..., None]]] = {
     "Prepare": {
         "list": prepare.list_names,
+        "new": prepare.new,
         "audit": prepare.audit,
         "preview": prepare.preview,
         "check": prepare.check,

@@ -13,11 +13,16 @@ def complete_recipe(incomplete: str) -> list[str]:
     return [name for name in recipe_names() if name.startswith(incomplete)]
 
 
-def complete_network(incomplete: str) -> list[str]:
-    """Return the architectures and shipped recipes whose name starts with what was typed."""
+def complete_architecture(incomplete: str) -> list[str]:
+    """Return the architectures whose name starts with what was typed."""
     from kerasnets.models import BUILDERS
 
-    return [name for name in BUILDERS if name.startswith(incomplete)] + complete_recipe(incomplete)
+    return [name for name in BUILDERS if name.startswith(incomplete)]
+
+
+def complete_network(incomplete: str) -> list[str]:
+    """Return the architectures and shipped recipes whose name starts with what was typed."""
+    return complete_architecture(incomplete) + complete_recipe(incomplete)
 
 
 RecipeArgument = Annotated[
@@ -28,6 +33,35 @@ RecipeArgument = Annotated[
         autocompletion=complete_recipe,
         show_default=False,
     ),
+]
+RecipeOrImagesArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE|FOLDER|CSV",
+        help="Name of a shipped recipe, path of a TOML file, folder of images, or CSV file of them.",
+        autocompletion=complete_recipe,
+        show_default=False,
+    ),
+]
+Network = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Architecture for the images.",
+        autocompletion=complete_architecture,
+        show_default="one that suits images and machine",
+    ),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        metavar="M",
+        help="Minutes that training on the images may take on this machine; a few steps are timed.",
+        show_default="what the images want",
+    ),
+]
+Scratch = Annotated[
+    bool, typer.Option("--scratch", help="Begin from nothing, whatever published weights there are.")
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.", show_default=False)]
 RunsArgument = Annotated[

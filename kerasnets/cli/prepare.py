@@ -1,5 +1,6 @@
 """Commands before a training: what there is, and what is in the images."""
 
+import shlex
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -12,9 +13,18 @@ from kerasnets import terminal
 from kerasnets.catalog import parse
 from kerasnets.cli import output
 from kerasnets.cli.exits import interruptible
-from kerasnets.cli.options import Data, ImagesArgument, Overrides, RecipeArgument
+from kerasnets.cli.options import (
+    Data,
+    ImagesArgument,
+    Minutes,
+    Network,
+    Overrides,
+    RecipeArgument,
+    Scratch,
+)
 from kerasnets.errors import UserError, nearest
 from kerasnets.models import BUILDERS
+from kerasnets.proposing.images_path import recipe_name
 from kerasnets.recipe.recipe_files import shipped_recipes
 
 KINDS = ["architectures", "recipes"]
@@ -48,6 +58,48 @@ def list_names(
         recipes = shipped_recipes(data)
         listing["recipes"] = {each.name: (each.description, each.result) for each in recipes}
     output.print_listing(listing)
+
+
+def new(
+    images: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FOLDER|CSV", help="Folder of images, or CSV file of them.", show_default=False
+        ),
+    ],
+    to: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Recipe to write.", show_default="NAME.toml")
+    ] = None,
+    network: Network = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help='Published weights to start from, or "imagenet" for those of Keras.',
+            show_default="those that can be had",
+        ),
+    ] = None,
+    minutes: Minutes = None,
+    scratch: Scratch = False,
+) -> None:
+    """Look at images and at this machine, and write a recipe that says why.
+
+    Where published weights cannot be had, a line says which file would help.
+    """
+    to = to or Path(f"{recipe_name(images)}.toml")
+    with interruptible("what was inspected is remembered"):
+        proposal = kerasnets.new_recipe(
+            images,
+            to,
+            network=network,
+            weights=weights,
+            minutes=minutes,
+            scratch=scratch,
+            progress=output.progress_counter("audited"),
+        )
+    print(proposal)
+    output.print_path("recipe", to)
+    print(f"train it: kerasnets train {shlex.quote(str(to))}")
 
 
 def audit(

@@ -1,18 +1,34 @@
 """Commands that train."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import kerasnets
+from kerasnets.catalog import parse
 from kerasnets.cli import output
 from kerasnets.cli.exits import interruptible
-from kerasnets.cli.options import Data, Overrides, RecipeArgument
+from kerasnets.cli.options import (
+    Data,
+    Minutes,
+    Network,
+    Overrides,
+    RecipeArgument,
+    RecipeOrImagesArgument,
+    Scratch,
+)
+from kerasnets.errors import UserError
+from kerasnets.proposing.images_path import begun_recipe, is_images
+
+if TYPE_CHECKING:
+    from kerasnets.proposing.proposal import Proposal
+    from kerasnets.recipe import Recipe
 
 
 def train(
-    recipe: RecipeArgument,
+    recipe: RecipeOrImagesArgument,
     run: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Run directory to write.", show_default="runs/NAME")
     ] = None,
@@ -48,14 +64,22 @@ def train(
         str, typer.Option(metavar="NAME", help="Name of the experiment in MLflow.")
     ] = "kerasnets",
     overrides: Overrides = None,
+    network: Network = None,
+    minutes: Minutes = None,
+    scratch: Scratch = False,
 ) -> None:
-    """Train a recipe."""
-    given = [*(overrides or ()), *([f"model.weights={weights}"] if weights else [])]
-    given += ["model.new_head=true"] if new_head else []
+    """Train a recipe; or images, with a recipe that is made for them as `kerasnets new` makes it."""
+    options = {"network": network, "minutes": minutes, "scratch": scratch}
     with interruptible():
+        if is_images(recipe):
+            chosen = _for_images(recipe, run, resume=resume, weights=weights, **options)
+            changes = dict(parse.parse_key_value(each, "--set", SET_FORM) for each in overrides or ())
+        else:
+            chosen, changes = _recipe(recipe, overrides, weights=weights, new_head=new_head, **options), {}
         trained = kerasnets.train(
-            kerasnets.load_recipe(recipe, given),
+            chosen,
             run,
+            overrides=changes,
             resume=resume,
             data=data,
             tensorboard=tensorboard,
@@ -66,6 +90,30 @@ def train(
     for split, measures in result.splits.items() if result else ():
         print(f"{split} {measures}")
     output.print_path("run", trained)
+
+
+SET_FORM = "dotted.key=value, for instance optimizer.learning_rate=0.05"
+
+
+def _recipe(
+    name: str, overrides: Sequence[str] | None, *, weights: str | None, new_head: bool, **options: object
+) -> "Recipe":
+    """Return a recipe by its name, with keys set; refuse the options that images have."""
+    for option, value in options.items():
+        if value:
+            raise UserError(f"--{option}: found with a recipe, allowed: with a folder or a table of images")
+    given = [*(overrides or ()), *([f"model.weights={weights}"] if weights else [])]
+    return kerasnets.load_recipe(name, [*given, *(["model.new_head=true"] if new_head else [])])
+
+
+def _for_images(images: str, run: Path | None, *, resume: bool, **options: Any) -> "Recipe | Proposal":
+    """Return the recipe of the run on these images that goes on, or a new one; say what it is."""
+    begun = begun_recipe(images, run) if resume else None
+    if begun:
+        return begun
+    proposal = kerasnets.new_recipe(images, progress=output.progress_counter("audited"), **options)
+    print(proposal)
+    return proposal
 
 
 def tune(

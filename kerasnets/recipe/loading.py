@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from kerasnets.catalog.parse import parse_key_value
 from kerasnets.catalog.sources import WITH_PATH
 from kerasnets.errors import UserError, few, shortened
-from kerasnets.files.toml_file import MAX_DEPTH, check_bounds
+from kerasnets.files.toml_file import MAX_DEPTH, check_bounds, parse_toml
 from kerasnets.recipe.error_messages import Override, mistake_line, with_overrides
 from kerasnets.recipe.recipe_files import find_recipe, merged_tables
 from kerasnets.recipe.schema import Recipe
@@ -42,6 +42,20 @@ def load_recipe(name: str | os.PathLike[str], overrides: Mapping[str, Any] | Ite
     given = _overrides(overrides)
     origin = with_overrides(path, given)
     return _resolve(_overridden(tables, given, origin), path, given)
+
+
+def recipe_of_text(text: str, name: str, origin: object) -> Recipe:
+    """Return the checked recipe that a TOML text is.
+
+    Args:
+        text: without a base.
+        name: of the recipe, if the text has none.
+        origin: where it is from, for messages.
+
+    Raises:
+        UserError: as of `load_recipe`.
+    """
+    return _resolve({"name": name} | parse_toml(text, origin), origin)
 
 
 def changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:

@@ -51,6 +51,7 @@ class RunDirectory(os.PathLike[str]):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.recipe_file = self.path / "recipe.toml"
+        self.proposed_file = self.path / "proposed.toml"
         self.environment_file = self.path / "environment.json"
         self.dataset_file = self.path / "dataset.json"
         self.images_file = self.path / "images.csv.gz"
@@ -277,7 +278,7 @@ class RunDirectory(os.PathLike[str]):
 
         The recipe makes the folder a run.
         """
-        first = {self.path / "lock", self.log_file, self.checkpoints, self.recipe_file}
+        first = {self.path / "lock", self.log_file, self.checkpoints, self.recipe_file, self.proposed_file}
         first |= {self.environment_file, self.dataset_file, self.images_file, self.samples_file}
         first |= {self.preprocessing_file, self.preprocessing_file.with_suffix(".npz"), self.label_tree_file}
         empty = not (entry.is_dir() and any(entry.iterdir()))

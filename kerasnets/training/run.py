@@ -42,6 +42,7 @@ def run_training(
     run_log: RunLog,
     *,
     resume: bool = False,
+    proposed: str = "",
     callbacks: Sequence[keras.callbacks.Callback] = (),
     rescue: bool = True,
     data_of: RunDirectory | None = None,
@@ -53,6 +54,7 @@ def run_training(
         directory: of the run.
         run_log: gets its file here.
         resume: go on where an unfinished run stopped.
+        proposed: text of the recipe as it was proposed, for the run to keep; empty for none.
         callbacks: the user's.
         rescue: go back once, at a lower rate, where training diverges.
         data_of: another run, whose images a new one must have too; None for any.
@@ -88,7 +90,7 @@ def run_training(
                     if hosts.chief:
                         directory.check_usable(recipe, resume=resume)
                         run_log.write_to(directory.log_file)
-                        write_first_files(directory, prepared.inputs, strategy)
+                        write_first_files(directory, prepared.inputs, strategy, proposed=proposed)
                 _complete(prepared, directory, callbacks=callbacks, rescue=rescue)
 
 

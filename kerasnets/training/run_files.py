@@ -26,7 +26,11 @@ log = logging.getLogger("kerasnets")
 
 
 def write_first_files(
-    directory: RunDirectory, inputs: TrainingInputs, strategy: tf.distribute.Strategy
+    directory: RunDirectory,
+    inputs: TrainingInputs,
+    strategy: tf.distribute.Strategy,
+    *,
+    proposed: str = "",
 ) -> None:
     """Write what is known before the first step; the recipe last, because it makes the folder a run.
 
@@ -47,6 +51,8 @@ def write_first_files(
         directory.exists and directory.label_tree_file.is_file()
     ):
         write_text(directory.label_tree_file, label_tree_text(loss.tree))
+    if proposed and not directory.exists:
+        write_text(directory.proposed_file, proposed)
     if not directory.exists:
         write_text(directory.recipe_file, inputs.recipe.to_toml())
 

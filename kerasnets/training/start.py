@@ -27,6 +27,7 @@ def start_training(
     run: str | os.PathLike[str],
     *,
     resume: bool = False,
+    proposed: str = "",
     callbacks: "Sequence[keras.callbacks.Callback]" = (),
     rescue: bool = True,
     data_of: RunDirectory | None = None,
@@ -38,6 +39,7 @@ def start_training(
         recipe: a `Recipe`.
         run: path of the run directory.
         resume: go on with an unfinished run there, and leave a finished one as it is.
+        proposed: text of the recipe as `kerasnets new` wrote it, for the run to keep.
         callbacks: the user's Keras callbacks, called after the run's own. They cannot change the learning
             rate, which is the schedule's. One of Keras that monitors an accuracy needs its `mode`. One that
             sets `self.model.stop_training` ends the run early.
@@ -78,6 +80,7 @@ def start_training(
                 directory,
                 run_log,
                 resume=resume,
+                proposed=proposed,
                 callbacks=[*callbacks, *([reporting] if reporting else [])],
                 rescue=rescue,
                 data_of=data_of,

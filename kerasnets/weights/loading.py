@@ -4,6 +4,7 @@ import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from os import PathLike
 
 import keras
@@ -34,22 +35,71 @@ def load_weights(model: keras.Model, file: str | PathLike[str], *, new_head: boo
 
     See `kerasnets.load_weights`.
     """
+    fitting = fitting_weights(model, file, new_head=new_head)
+    fitting.assign(model)
+    return fitting.values
+
+
+@dataclass(frozen=True, eq=False)
+class FittingWeights:
+    """Weights that fit a network.
+
+    Attributes:
+        convention: that their names follow.
+        arrays: by foreign name, in Keras's layout.
+        values: how images were prepared for them.
+        origin: where they are from, for messages.
+    """
+
+    convention: Convention
+    arrays: Mapping[str, np.ndarray]
+    values: ValueSteps
+    origin: str
+
+    def assign(self, model: keras.Model) -> None:
+        """Give them to the network that they fit."""
+        wanted = self.convention.tensors(model)
+        for name, array in self.arrays.items():
+            wanted[name][1].assign(array)
+        kept = sorted({layer.name for name, (layer, _) in wanted.items() if name not in self.arrays})
+        beside = f"; {', '.join(kept)} kept" if kept else ""
+        source = self.convention.source
+        log.info("%s: %d tensors into %s (%s)%s", self.origin, len(self.arrays), model.name, source, beside)
+
+
+def fitting_weights(
+    model: keras.Model, file: str | PathLike[str], *, new_head: bool = False
+) -> FittingWeights:
+    """Return the weights that a file holds for a network, which stays as it is.
+
+    Args:
+        model: a network of `kerasnets.build`; one built in `shapes_only` is enough for other files than
+            Keras's.
+        file: as in `load_weights`.
+        new_head: as in `load_weights`.
+
+    Raises:
+        UserError: the file cannot be read, or does not fit.
+    """
     if str(file) == "imagenet" or is_keras_file(file):
         state, values = keras_state(model, file)
-        assign_state(model, state, file, new_head=new_head, allowed=conventions(model.name)[-1:])
-        return values
-    return assign_state(model, read_state(file), file, new_head=new_head).values
+        allowed = conventions(model.name)[-1:]
+        found, arrays = matched(model, state, file, new_head=new_head, allowed=allowed)
+    else:
+        found, arrays = matched(model, read_state(file), file, new_head=new_head)
+        values = found.values
+    return FittingWeights(found, arrays, values, str(file))
 
 
-def assign_state(
+def matched(
     model: keras.Model,
     state: Mapping[str, np.ndarray],
     origin: str | PathLike[str],
     *,
     new_head: bool = False,
     allowed: Sequence[Convention] | None = None,
-) -> Convention:
-    """Give a network the weights of a state dict.
+) -> tuple[Convention, dict[str, np.ndarray]]:
+    """Return the convention that the names of a state dict follow, and the arrays that fit a network.
 
     Args:
         model: a network of `kerasnets.build`.
@@ -58,11 +108,8 @@ def assign_state(
         new_head: as in `load_weights`.
         allowed: the conventions that the names may follow; by default all of the architecture.
 
-    Returns:
-        The convention that the names follow.
-
     Raises:
-        UserError: the weights do not fit; the model is as it was.
+        UserError: the weights do not fit.
     """
     tables = [(each, each.tensors(model)) for each in allowed or conventions(model.name)]
     found, wanted = max(tables, key=lambda pair: len(state.keys() & pair[1].keys()))
@@ -76,12 +123,7 @@ def assign_state(
         raise UserError(f"{origin}: does not fit {model.name} ({found.source}): {'; '.join(faults)}")
     if reason := found.mismatch(model):
         raise UserError(f"{origin}: not the weights of {model.name} as built: {reason}")
-    for name, array in arrays.items():
-        wanted[name][1].assign(array)
-    kept = sorted({layer.name for name, (layer, _) in wanted.items() if name not in arrays})
-    beside = f"; {', '.join(kept)} kept" if kept else ""
-    log.info("%s: %d tensors into %s (%s)%s", origin, len(arrays), model.name, found.source, beside)
-    return found
+    return found, arrays
 
 
 def _fitted(

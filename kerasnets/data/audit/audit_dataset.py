@@ -80,7 +80,7 @@ def audit(
     record.add(conflicts(record.remaining(by_rank), dataset.label_text))
     record.add(copies(record.remaining(by_rank)))
     record.add(near_copies(record.remaining(by_rank), dataset.label_text))
-    return record.remaining_dataset(), record.audit(len(members), inspected)
+    return record.remaining_dataset(), record.audit(members, inspected)
 
 
 def _members(

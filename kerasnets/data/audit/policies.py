@@ -1,6 +1,6 @@
 """What was found, what is done about it by its policy, and the dataset that remains."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -99,11 +99,11 @@ class PolicyRecord:
             significant_bits=self.significant_bits,
         )
 
-    def audit(self, images: int, inspected: int) -> Audit:
+    def audit(self, members: Sequence[Member], inspected: int) -> Audit:
         """Return the result: what was added, by kind.
 
         Args:
-            images: number of images that there were.
+            members: all images that there were.
             inspected: number of encoded ones that were inspected now.
         """
         order = list(KINDS)
@@ -117,14 +117,18 @@ class PolicyRecord:
             None if member is None else (self.dataset.splits[member.split].images, member.index)
             for *_, member in rows
         )
+        used = [member.found for member in self.remaining(members) if member.found.hash]
+        sizes = [(found.height, found.width)[:: -1 if found.orientation > 4 else 1] for found in used]
         return Audit(
             table,
-            images,
+            len(members),
             inspected,
             split_sizes=self._sizes,
             pictures=pictures,
             drawn=self.dataset.drawn,
             notes=self.dataset.notes,
+            sizes=np.array(sizes, "int64").reshape(-1, 2),
+            grey=np.array([found.grey for found in used], bool),
         )
 
 

@@ -26,6 +26,8 @@ class Audit:
         drawn: names of the splits that were drawn from the training images.
         pictures: for each row of the table (images, index), where its image lies, or None.
         notes: lines on how the source was read.
+        sizes: int array (N, 2), height and width in pixels, upright, of the encoded images that are used.
+        grey: bool array (N,), which of these have no colour.
     """
 
     table: pd.DataFrame
@@ -35,6 +37,8 @@ class Audit:
     pictures: tuple[tuple[np.ndarray | EncodedImages, int] | None, ...] = field(repr=False)
     drawn: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    sizes: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), int), repr=False)
+    grey: np.ndarray = field(default_factory=lambda: np.zeros(0, bool), repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON can write it; each finding is a table with `COLUMNS`."""

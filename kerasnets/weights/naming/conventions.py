@@ -80,6 +80,11 @@ def conventions(name: str) -> tuple[Convention, ...]:
     return (*_PUBLISHED.get(name, ()), Convention("kerasnets", _own, torch=False, separator="/"))
 
 
+def published_networks() -> list[str]:
+    """Return the architectures whose weights others publish, those that are built quickly first."""
+    return sorted(_PUBLISHED, key=lambda name: name in ("resnet110", "resnet1202"))
+
+
 def _own(model: keras.Model) -> dict[str, str]:
     return {layer.name: layer.name for layer in model.layers}
 

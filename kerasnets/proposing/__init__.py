@@ -1,0 +1,1 @@
+"""From a folder of images or a table to a recipe that says why: `kerasnets new`."""

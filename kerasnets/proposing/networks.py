@@ -1,0 +1,123 @@
+"""Which network a proposal takes, and for which input."""
+
+import inspect
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from kerasnets.models import BUILDERS, check_name
+from kerasnets.proposing.facts import DataFacts, MachineFacts
+
+if TYPE_CHECKING:
+    from kerasnets.weights.availability import PublishedWeights
+
+SMALL, MIDDLE = 40, 96
+"""Short sides in pixels up to which images are of the size of MNIST and CIFAR, and up to three times that."""
+
+LIGHT = ("googlenet", "googlenet_bn", "resnet18", "resnet34", "resnet50", "inception_v3", "vgg16")
+"""Networks whose published weights are searched for without a GPU: the cheapest first."""
+
+STRONG = (
+    "resnet50",
+    "inception_v3",
+    "resnet101",
+    "resnet34",
+    "resnet18",
+    "googlenet_bn",
+    "googlenet",
+    "vgg16",
+)
+"""Those searched for with one."""
+
+WITHOUT_NORMALIZATION = (
+    *("lenet5", "lenet5_1998", "convnet10", "alexnet", "alexnet_grouped", "alexnet_owt"),
+    *("zfnet", "zfnet_small", "vgg11", "vgg13", "vgg16", "vgg19", "googlenet"),
+)
+"""Architectures that batch normalization does not keep from diverging at high rates."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """A network and its input.
+
+    Attributes:
+        name: a key of `kerasnets.models.BUILDERS`.
+        why: it was chosen, in a few words.
+        size: height and width of its input in pixels.
+        channels: of its input, 1 or 3.
+        options: of its builder.
+        weights: that it starts from; None for a start from nothing.
+    """
+
+    name: str
+    why: str
+    size: int
+    channels: int = 3
+    options: dict[str, Any] = field(default_factory=dict)
+    weights: "PublishedWeights | None" = None
+
+    @property
+    def normalized(self) -> bool:
+        """Whether it has batch normalization."""
+        return self.name not in WITHOUT_NORMALIZATION
+
+
+def wants_weights(data: DataFacts) -> bool:
+    """Return whether images are photos, for which published weights help; they are of no use to tiny ones."""
+    return data.short_side > MIDDLE
+
+
+def searched_networks(machine: MachineFacts) -> tuple[str, ...]:
+    """Return the networks whose published weights suit a machine, the best first."""
+    return STRONG if machine.gpus else LIGHT
+
+
+def choose_network(
+    data: DataFacts,
+    machine: MachineFacts,
+    weights: "PublishedWeights | None" = None,
+    *,
+    asked: str | None = None,
+) -> Network:
+    """Return the network for some images on a machine.
+
+    Args:
+        data: what the images say.
+        machine: what the machine says.
+        weights: published ones to start from.
+        asked: the architecture that the user wants.
+
+    Raises:
+        UserError: there is no architecture `asked`.
+    """
+    if asked:
+        check_name(asked)
+    if weights:
+        why = "asked for" if asked else "the network of these weights"
+        name, size = weights.network, paper_input(weights.network)[0]
+        return Network(name=name, why=why, size=size, options=weights.options, weights=weights)
+    channels = 1 if data.grey else 3
+    if asked:
+        return Network(name=asked, why="asked for", size=paper_input(asked)[0], channels=channels)
+    seen = f"{data.height}x{data.width} pixels"
+    if data.short_side <= SMALL and data.grey:
+        return Network(
+            name="lenet5",
+            why=f"for images like handwritten digits: grey, {seen}",
+            size=32,
+            channels=1,
+            options={"activation": "relu", "pooling": "max"},
+        )
+    if data.short_side <= MIDDLE:
+        size = 32 if data.short_side <= SMALL else 64
+        return Network(name="resnet20", why=f"for small images: {seen}", size=size, channels=channels)
+    if machine.gpus:
+        return Network(name="resnet18", why="for photos, from nothing", size=224, channels=channels)
+    why = "for photos, from nothing, without a GPU"
+    return Network(name="resnet18", why=why, size=128, channels=channels)
+
+
+def paper_input(name: str) -> tuple[int, int, int]:
+    """Return the (height, width, channels) that an architecture takes by default: the paper's."""
+    builder = getattr(import_module(f"kerasnets.models.{BUILDERS[name]}"), name)
+    return inspect.signature(builder).parameters["input_shape"].default

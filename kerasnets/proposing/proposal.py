@@ -1,0 +1,75 @@
+"""A plan as a recipe that says why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kerasnets.errors import few, printable
+from kerasnets.proposing.facts import DataFacts
+from kerasnets.proposing.optimization import training_tables
+from kerasnets.proposing.plan import Plan
+from kerasnets.proposing.recipe_text import recipe_text
+from kerasnets.proposing.tables import image_tables
+from kerasnets.recipe import Recipe
+from kerasnets.recipe.loading import recipe_of_text
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A recipe that says why. It prints as what was decided.
+
+    Attributes:
+        text: commented TOML.
+        recipe: the same, checked.
+        notes: lines for whoever asked for it.
+    """
+
+    text: str
+    recipe: Recipe
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n".join(self.notes)
+
+
+def write_down(plan: Plan, *, command: str, missing: Sequence[str] = ()) -> Proposal:
+    """Return a plan as a recipe.
+
+    Args:
+        plan: what was decided.
+        command: that asked for it, for the recipe's header and for messages.
+        missing: lines on what would have been better, for the header.
+    """
+    data, network = plan.data, plan.network
+    start = "from published weights" if network.weights else "from nothing"
+    description = f"{network.name} {start} on the {len(data.classes):,} classes of {printable(data.name)}."
+    images = _images_text(data)
+    header = [
+        ("Proposed", f"by {command}: change what you know better"),
+        ("Images", images),
+        ("Machine", plan.machine.text),
+        *(("Missing", line) for line in missing),
+        ("Before", f"kerasnets check {data.name}.toml says how long it takes, and what may be wrong"),
+        ("Train", f"kerasnets train {data.name}.toml"),
+    ]
+    text = recipe_text(description, header, [*image_tables(data, network), *training_tables(plan)])
+    recipe = recipe_of_text(text, data.name, command)
+    return Proposal(text, recipe, (f"images: {images}", *_notes(plan, recipe)))
+
+
+def _images_text(data: DataFacts) -> str:
+    sizes = ", ".join(f"{count:,} {split}" for split, count in data.images.items())
+    drawn = f" ({' and '.join(data.drawn)} drawn from train)" if data.drawn else ""
+    classes = few((f"{name} {count:,}" for name, count in data.classes.items()), 80)
+    pixels = f"{'all' if data.one_size else 'about'} {data.height}x{data.width} pixels"
+    colour = "grey" if data.grey else "colour"
+    return printable(f"{sizes}{drawn}; to train {classes}; {pixels}, {colour}")
+
+
+def _notes(plan: Plan, recipe: Recipe) -> tuple[str, ...]:
+    network = plan.network
+    start = f"weights {network.weights.file}" if network.weights else "from nothing"
+    shape = f"{network.size}x{network.size}x{network.channels}"
+    return (
+        f"network: {network.name} on {shape}, {network.why}; {start}",
+        f"training: {recipe.train.epochs} epochs in batches of {plan.batch}",
+    )

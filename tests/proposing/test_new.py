@@ -1,0 +1,126 @@
+"""`kerasnets new` and `kerasnets train` on folders of real images."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import kerasnets
+from kerasnets.recipe import load_recipe
+
+
+@pytest.fixture(autouse=True)
+def nothing_published(monkeypatch, tmp_path):
+    """No weights to be had, which is known at once."""
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.delenv("KERASNETS_WEIGHTS", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def squares(tmp_path):
+    """A folder of 24 grey images of 12x12 pixels: bright squares on the left or on the right."""
+    draws = np.random.default_rng(0)
+    for name, start in (("left", 0), ("right", 6)):
+        (tmp_path / "squares" / name).mkdir(parents=True)
+        for number in range(12):
+            pixels = draws.integers(0, 60, (12, 12), "uint8")
+            pixels[3:9, start : start + 6] += 150
+            Image.fromarray(pixels).save(tmp_path / "squares" / name / f"{number}.png")
+    return tmp_path / "squares"
+
+
+def test_the_recipe_loads_and_is_what_was_said(command, squares):
+    code, printed, errors = command("new", squares)
+    assert code == 0, errors
+    recipe = load_recipe("squares.toml")
+    assert recipe.model.name == "lenet5"
+    assert recipe.data.channels == 1
+    assert "12x12 pixels, grey" in printed
+    assert "network: lenet5 on 32x32x1" in printed
+    assert "recipe: squares.toml" in printed
+    assert recipe == kerasnets.new_recipe(squares).recipe
+
+
+def test_training_on_a_folder_is_both_commands_in_one(command, squares, tmp_path):
+    code, printed, errors = command("train", squares, "--set", "train.epochs=2")
+    assert code == 0, errors
+    run = tmp_path / "runs/squares"
+    assert (run / "result.json").is_file()
+    assert "# Proposed: " in (run / "proposed.toml").read_text()
+    kept = load_recipe(run / "recipe.toml")
+    assert kept.train.epochs == 2
+    assert kept.model.name == "lenet5"
+    assert "network: lenet5" in printed
+    code, printed, errors = command("train", squares, "--resume")
+    assert code == 0, errors
+    assert "finished already" in printed
+
+
+def test_photos_without_published_weights_say_what_would_help(command, tmp_path, caplog):
+    for name in ("a", "b"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(4):
+            noise = np.random.default_rng(number).integers(0, 256, (100, 120, 3), "uint8")
+            noise[:, :, "ab".index(name)] = 30 * number
+            Image.fromarray(noise).save(tmp_path / "photos" / name / f"{number}.png")
+    code, printed, errors = command("new", tmp_path / "photos")
+    assert code == 0, errors
+    assert "resnet18 on 128x128x3" in printed
+    [line] = [record.getMessage() for record in caplog.records if "no published weights" in record.message]
+    assert str(tmp_path / "keras/models") in line
+    assert "training from nothing" in line
+    assert "no published weights" in (tmp_path / "photos.toml").read_text()
+    caplog.clear()
+    assert command("new", tmp_path / "photos", "--scratch", "--to", "other.toml")[0] == 0
+    assert "no published weights" not in caplog.text
+
+
+def test_mistakes_are_one_line(refused, squares, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "one/class").mkdir(parents=True)
+    Image.new("L", (12, 12)).save(tmp_path / "one/class/a.png")
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "table.csv").write_text("name,age\nx,1\n")
+    (tmp_path / "there.toml").write_text("# mine")
+    for arguments, said in (
+        (["empty"], "empty"),
+        (["one"], "one class"),
+        (["notes.txt"], "notes.txt: found a file, allowed: a folder of images or a .csv table"),
+        (["nowhere"], "nowhere: no such folder or file"),
+        (["table.csv"], "table.csv"),
+        ([squares, "--network", "lenet6"], "did you mean 'lenet5'"),
+        ([squares, "--minutes", "0"], "--minutes: found 0, allowed: above 0"),
+        ([squares, "--scratch", "--weights", "a.npz"], "--scratch and --weights"),
+        ([squares, "--weights", "a.npz"], "a.npz: no such file"),
+        ([squares, "--weights", "imagenet"], "imagenet: of which network?"),
+        ([squares, "--to", "there.toml"], "there.toml: exists already"),
+        (
+            [squares, "--to", "there.toml/x.toml"],
+            "there.toml: found a file, allowed: a folder for the recipe",
+        ),
+    ):
+        assert said in refused("new", *arguments), arguments
+    assert (tmp_path / "there.toml").read_text() == "# mine"
+    assert not (tmp_path / "squares.toml").exists()
+    assert "--minutes: found with a recipe" in refused("train", "lenet5-digits", "--minutes", "3")
+
+
+def test_minutes_too_few_for_an_epoch_are_refused(refused, squares):
+    assert "minutes or more" in refused("new", squares, "--minutes", "0.1")
+
+
+def test_broken_files_are_left_out_by_name_and_too_many_are_refused(command, refused, squares):
+    (squares / "left/broken.png").write_bytes((squares / "left/0.png").read_bytes()[:60])
+    assert command("new", squares)[0] == 0
+    text = (squares.parent / "squares.toml").read_text()
+    assert 'truncated = "skip"' in text
+    assert "left/broken.png" in text
+    for number in range(8):
+        (squares / "right" / f"{number}.png").write_bytes(b"")
+    assert "of 25 images cannot be used, first" in refused("new", squares, "--to", "x.toml")
+
+
+def test_a_run_goes_on_with_its_own_recipe_and_on_its_own_images(command, refused, squares, digit_photos):
+    assert command("train", squares, "--set", "train.epochs=1", "--run", "here")[0] == 0
+    assert "holds a run on" in refused("train", digit_photos, "--resume", "--run", "here")
