@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from kerasnets.proposing.plan import HEAD_EPOCHS, Plan
 from kerasnets.proposing.recipe_text import Line, Table
-from kerasnets.recipe.tables.train import Train
 
 BATCH = 128
 """Images in a step that the rates here are for; others get rates in proportion (Goyal 2017, section 2.1)."""
@@ -49,11 +48,7 @@ def _transfer(plan: Plan) -> Iterator[Table]:
     head, below = classifier(plan.network.name), UPPER.get(plan.network.name, ())
     yield Table("optimizer", (Line("name", "adam"), Line("learning_rate", HEAD_RATE, "of the classifier")))
     yield Table("schedule", (Line("name", "cosine", "in each phase anew"),))
-    batch = Line("batch_size", plan.batch, "images a step")
-    if "phases" not in Train.model_fields:
-        yield Table("train", (Line("epochs", plan.epochs, plan.why), batch))
-        return
-    yield Table("train", (batch,))
+    yield Table("train", (Line("batch_size", plan.batch, "images a step"),))
     yield _phase(
         Line("epochs", HEAD_EPOCHS, "of seconds: what lies below is computed once"),
         Line("trainable", [head], "first the new classifier, on features that stay"),

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from kerasnets.checking.cost import step_seconds
 from kerasnets.errors import UserError
 from kerasnets.proposing.plan import Plan
-from kerasnets.recipe import Recipe
+from kerasnets.recipe import Recipe, changed
 from kerasnets.terminal import phase
 from kerasnets.training.distribution.strategy import make_strategy
 from kerasnets.training.setup.inputs import list_inputs, prepare_inputs
 from kerasnets.training.setup.model import make_trainer
 
 MEASURING = 1 / 3
-"""Seconds that measuring an image takes, in those of training on it: there is no way back."""
+"""Seconds that measuring an image takes, in those of training a whole network on it."""
 
 RESERVE = 0.85
 """Share of the time that epochs may take; the rest is for loading, checkpoints and the last measurements."""
@@ -37,14 +37,19 @@ class Pace:
 
 
 def measure_pace(recipe: Recipe) -> Pace:
-    """Take some steps of a recipe's training on its own images, and forget them."""
+    """Take some steps of a recipe's training, of its last phase, on its own images, and forget them."""
+    phases = [each.model_dump(exclude_none=True) for each in recipe.train.phases]
+    if phases:
+        recipe = changed(recipe, {"train.phases": phases[-1:]})
     inputs = prepare_inputs(list_inputs(recipe))
     trainer, _ = make_trainer(inputs, make_strategy("single"))
     phase("timing steps")
     seconds = step_seconds(inputs, trainer)
-    validation = inputs.dataset.validation
-    measured = 0 if validation is None else len(validation) / recipe.train.batch_size
-    return Pace(seconds, seconds * (inputs.steps_per_epoch + MEASURING * measured))
+    images = {name: len(split) / recipe.train.batch for name, split in inputs.dataset.splits.items()}
+    # the upper layers alone are trained in little more time than it takes to run through all
+    measured = images.get("validation", 0.0) * seconds * (1 if phases else MEASURING)
+    epoch = seconds * inputs.steps_per_epoch + measured
+    return Pace(seconds, epoch, before=images["train"] * seconds + measured if phases else 0.0)
 
 
 def within(plan: Plan, minutes: float, pace: Pace) -> Plan:

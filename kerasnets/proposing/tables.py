@@ -7,7 +7,6 @@ from kerasnets.proposing.facts import DataFacts
 from kerasnets.proposing.networks import Network
 from kerasnets.proposing.recipe_text import Line, Table
 from kerasnets.recipe.tables.data import Data
-from kerasnets.recipe.tables.train import Train
 
 SAMPLING_KNOWN = "sampling" in Data.model_fields
 
@@ -39,8 +38,6 @@ def _model(network: Network, data: DataFacts) -> Table:
             Line("weights", network.weights.file, "of a million photos: more than few images can teach"),
             Line("new_head", True, f"{len(data.classes)} classes, not those of these weights"),
         ]
-        if "phases" not in Train.model_fields:
-            lines.append(Line("freeze", "average_pool"))
     return Table("model", tuple(lines))
 
 
