@@ -1,13 +1,14 @@
 """Losses by name: from one-hot labels (N, classes) and logits (N, classes) to one number an example."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import keras
+import numpy as np
 from keras import ops
 
-from kerasnets.errors import UserError
+from kerasnets.errors import UserError, few, nearest
 
 Tensor = Any
 """A tensor of whichever backend Keras runs on, or a NumPy array."""
@@ -22,6 +23,38 @@ def example_loss(name: str, **options: float) -> Callable[[Tensor, Tensor], Tens
     """
     loss = partial(LOSSES[name], **options)
     return lambda labels, logits: loss(ops.cast(labels, "float32"), ops.cast(logits, "float32"))
+
+
+def class_factors(
+    class_weights: Literal["balanced"] | Sequence[float] | Mapping[str, float],
+    classes: Sequence[str],
+    labels: np.ndarray,
+) -> list[float]:
+    """Return what each class's examples count in the loss.
+
+    Args:
+        class_weights: as a recipe has them: a number for each class; or numbers by class name, and 1 for the
+            classes without one, as scikit-learn takes them; or "balanced": n / (k n_c), scikit-learn's
+            formula, of n training examples in k classes with n_c in this one. Then each class counts as much
+            as any other, and an example 1 on average.
+        classes: their names.
+        labels: int (n,), the class of each training example; needed for "balanced" alone.
+
+    Raises:
+        UserError: a name that no class has.
+    """
+    if class_weights == "balanced":
+        counts = np.bincount(labels, minlength=len(classes))
+        shared = counts.sum() / max(np.count_nonzero(counts), 1)
+        return [shared / count if count else 0.0 for count in counts.tolist()]
+    if not isinstance(class_weights, Mapping):
+        return list(class_weights)
+    for name in class_weights:
+        if name not in classes:
+            raise UserError(
+                f"loss.class_weights: found {name!r}, allowed: {few(classes)}{nearest(name, classes)}"
+            )
+    return [class_weights.get(name, 1.0) for name in classes]
 
 
 def class_weighting(

@@ -46,6 +46,12 @@ class Case:
         return self.recipe.train.batch
 
     @property
+    def class_weights(self) -> list[float] | None:
+        """Factors of the classes in the loss; ones where they need the data's labels or class names."""
+        given = self.recipe.loss.class_weights
+        return given if given is None or isinstance(given, list) else [1.0] * self.classes
+
+    @property
     def precision(self) -> str:
         """Keras dtype policy."""
         return self.recipe.train.precision

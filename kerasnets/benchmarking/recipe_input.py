@@ -38,6 +38,8 @@ def generated(case: Case) -> TrainingInputs:
     recipe = case.recipe
     if recipe.loss.name == "hierarchical_softmax":  # its tree has the names of the data's classes
         recipe = changed(recipe, {"loss.name": "categorical_crossentropy"})
+    if case.class_weights:
+        recipe = changed(recipe, {"loss.class_weights": case.class_weights})
     none = Split(np.zeros((0, *case.input_shape), "uint8"), np.zeros(0, "int64"))
     height, width, channels = case.input_shape
     dataset = Dataset(tuple(map(str, range(case.classes))), (height, width, channels), none)

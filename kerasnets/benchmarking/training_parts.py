@@ -46,8 +46,8 @@ class TrainingParts:
         self.network.compile(optimizer=self.optimizer, auto_scale_loss=False)
         self._loss = example_loss(**recipe.loss.options())
         self._weighting = None
-        if recipe.loss.class_weights:
-            self._weighting = class_weighting(recipe.loss.class_weights, case.classes)
+        if case.class_weights:
+            self._weighting = class_weighting(case.class_weights, case.classes)
         self._auxiliary_weight = recipe.loss.auxiliary_weight
         self._l2 = decay.l2
         self._decayed = [index for index, v in enumerate(variables) if id(v) in decayed]

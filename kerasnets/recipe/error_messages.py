@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import Tag, ValidationError
 from pydantic_core import ErrorDetails
 
 from kerasnets.errors import few, nearest, shortened
@@ -253,6 +253,9 @@ def _locate(loc: Sequence[str | int]) -> _Place:
 
 
 def _tags(member: Any, tag: str | None) -> tuple[Any, ...]:
-    """Return the values of the discriminating key that choose this member of a union."""
+    """Return the values of the discriminating key that choose this member of a union, or its own tag."""
+    own = tuple(each.tag for each in getattr(member, "__metadata__", ()) if isinstance(each, Tag))
+    if own:
+        return own
     field = getattr(member, "model_fields", {}).get(tag)
     return get_args(field.annotation) if field else ()

@@ -92,6 +92,16 @@ class Recipe(Section):
         return self
 
     @model_validator(mode="after")
+    def _classes_are_balanced_once(self) -> Self:
+        if self.data.sampling == self.loss.class_weights == "balanced":
+            raise TableError(
+                "loss.class_weights",
+                "'balanced' with data.sampling = 'balanced'",
+                "one of them: both would make small classes count for more than large ones",
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_start_and_one_decay(self) -> Self:
         if self.initialization.from_run is not None and self.model.weights is not None:
             raise TableError("", "initialization.from_run and model.weights", "one of these two starts")

@@ -167,5 +167,8 @@ def uneven_classes(
     if (train > 0).sum() > 1:
         least, most = int(np.where(train > 0, train, train.max()).argmin()), int(train.argmax())
         if train[most] >= UNEVEN * train[least]:
-            detail = f"{train[least]} images in training, {train[most]} of {classes[most]}"
+            detail = (
+                f"{train[least]} images in training, {train[most]} of {classes[most]}; "
+                'data.sampling = "balanced" or loss.class_weights = "balanced" has them count alike'
+            )
             yield "imbalance", "train", least, detail

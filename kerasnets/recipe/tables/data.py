@@ -29,7 +29,8 @@ class Data(Section):
 
     `workers`, `prefetch`, `cache`, `cache_gib` (in memory) and `disk_gib` (on disk, of all runs together)
     have no effect on what the network sees. `streams` has one: it is the number of parts that the images are
-    dealt into; that many hosts, or a divisor of it, can share the reading.
+    dealt into; that many hosts, or a divisor of it, can share the reading. `sampling` says what an epoch
+    holds: each image once, shuffled; or, balanced, as many of each class, those of small classes repeatedly.
     """
 
     source: SourceName
@@ -43,6 +44,7 @@ class Data(Section):
     cache_gib: Annotated[float, Field(gt=0)] = 1.0
     disk_gib: Annotated[float, Field(gt=0)] = 50.0
     streams: Annotated[int, Field(ge=1, le=4096)] = 1
+    sampling: Literal["shuffled", "balanced"] = "shuffled"
     audit: Audit = Audit()
 
     @model_validator(mode="after")

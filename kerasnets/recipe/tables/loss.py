@@ -2,11 +2,25 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from kerasnets.recipe.base import Above0, Fraction, NonNegative, Section, named
 
 OF_TRAINING = {"class_weights", "auxiliary_weight", "tree"}
+
+
+def _form(class_weights: Any) -> str:
+    return (
+        "word" if isinstance(class_weights, str) else "table" if isinstance(class_weights, dict) else "list"
+    )
+
+
+ClassWeights = Annotated[
+    Annotated[Literal["balanced"], Tag("word")]
+    | Annotated[list[NonNegative], Field(min_length=2), Tag("list")]
+    | Annotated[dict[str, NonNegative], Tag("table")],
+    Discriminator(_form),
+]
 
 
 class _Loss(Section):
@@ -19,9 +33,13 @@ class _Loss(Section):
 
 
 class _Classification(_Loss):
-    """`class_weights`: a factor on the loss of each example, by its class; their mean is not divided out."""
+    """`class_weights`: a factor on the loss of each example, by its class; their mean is not divided out.
 
-    class_weights: Annotated[list[NonNegative], Field(min_length=2)] | None = None
+    A list with a number for each class; or a table of numbers by class name, with 1 for those it leaves out;
+    or "balanced": the images of a class count together as much as those of any other.
+    """
+
+    class_weights: ClassWeights | None = None
 
 
 class _Regression(_Loss):

@@ -45,7 +45,7 @@ def confirm_batch(inputs: TrainingInputs, trainer: Trainer, main: keras.Model) -
             )
         say(f"batch size: {batch // 2}: a step of {batch} images has exhausted the memory")
         recipe = changed(inputs.recipe, {"train.batch_size": batch // 2})
-        inputs = replace(inputs, recipe=recipe, plan=batch_plan(recipe))
+        inputs = replace(inputs, recipe=recipe, plan=batch_plan(recipe, labels=inputs.dataset.train.labels))
     begin_phase(trainer, main, inputs, phases[0])
     restore("the numbers before", trainer, before)
     return inputs

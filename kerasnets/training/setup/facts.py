@@ -19,7 +19,7 @@ def run_facts(inputs: TrainingInputs, network: keras.Model) -> Facts:
     operations = [step.op for step in recipe.augment]
     return Facts(
         classes=None if dataset.numeric else len(dataset.classes),
-        class_shares=() if dataset.numeric else _shares(dataset.train.labels, len(dataset.classes)),
+        class_shares=() if dataset.numeric else _shares(inputs),
         training_examples=len(dataset.train),
         batch_size=recipe.train.batch,
         epochs=recipe.train.epochs,
@@ -46,6 +46,9 @@ def is_pretrained(recipe: Recipe) -> bool:
     return bool(recipe.model.weights or recipe.initialization.from_run)
 
 
-def _shares(labels: np.ndarray, classes: int) -> tuple[float, ...]:
-    counts = np.bincount(np.asarray(labels), minlength=classes)
+def _shares(inputs: TrainingInputs) -> tuple[float, ...]:
+    """Return what each class counts in the training loss, unless by numbers that the recipe gives."""
+    counts = np.bincount(np.asarray(inputs.dataset.train.labels), minlength=len(inputs.dataset.classes))
+    if "balanced" in (inputs.recipe.data.sampling, inputs.recipe.loss.class_weights):
+        counts = np.minimum(counts, 1)
     return tuple((counts / counts.sum()).tolist())

@@ -117,10 +117,22 @@ class TrainingInputs:
             raise UserError(f"{self.recipe.origin}: {error}") from None
 
 
-def batch_plan(recipe: Recipe, *, host: int = 0, hosts: int = 1) -> BatchPlan:
-    """Return how a recipe's training batches are made, from its first step on; see `BatchPlan`."""
+def batch_plan(
+    recipe: Recipe, *, host: int = 0, hosts: int = 1, labels: np.ndarray | None = None
+) -> BatchPlan:
+    """Return how a recipe's training batches are made, from its first step on; see `BatchPlan`.
+
+    Args:
+        recipe: of the run.
+        host, hosts: whose part of every batch is made, and how many there are.
+        labels: int (N,), the class of each training image; needed where the recipe draws classes equally.
+    """
     train, streams = recipe.train, recipe.data.streams
-    return BatchPlan(train.batch, train.seed, train.epochs, streams=streams, host=host, hosts=hosts)
+    balanced = labels if recipe.data.sampling == "balanced" else None
+    return BatchPlan(
+        train.batch, train.seed, train.epochs,
+        streams=streams, host=host, hosts=hosts, balanced=balanced,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,7 +220,9 @@ def prepare_inputs(
         check(dataset)
     recipe = _with_batch(recipe, dataset, preprocessing, devices=devices)
     _check_batches(recipe, len(dataset.train))
-    plan, reading = batch_plan(recipe, host=host, hosts=hosts), Reading(data.workers, data.prefetch)
+    plan = batch_plan(recipe, host=host, hosts=hosts, labels=dataset.train.labels)
+    _check_dealt(recipe, dataset)
+    reading = Reading(data.workers, data.prefetch)
     in_words = [o for o in operations if o.get("fill") == "mean" or o.get("axes") == "training"]
     if preprocessing.needs or in_words:
         phase("taking statistics of the training images")
@@ -233,11 +247,29 @@ def prepare_inputs(
 
 
 def _check_loss(recipe: Recipe, dataset: Dataset) -> None:
-    """Refuse a loss of classes where numbers are to be predicted."""
+    """Refuse what only classes have where numbers are to be predicted."""
     if dataset.numeric and recipe.loss.name not in REGRESSION:
         raise UserError(
             f"{recipe.origin}: loss.name: found {recipe.loss.name!r}, allowed: {', '.join(REGRESSION)}: "
             f"the labels are numeric targets ({', '.join(dataset.classes)})"
+        )
+    if dataset.numeric and recipe.data.sampling == "balanced":
+        raise UserError(
+            f"{recipe.origin}: data.sampling: found 'balanced', allowed: 'shuffled': the labels are numeric "
+            f"targets ({', '.join(dataset.classes)})"
+        )
+
+
+def _check_dealt(recipe: Recipe, dataset: Dataset) -> None:
+    """Refuse streams that do not hold every class, where classes are drawn equally."""
+    if recipe.data.sampling == "shuffled":
+        return
+    counts = np.bincount(dataset.train.labels, minlength=len(dataset.classes))
+    least, streams = int(np.where(counts, counts, counts.max()).argmin()), recipe.data.streams
+    if counts[least] < streams:
+        raise UserError(
+            f"{recipe.origin}: data.streams: found {streams}, allowed with data.sampling = 'balanced': up to "
+            f"{counts[least]}, the training images of {dataset.classes[least]}: each stream holds all classes"
         )
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from kerasnets.data.dataset import Dataset
 from kerasnets.errors import UserError
 from kerasnets.initializers import initialize
-from kerasnets.losses import class_weighting, example_loss
+from kerasnets.losses import class_factors, class_weighting, example_loss
 from kerasnets.optimizers import decayed_variables, make_optimizer
 from kerasnets.recipe import Recipe
 from kerasnets.runs.network import build_network
@@ -130,7 +130,8 @@ def _objective(
     weighting = None
     if recipe.loss.class_weights:
         try:
-            weighting = class_weighting(recipe.loss.class_weights, len(dataset.classes))
+            factors = class_factors(recipe.loss.class_weights, dataset.classes, dataset.train.labels)
+            weighting = class_weighting(factors, len(dataset.classes))
         except UserError as error:
             raise UserError(f"{recipe.origin}: {error}") from None
     return Objective(

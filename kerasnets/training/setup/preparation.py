@@ -74,7 +74,8 @@ def prepare_run(
         _check_monitors(listed)
         # published weights are compared with the statistics, which are not there yet, and several hosts make
         # their networks when they know that they have the same images
-        if not (listed.classes_may_go or recipe.model.weights or hosts.count > 1):
+        needs_images = listed.classes_may_go or recipe.loss.class_weights == "balanced"
+        if not (needs_images or recipe.model.weights or hosts.count > 1):
             made = make_trainer(listed, strategy, first_weights=first_weights)
         inputs = prepare_inputs(
             listed,
