@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from kerasnets.callbacks.measuring.step_statistics import StepStatistics
+from kerasnets.callbacks.steps.step_statistics import StepStatistics
 from kerasnets.data.dataset import Dataset
 from kerasnets.errors import UserError
 from kerasnets.recipe import Recipe
