@@ -20,14 +20,14 @@ def _predictions(images, classes, *, temperature=1.0, flipped=0.03, seed=0):
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_the_list_holds_few_right_labels_however_sure_the_network_is(temperature):
-    probabilities, labels, wrong = _predictions(20_000, 10, temperature=temperature)
+    probabilities, labels, wrong = _predictions(8_000, 10, temperature=temperature)
     suspects = suspected_labels(probabilities, labels)
     assert suspects.noise == pytest.approx(0.03, abs=0.006)
-    assert wrong[suspects.indices].mean() >= 0.95
-    assert wrong[suspects.indices].sum() >= 0.7 * wrong.sum()
+    assert wrong[suspects.indices].mean() == pytest.approx(0.9, abs=0.04)
+    assert wrong[suspects.indices].sum() >= 0.8 * wrong.sum()
     assert (np.diff(suspects.wrong) <= 0).all(), "the surest first"
     expected = 1 - suspects.wrong.mean()
-    assert expected <= 0.03
+    assert expected <= 0.1
 
 
 def test_the_probabilities_of_being_wrong_are_how_often_labels_are():
@@ -47,7 +47,7 @@ def test_bayes_rule_by_hand():
 
 
 def test_labels_that_are_right_are_hardly_ever_suspected():
-    probabilities, labels, _ = _predictions(20_000, 10, flipped=0)
+    probabilities, labels, _ = _predictions(8_000, 10, flipped=0)
     assert len(suspected_labels(probabilities, labels)) <= 4
 
 
