@@ -8,8 +8,8 @@
 
 Prepare:     new_recipe, audit, preview, check, pack, cache
 Train:       load_recipe, train, tune, build, load_weights
-Understand:  evaluate, calibrate, predict, predict_each, write_report, watch, summary, size, complexity,
-             bench, study
+Understand:  evaluate, calibrate, predict, predict_each, compare, write_report, watch, study
+Networks:    summary, size, complexity, bench, evaluate_weights
 Hand over:   export
 
 `help(kerasnets.train)` explains one of them. TensorFlow and other large libraries are loaded only by the
@@ -25,10 +25,18 @@ from kerasnets.runtime import turn_onednn_on
 if TYPE_CHECKING:
     from kerasnets.api.claims import study
     from kerasnets.api.hand_over import export
-    from kerasnets.api.networks import bench, complexity, size, summary
+    from kerasnets.api.networks import bench, complexity, evaluate_weights, size, summary
     from kerasnets.api.prepare import audit, cache, check, new_recipe, pack, preview
     from kerasnets.api.run import Run
-    from kerasnets.api.runs import calibrate, evaluate, predict, predict_each, watch, write_report
+    from kerasnets.api.runs import (
+        calibrate,
+        compare,
+        evaluate,
+        predict,
+        predict_each,
+        watch,
+        write_report,
+    )
     from kerasnets.api.training import load_weights, train, tune
     from kerasnets.models import build
     from kerasnets.recipe import load_recipe
@@ -49,8 +57,10 @@ __all__ = [
     "cache",
     "calibrate",
     "check",
+    "compare",
     "complexity",
     "evaluate",
+    "evaluate_weights",
     "export",
     "load_recipe",
     "load_weights",
@@ -71,10 +81,18 @@ __all__ = [
 _MODULES = {
     "kerasnets.api.claims": ("study",),
     "kerasnets.api.hand_over": ("export",),
-    "kerasnets.api.networks": ("bench", "complexity", "size", "summary"),
+    "kerasnets.api.networks": ("bench", "complexity", "evaluate_weights", "size", "summary"),
     "kerasnets.api.prepare": ("audit", "cache", "check", "new_recipe", "pack", "preview"),
     "kerasnets.api.run": ("Run",),
-    "kerasnets.api.runs": ("calibrate", "evaluate", "predict", "predict_each", "watch", "write_report"),
+    "kerasnets.api.runs": (
+        "calibrate",
+        "compare",
+        "evaluate",
+        "predict",
+        "predict_each",
+        "watch",
+        "write_report",
+    ),
     "kerasnets.api.training": ("load_weights", "train", "tune"),
     "kerasnets.models": ("build",),
     "kerasnets.recipe": ("load_recipe",),

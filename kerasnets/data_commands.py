@@ -15,9 +15,10 @@ from kerasnets.data.pipeline.batches import decoded_images, training_batches
 from kerasnets.data.pipeline.order import BatchPlan, training_order
 from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.data.preview import preview_grid
-from kerasnets.data.shards.manifest import MANIFEST, Manifest
+from kerasnets.data.shards.manifest import Manifest
 from kerasnets.data.shards.pack import pack
 from kerasnets.data.sources.load import read_source
+from kerasnets.data.sources.named import source_of_path
 from kerasnets.recipe import Recipe, load_recipe
 from kerasnets.runs.dataset import audit_settings, recipe_shares
 from kerasnets.training.setup.inputs import TrainingInputs, list_inputs, prepare_inputs
@@ -79,11 +80,8 @@ def pack_data(
 
 def _read(what: Recipe | str | os.PathLike[str]) -> Images:
     if not isinstance(what, Recipe):
-        path = Path(what)
-        if path.is_dir():
-            return Images(read_source("tfrecord" if (path / MANIFEST).is_file() else "folder", path))
-        if path.suffix.lower() in (".csv", ".tsv"):
-            return Images(read_source("csv", path))
+        if source := source_of_path(what):
+            return Images(read_source(source, what))
         what = load_recipe(what)
     data = what.data
     return Images(read_source(data.source, data.path, data.channels, workers=data.workers), what)

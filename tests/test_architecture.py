@@ -28,7 +28,7 @@ RANKS = [
     {"kerasnets.runs", "kerasnets.judgement"},
     {"kerasnets.explaining"},
     {"kerasnets.inference", "kerasnets.predicting", "kerasnets.training"},
-    {"kerasnets.data_commands", "kerasnets.network_sizes", "kerasnets.checking"},
+    {"kerasnets.data_commands", "kerasnets.network_sizes", "kerasnets.checking", "kerasnets.comparing"},
     {
         "kerasnets.calibration", "kerasnets.exporting", "kerasnets.report", "kerasnets.tuning",
         "kerasnets.benchmarking", "kerasnets.proposing",
@@ -84,8 +84,8 @@ def test_imports_point_left(path, name):
 
 
 READERS_OF_RUNS = (
-    "runs", "calibration", "explaining", "inference", "predicting", "exporting", "report", "network_sizes",
-    "watching",
+    "runs", "calibration", "explaining", "inference", "predicting", "comparing", "exporting", "report",
+    "network_sizes", "watching",
 )  # fmt: skip
 """What is done with finished runs: none of it needs training."""
 

@@ -93,7 +93,9 @@ def test_dir_and_help_load_nothing_heavy():
 
 
 def test_the_description_has_every_function():
-    groups = re.findall(r"^(?:Prepare|Train|Understand|Hand over): +(.*)$", kerasnets.__doc__, re.MULTILINE)
+    groups = re.findall(
+        r"^(?:Prepare|Train|Understand|Networks|Hand over): +(.*)$", kerasnets.__doc__, re.MULTILINE
+    )
     assert sorted(", ".join(groups).split(", ")) == FUNCTIONS
 
 

@@ -1,7 +1,9 @@
-"""What networks cost and how fast they are; nothing is trained."""
+"""What networks cost, how fast they are, how good published ones are; nothing is trained."""
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kerasnets import runtime
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kerasnets.benchmarking.result import BenchResult
+    from kerasnets.inference.evaluate import Evaluation
     from kerasnets.network_sizes import Summary
 
 
@@ -88,6 +91,62 @@ def size(volume: str, layers: Sequence[str]) -> "pd.DataFrame":
     from kerasnets.sizing.stack import stack_sizes
 
     return stack_sizes(volume, layers)
+
+
+def evaluate_weights(
+    network: RecipeLike,
+    weights: PathLike,
+    data: PathLike,
+    *,
+    split: str | None = None,
+    views: str | None = None,
+    short_sides: Sequence[int] | None = None,
+    options: Mapping[str, Any] | None = None,
+    to: PathLike | None = None,
+) -> "Evaluation":
+    """Measure published weights on anybody's images, with no run.
+
+    An architecture's images are prepared as they were for the weights, which is known by who publishes them;
+    a recipe's as it says. Classes are those of the data, in its order. Networks of ImageNet's 1,000 classes
+    find theirs by wnid, by name or by number, and the data may have some of them alone.
+
+    Args:
+        network: an architecture's name; or a `Recipe`, a shipped recipe's name or the path of a TOML file, of
+            which the network, [[preprocess]], [evaluation] and [data] `audit` are used.
+        weights: file of the weights, or "imagenet" for what keras.applications publishes.
+        data: a folder of images or of packed shards, a CSV or NPZ file, or a source: "cifar10".
+        split: "train", "validation" or "test"; by default the first that the data has of test, validation
+            and train.
+        views: "center", "ten_crop", "crops_144" or "dense", see `kerasnets.inference.views`.
+        short_sides: lengths in pixels that each image's short side is resized to, for these views.
+        options: further arguments of an architecture's builder, by name.
+        to: folder for the tables and the page that `evaluate` describes; by default they are not kept.
+
+    Returns:
+        An `Evaluation`, as `evaluate` returns it.
+
+    Raises:
+        UserError: there is no such network, data or split; the weights do not fit; nobody knows how images
+            were prepared for them; or the data has a class that the network does not know.
+
+    Example:
+        >>> kerasnets.evaluate_weights("resnet20", "resnet20.npz", "cifar10")  # doctest: +SKIP
+    """
+    runtime.prepare()
+    from kerasnets.files.whole_files import check_writable
+    from kerasnets.inference.published_weights import measure_published
+    from kerasnets.report.judgement.page import write_judgement
+
+    if to is not None:
+        check_writable(Path(to), "the evaluation")
+    measured = measure_published(
+        network, weights, data, split=split, views=views, short_sides=short_sides, options=options
+    )
+    if to is None or measured.judgement is None:
+        return measured
+    title = f"{weights}: {data}, {measured.split}"
+    page = write_judgement(Path(to), measured.judgement, title=title, about=measured.about())
+    return replace(measured, page=page)
 
 
 def complexity(to: PathLike | None = None, names: Sequence[str] | None = None) -> "pd.DataFrame":

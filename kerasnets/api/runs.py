@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kerasnets.calibration.calibrate import CalibrationResult
+    from kerasnets.comparing.compare import Comparison
     from kerasnets.inference.evaluate import Evaluation
     from kerasnets.predicting.ensemble_predictor import PredictOptions
     from kerasnets.predicting.named_images import Images
@@ -256,6 +257,45 @@ def _options(
         explain_method=explain_method,
         calibrated=calibrated,
     )
+
+
+def compare(
+    runs: Sequence[PathLike],
+    split: str = "test",
+    *,
+    to: PathLike | None = None,
+    data: PathLike | None = None,
+) -> "Comparison":
+    """Compare finished runs on the same images, and write a page of what differs.
+
+    Each run is measured, and compared with the first one: McNemar's exact test of the images that one of the
+    two alone has right, of numeric targets a permutation test; with Holm's correction where there are several
+    runs. What is tested are these networks, not their recipes: another seed gives another network.
+
+    Args:
+        runs: run directories, two or more, that hold out the same images.
+        split: "train", "validation" or "test".
+        to: file of the page; by default `comparison.html` in the current folder.
+        data: path of the images, if they have moved since the runs were made.
+
+    Returns:
+        A `kerasnets.comparing.compare.Comparison`: `metrics` and `recipes`, DataFrames with a column a run,
+        and `differences`. It prints as the command does.
+
+    Raises:
+        UserError: a directory holds no finished run, a run has no such split or other images in it than the
+            first, or its images are missing or have changed.
+
+    Example:
+        >>> compared = kerasnets.compare(["runs/first", "runs/second"])  # doctest: +SKIP
+        >>> compared.differences[0].real  # doctest: +SKIP
+        False
+    """
+    runtime.prepare()
+    from kerasnets.comparing.compare import compare_runs
+    from kerasnets.report.comparison import write_comparison
+
+    return write_comparison(compare_runs(runs, split, data=data), to or "comparison.html")
 
 
 def write_report(

@@ -31,6 +31,7 @@ GROUPS: dict[str, dict[str, Callable[..., None]]] = {
         "evaluate": understand.evaluate,
         "calibrate": understand.calibrate,
         "predict": predicting.predict,
+        "compare": understand.compare,
         "report": understand.report,
         "watch": understand.watch,
         "summary": understand.summary,

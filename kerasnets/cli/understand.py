@@ -21,7 +21,6 @@ from kerasnets.cli.options import (
     NoCalibration,
     Precision,
     RunArgument,
-    RunsArgument,
     complete_network,
 )
 from kerasnets.errors import UserError
@@ -33,10 +32,22 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    runs: RunsArgument,
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...|NAME",
+            help="Run directory; several make an ensemble. With --weights an architecture or a recipe.",
+            show_default=False,
+        ),
+    ],
     split: Annotated[
-        str, typer.Option(metavar="NAME", help="Split to measure: train, validation or test.")
-    ] = "test",
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Split to measure: train, validation or test.",
+            show_default="test; with --weights the first there is of test, validation and train",
+        ),
+    ] = None,
     views: Annotated[
         str | None,
         typer.Option(
@@ -54,35 +65,69 @@ def evaluate(
             show_default="the recipe's",
         ),
     ] = None,
-    data: Data = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH|SOURCE",
+            help="Path of the images, if they are not where the recipe says. With --weights a folder, a CSV "
+            "or NPZ file, or a source such as cifar10.",
+            show_default="the recipe's data.path",
+        ),
+    ] = None,
     allow_changed_data: AllowChangedData = False,
     to: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
             help="Folder for the tables and the page.",
-            show_default="evaluation/SPLIT in the run; of several runs none",
+            show_default="evaluation/SPLIT in the run; of several runs, and with --weights, none",
         ),
     ] = None,
     no_calibration: NoCalibration = False,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Published weights to measure, of the network NAME.", show_default=False
+        ),
+    ] = None,
+    options: BuilderOptions = None,
 ) -> None:
-    """Measure a finished run on one of its splits; of several runs also their average.
+    """Measure a finished run on one of its splits; of several runs also their average. Or published weights.
 
     Tables of every image and class, measures with 95 % intervals, and a page that shows the mistakes are
-    kept.
+    kept. Of published weights images are prepared as whoever published them did, or as a recipe says.
     """
     from kerasnets.files.tables import frame_text  # loads pandas
 
-    measured = kerasnets.evaluate(
-        runs,
-        split,
-        views=views,
-        short_sides=short_sides,
-        data=data,
-        allow_changed_data=allow_changed_data,
-        to=to,
-        calibrated=not no_calibration,
-    )
+    if weights is not None:
+        if data is None or len(runs) != 1 or allow_changed_data:
+            raise UserError(
+                "--weights: allowed with one NAME and --data, a folder, a CSV or NPZ file, or a source; "
+                "without --allow-changed-data"
+            )
+        measured = kerasnets.evaluate_weights(
+            str(runs[0]),
+            weights,
+            data,
+            split=split,
+            views=views,
+            short_sides=short_sides,
+            options=dict(map(parse.parse_option, options or ())),
+            to=to,
+        )
+    elif options:
+        raise UserError("--option: allowed with --weights: a run has its own options")
+    else:
+        measured = kerasnets.evaluate(
+            runs,
+            split or "test",
+            views=views,
+            short_sides=short_sides,
+            data=data,
+            allow_changed_data=allow_changed_data,
+            to=to,
+            calibrated=not no_calibration,
+        )
     for table in measured.tables():
         output.print_table(table, plain=frame_text(table))
     print("\n".join(measured.lines()))
@@ -111,6 +156,35 @@ def calibrate(
             run, precision=precision, split=split, data=data, allow_changed_data=allow_changed_data
         )
     )
+
+
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Run directories. Each is compared with the first.",
+            show_default=False,
+        ),
+    ],
+    split: Annotated[
+        str, typer.Option(metavar="NAME", help="Split to compare on: train, validation or test.")
+    ] = "test",
+    to: Annotated[Path, typer.Option(metavar="FILE", help="Path of the page.")] = Path("comparison.html"),
+    data: Data = None,
+) -> None:
+    """Compare finished runs on the same images, and say whether their difference is more than chance.
+
+    A table of what differs between the recipes, measures with 95 % intervals, a paired test, and a page that
+    shows the images that one run has right and another wrong.
+    """
+    from kerasnets.files.tables import frame_text  # loads pandas
+
+    compared = kerasnets.compare(runs, split, to=to, data=data)
+    for table in compared.tables():
+        output.print_table(table, plain=frame_text(table))
+    print("\n".join(compared.lines()))
+    output.print_path("page", compared.page)
 
 
 def report(

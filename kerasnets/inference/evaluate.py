@@ -25,7 +25,7 @@ from kerasnets.optimizers import decayed_variables
 from kerasnets.runs.chosen_views import chosen_views
 from kerasnets.runs.ensemble import open_runs
 from kerasnets.runs.records.result import measures_text
-from kerasnets.runs.trained_run import TrainedRun
+from kerasnets.runs.trained_run import TrainedNetwork
 from kerasnets.weights.freezing import freeze
 
 
@@ -127,8 +127,8 @@ class Evaluation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Predicted:
-    """What a run predicts of a split.
+class Predicted:
+    """What a network predicts of a split.
 
     Attributes:
         predictions: float64 (N, classes): probabilities, or values of numeric targets.
@@ -161,7 +161,7 @@ def evaluate_runs(
     labels, alone = shared.splits[split].labels, []
     mean = np.zeros((), "float64")
     for trained, own, changes in zip(members, shared.own, shared.changes, strict=True):
-        predicted = _predict(trained, own, views=views, short_sides=short_sides)
+        predicted = predict_split(trained, own, views=views, short_sides=short_sides)
         alone.append(
             Evaluation(
                 run=str(trained.directory),
@@ -170,7 +170,7 @@ def evaluate_runs(
                 short_sides=predicted.short_sides,
                 loss=predicted.loss,
                 changed_data=changes or None,
-                **_scores(trained, predicted.predictions, labels),
+                **scores(trained, predicted.predictions, labels),
             )
         )
         mean = mean + predicted.predictions / len(members)
@@ -191,13 +191,13 @@ def evaluate_runs(
         changed_data="; ".join(dict.fromkeys(filter(None, shared.changes))) or None,
         members=tuple(alone),
         judgement=judgement,
-        **_scores(members[0], mean, labels),
+        **scores(members[0], mean, labels),
     )
 
 
-def _predict(
-    trained: TrainedRun, split: Split, *, views: str | None, short_sides: Sequence[int] | None
-) -> _Predicted:
+def predict_split(
+    trained: TrainedNetwork, split: Split, *, views: str | None, short_sides: Sequence[int] | None
+) -> Predicted:
     """Predict the images of a split as they are; or their views, where those or the recipe ask for views."""
     shown, sides = chosen_views(trained, views, short_sides)
     if not sides:
@@ -205,7 +205,7 @@ def _predict(
         loss = float(losses.mean()) + _penalty(trained)
         # in float32 the least probable classes of a sure network would all have 0
         predictions = trained.activation(outputs, "float64").numpy()
-        return _Predicted(predictions=predictions, views=shown, short_sides=(), loss=loss)
+        return Predicted(predictions=predictions, views=shown, short_sides=(), loss=loss)
     channels, workers = trained.preprocessing.output_shape[-1], trained.recipe.data.workers
     averaged = averaged_predictions(
         trained.network,
@@ -217,10 +217,10 @@ def _predict(
         at_once=trained.recipe.train.evaluation_batch,
     )
     predictions = averaged.astype("float64")
-    return _Predicted(predictions=predictions, views=shown, short_sides=tuple(sides))
+    return Predicted(predictions=predictions, views=shown, short_sides=tuple(sides))
 
 
-def _scores(trained: TrainedRun, predictions: np.ndarray, labels: np.ndarray) -> Mapping[str, Any]:
+def scores(trained: TrainedNetwork, predictions: np.ndarray, labels: np.ndarray) -> Mapping[str, Any]:
     """Return measures, images and the table of parts, by the names that `Evaluation` has for them."""
     if trained.numeric:
         return value_scores(predictions, labels, trained.classes)
@@ -228,7 +228,7 @@ def _scores(trained: TrainedRun, predictions: np.ndarray, labels: np.ndarray) ->
     return class_scores(predictions, labels, trained.classes) | {"cross_entropy": entropy}
 
 
-def _penalty(trained: TrainedRun) -> float:
+def _penalty(trained: TrainedNetwork) -> float:
     """Return what L2 regularization adds to a run's loss: l2/2 times the sum of the squared weights."""
     decay, network = trained.recipe.regularization, trained.network
     if not decay.l2:
@@ -240,7 +240,7 @@ def _penalty(trained: TrainedRun) -> float:
     return decay.l2 / 2 * float(sum(squares))
 
 
-def outputs_and_losses(trained: TrainedRun, split: Split) -> tuple[tf.Tensor, np.ndarray]:
+def outputs_and_losses(trained: TrainedNetwork, split: Split) -> tuple[tf.Tensor, np.ndarray]:
     """Return the network's outputs (N, classes) for a split's images, and the losses (N,)."""
     loss = example_loss(**trained.recipe.loss.options())
     outputs, losses = [], []

@@ -88,6 +88,11 @@ def build(
         raise UserError(f"{name} cannot be built with {given | options}: {reason}") from error
 
 
+def paper_input(name: str) -> tuple[int, int, int]:
+    """Return the (height, width, channels) of the images that architecture `name` is built for by default."""
+    return inspect.signature(_builder(name, ())).parameters["input_shape"].default
+
+
 def check_name(name: str) -> None:
     """Raise UserError unless `name` is an architecture. Loads nothing."""
     if name not in BUILDERS:

@@ -12,6 +12,7 @@ from kerasnets.diagnosis.finding import Finding
 from kerasnets.errors import UserError
 from kerasnets.recipe import Recipe
 from kerasnets.runs.directory import RunDirectory
+from kerasnets.runs.labels import run_labels
 from kerasnets.runs.records.dataset_record import DatasetRecord
 from kerasnets.runs.records.environment import Environment
 from kerasnets.runs.records.result import Result
@@ -91,13 +92,7 @@ def read_runs(paths: Sequence[str | os.PathLike[str]]) -> list[RunRecords]:
         UserError: a directory holds no run, or a damaged one.
     """
     directories = [RunDirectory(path) for path in paths]
-    return [_read_run(*pair) for pair in zip(directories, _labels(directories), strict=True)]
-
-
-def _labels(directories: Sequence[RunDirectory]) -> list[str]:
-    """Return names that tell runs apart: those of their folders, or else their paths."""
-    names = [directory.path.resolve().name for directory in directories]
-    return names if len(set(names)) == len(names) else [str(directory) for directory in directories]
+    return [_read_run(*pair) for pair in zip(directories, run_labels(directories), strict=True)]
 
 
 def _read_run(directory: RunDirectory, label: str) -> RunRecords:

@@ -1,20 +1,20 @@
-"""Which test-time views of images a run is asked about."""
+"""Which test-time views of images a network is asked about."""
 
 from collections.abc import Sequence
 
 from kerasnets.errors import UserError
 from kerasnets.recipe import changed
-from kerasnets.runs.trained_run import TrainedRun
+from kerasnets.runs.trained_run import TrainedNetwork
 from kerasnets.runs.view_sizes import view_short_sides
 
 
 def chosen_views(
-    trained: TrainedRun, views: str | None, short_sides: Sequence[int] | None
+    trained: TrainedNetwork, views: str | None, short_sides: Sequence[int] | None
 ) -> tuple[str, list[int]]:
-    """Return the kind of view and the short sides: of the run's recipe, unless others are asked for.
+    """Return the kind of view and the short sides: of its recipe, unless others are asked for.
 
     Args:
-        trained: the run.
+        trained: the network.
         views: a key of `kerasnets.catalog.views.SHORT_SIDES`; None for the recipe's.
         short_sides: pixels; none for the recipe's, with `views` for the paper's.
 

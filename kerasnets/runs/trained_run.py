@@ -17,12 +17,11 @@ from kerasnets.runs.records.calibration import Calibration
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainedRun:
+class TrainedNetwork:
     """A trained network with what belongs to it.
 
     Attributes:
-        directory: where the run lies.
-        recipe: the resolved recipe it was trained by.
+        recipe: how it was trained, and how its images are read.
         network: functional `keras.Model` from preprocessed images to logits, or to values.
         preprocessing: what turns raw images into the network's input.
         classes: class names; of numeric targets, the targets' names.
@@ -30,7 +29,6 @@ class TrainedRun:
         calibration: how its probabilities are calibrated; None where they are as trained.
     """
 
-    directory: RunDirectory
     recipe: Recipe
     network: keras.Model
     preprocessing: Preprocessing
@@ -65,6 +63,17 @@ class TrainedRun:
     def predict(self, inputs: tf.Tensor) -> tf.Tensor:
         """Return class probabilities or values, float32 (N, classes), of preprocessed images."""
         return self.activation(self.network(inputs, training=False))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedRun(TrainedNetwork):
+    """The network of a finished run; `recipe` is the resolved one.
+
+    Attributes:
+        directory: where the run lies.
+    """
+
+    directory: RunDirectory
 
 
 def open_run(run: str | os.PathLike[str], needed_by: str, calibrated: bool = True) -> TrainedRun:

@@ -31,7 +31,7 @@ SHOWN = 4
 
 
 def load_weights(model: keras.Model, file: str | PathLike[str], *, new_head: bool = False) -> ValueSteps:
-    """Give a network the weights that a file holds, and return how images were prepared for them.
+    """Give a network the weights that a file holds, and return the value steps that belong to them.
 
     See `kerasnets.load_weights`.
     """

@@ -3,10 +3,56 @@
 They apply to raw values from 0 to 255, channels in the order red, green, blue.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 ValueSteps = tuple[dict[str, Any], ...]
 """Steps that change pixels' values, and no shape."""
+
+SMALL_INPUT = 64
+"""Pixels up to which networks were trained on whole images, as those for CIFAR were."""
+
+
+@dataclass(frozen=True)
+class CentralCrop:
+    """How an image's centre was cut out for publishers' own measurements.
+
+    Attributes:
+        share: side of the crop, as a share of the image's short side.
+        method: how the image is resized before, a key of [[preprocess]] resize.
+    """
+
+    share: float = 0.875
+    method: str = "bilinear"
+
+    def steps(self, size: tuple[int, int], image_size: tuple[int | None, int | None]) -> list[dict[str, Any]]:
+        """Return the steps that cut a network's input out of images: none where they have its size.
+
+        Args:
+            size: (height, width) of the network's input.
+            image_size: that of the images, None where they differ.
+        """
+        if size == image_size:
+            return []
+        if max(size) <= SMALL_INPUT:
+            return [{"op": "resize", "size": list(size), "fit": "crop", "method": self.method}]
+        short_side = round(max(size) / self.share)
+        return [
+            {"op": "resize", "short_side": short_side, "method": self.method},
+            {"op": "center_crop", "size": list(size)},
+        ]
+
+
+TORCHVISION_CROP = CentralCrop()
+"""224 of 256 pixels, 299 of 342: torchvision's weights, and the Caffe zoo's."""
+
+
+TIMM_INCEPTION_CROP = CentralCrop(method="bicubic")
+"""timm, models/inception_v4.py: crop_pct 0.875."""
+
+TIMM_INCEPTION_RESNET_CROP = CentralCrop(0.8975, "bicubic")
+"""timm, models/inception_resnet_v2.py: crop_pct 0.8975."""
+
 
 IMAGENET: ValueSteps = (
     {"op": "standardize", "mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]},

@@ -21,7 +21,16 @@ from kerasnets.weights.naming.layer_names import (
     stride_in_the_3x3,
     torch_resnet,
 )
-from kerasnets.weights.published_input import CAFFE, IMAGENET, INCEPTION, ValueSteps
+from kerasnets.weights.published_input import (
+    CAFFE,
+    IMAGENET,
+    INCEPTION,
+    TIMM_INCEPTION_CROP,
+    TIMM_INCEPTION_RESNET_CROP,
+    TORCHVISION_CROP,
+    CentralCrop,
+    ValueSteps,
+)
 
 TORCH_LEAVES = {
     "kernel": "weight",
@@ -45,6 +54,7 @@ class Convention:
         separator: between the module's name and the variable's.
         mismatch: function from the model to the reason why it is not the network of these weights, or None.
         values: how images were prepared for the weights; empty where only who trained them knows.
+        crop: what of an image was measured.
         heads: pattern of the modules that only auxiliary heads have.
     """
 
@@ -54,6 +64,7 @@ class Convention:
     separator: str = "."
     mismatch: Callable[[keras.Model], str | None] = lambda model: None
     values: ValueSteps = ()
+    crop: CentralCrop = TORCHVISION_CROP
     heads: str = r"(aux\d|AuxLogits|loss[12])\b"
 
     def auxiliary(self, name: str) -> bool:
@@ -114,8 +125,10 @@ _PUBLISHED: dict[str, tuple[Convention, ...]] = {
     "inception_v3": (
         Convention("torchvision and timm", renamed(inception_v3), mismatch=counts_zeros, values=INCEPTION),
     ),
-    "inception_v4": (Convention("timm", renamed(inception_v4), values=INCEPTION),),
-    "inception_resnet_v2": (Convention("timm", renamed(inception_resnet_v2), values=INCEPTION),),
+    "inception_v4": (Convention("timm", renamed(inception_v4), values=INCEPTION, crop=TIMM_INCEPTION_CROP),),
+    "inception_resnet_v2": (
+        Convention("timm", renamed(inception_resnet_v2), values=INCEPTION, crop=TIMM_INCEPTION_RESNET_CROP),
+    ),
     **{f"vgg{depth}{bn}": _VGG for depth in (11, 13, 16, 19) for bn in ("", "_bn")},
     **{f"resnet{depth}": _RESNET for depth in (18, 34, 50, 101, 152)},
     **{f"resnet{depth}": _CIFAR for depth in ("20", "32", "44", "56", "110", "1202", "_cifar")},

@@ -1,0 +1,1 @@
+"""Finished runs measured on the same images and compared: `kerasnets compare`."""
