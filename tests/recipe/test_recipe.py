@@ -132,6 +132,16 @@ def test_every_key_survives_toml_and_paths_are_absolute(tmp_path):
     assert again.train.steps_per_execution == 7
 
 
+def test_epochs_are_the_sum_of_phases_which_can_be_changed_one_by_one(tmp_path):
+    path = tmp_path / "phased.toml"
+    recipe = load_recipe("lenet5-digits", {"train.phases": [{"epochs": 2}, {"epochs": 28}]})
+    assert recipe.train.epochs == 30
+    assert changed(recipe, {"train.phases.1.epochs": 1}).train.epochs == 3
+    path.write_text(recipe.to_toml())
+    assert "epochs = 30" not in path.read_text()
+    assert load_recipe(path) == recipe
+
+
 def test_checking_loads_neither_data_nor_tensorflow():
     code = (
         "import sys\nfrom kerasnets.recipe import load_recipe\nfrom kerasnets.errors import UserError\n"
