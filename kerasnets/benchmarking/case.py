@@ -82,6 +82,8 @@ def make_case(
         name, recipe = what.name, what
     else:
         name, recipe = str(what), _load(str(what)) if shipped else _of_architecture(what, options or {})
+    if batch is None and recipe.train.batch_size == "auto":
+        raise UserError(f"{recipe.origin}: train.batch_size: found 'auto', allowed: a number, or --batch")
     values: dict[str, Any] = {"train.strategy": "single", "train.devices": 0}
     values |= {"train.phases": [], "train.epochs": ENDLESS}
     values |= {"train.batch_size": batch} if batch else {}

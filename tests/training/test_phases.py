@@ -11,8 +11,10 @@ from kerasnets.errors import UserError
 from kerasnets.models import build
 from kerasnets.recipe import changed, load_recipe
 from kerasnets.runs.directory import RunDirectory
+from kerasnets.schedules import make_schedule
 from kerasnets.training.callbacks.progress import Progress
 from kerasnets.training.callbacks.run_callbacks import RunCallbacks
+from kerasnets.training.callbacks.scheduled_rate import ScheduledRate
 from kerasnets.training.checkpoints.file import read_checkpoint
 from kerasnets.training.fit.frozen_part import frozen_part
 from kerasnets.weights.freezing import train_only
@@ -163,6 +165,19 @@ def test_the_best_epoch_may_be_of_an_earlier_phase(tmp_path):
     history = run.history()
     assert history.val_accuracy[1] < history.val_accuracy[0]
     assert run.result.validation.accuracy == pytest.approx(history.val_accuracy[0])
+
+
+def test_a_warm_up_by_accuracy_counts_from_the_phase_on():
+    table = {"name": "constant", "warmup_error": 0.2, "warmup_factor": 0.1}
+    first, second = (make_schedule(table, rate, steps_per_epoch=30, epochs=3) for rate in (1.0, 0.5))
+    rate = ScheduledRate(first, 30)
+    rate.begin_phase(second, first_epoch=3)  # after 90 steps; accuracies are asked for every 50
+    assert (rate.rate(90), rate.next_boundary(90), rate.next_boundary(140)) == (0.05, 140, 190)
+    rate.on_epoch_begin(4)
+    rate.on_train_batch_end(18, {"accuracy": 0.9})  # 139 steps: not asked for
+    assert rate.rate(139) == 0.05
+    rate.on_train_batch_end(19, {"accuracy": 0.9})
+    assert (rate.rate(139), rate.rate(140)) == (0.05, 0.5)
 
 
 class _BreaksOnce(keras.callbacks.Callback):

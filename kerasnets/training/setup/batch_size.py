@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 import keras
+import tensorflow as tf
 from tensorflow.python.client import device_lib
 
 from kerasnets.errors import UserError
@@ -49,10 +50,11 @@ class Room:
 
 def training_room() -> Room:
     """Return the memory that this process may train in."""
+    if not tf.config.list_logical_devices("GPU"):
+        return Room(SHARE_OF_HOST * available_memory(), on_gpu=False)
+    # after the line above, which has TensorFlow take the GPUs as it was told to: growing
     gpus = [device for device in device_lib.list_local_devices() if device.device_type == "GPU"]
-    if gpus:
-        return Room(SHARE_OF_GPU * min(gpu.memory_limit for gpu in gpus), on_gpu=True)
-    return Room(SHARE_OF_HOST * available_memory(), on_gpu=False)
+    return Room(SHARE_OF_GPU * min(gpu.memory_limit for gpu in gpus), on_gpu=True)
 
 
 def batch_unit(recipe: Recipe, devices: int) -> int:
