@@ -36,7 +36,7 @@ def pytest_configure():
 
 @pytest.fixture(scope="session")
 def default_run(tmp_path_factory, worker_id):
-    """The directory of the default recipe, trained once for all processes. Read only."""
+    """The default recipe, trained as `make train` does, once for all processes. Read only."""
     folder = tmp_path_factory.getbasetemp()
     run = RunDirectory((folder if worker_id == "master" else folder.parent) / "default-run")
     with open(f"{run}.lock", "w") as lock:
