@@ -11,7 +11,7 @@ import pandas as pd
 from kerasnets.comparing.differences import Difference, differences
 from kerasnets.comparing.same_images import check_same_images, common_order
 from kerasnets.errors import UserError
-from kerasnets.files.tables import frame_text
+from kerasnets.files.tables import frame_text, frames_html
 from kerasnets.inference.evaluate import Evaluation, evaluate_runs
 from kerasnets.inference.run_splits import DataOptions
 from kerasnets.judgement.judge import ClassJudgement, Judgement
@@ -69,11 +69,7 @@ class Comparison:
         return "\n".join([*map(frame_text, self.tables()), *self.lines()])
 
     def _repr_html_(self) -> str:
-        from markupsafe import Markup
-
-        tables = [table.to_html(index=False, border=0) for table in self.tables()]
-        lines = [Markup("<p>{}</p>").format(line) for line in self.lines()]
-        return "".join([*tables, *lines])
+        return frames_html(self.tables(), self.lines())
 
     def disagreements(self, run: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the images that one network has right and the other wrong, the clearest first.

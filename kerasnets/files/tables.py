@@ -1,11 +1,15 @@
 """CSV tables: of numbers, read exactly or refused in one line; for people, without formulas."""
 
-from collections.abc import Collection, Sequence
+import html
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from kerasnets.errors import UserError, few, printable, reason
+
+MOST_ROWS = 60
+"""Of a table in a notebook; of a longer one the first and the last ones."""
 
 
 def read_table(path: str | Path, columns: Sequence[str], text: Collection[str] = ()) -> pd.DataFrame:
@@ -50,6 +54,15 @@ def frame_text(table: pd.DataFrame) -> str:
     """Return a DataFrame as text for people: four decimals, and what cannot be printed in names escaped."""
     names = {column: printable for column in table if table[column].dtype.kind not in "fiu"}
     return table.to_string(index=False, float_format="{:.4f}".format, formatters=names)
+
+
+def frames_html(tables: Iterable[pd.DataFrame], lines: Iterable[str]) -> str:
+    """Return tables as a notebook shows them, and lines below them; text in them is shown as it is."""
+    drawn = [
+        table.to_html(index=False, border=0, float_format="{:.4f}".format, max_rows=MOST_ROWS)
+        for table in tables
+    ]
+    return "".join([*drawn, *(f"<div>{html.escape(printable(line))}</div>" for line in lines)])
 
 
 def unexecuted_cell(cell: object) -> object:

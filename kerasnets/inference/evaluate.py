@@ -15,7 +15,7 @@ from kerasnets.data.dataset import Split
 from kerasnets.data.pipeline.batches import decoded_images, evaluation_batches
 from kerasnets.data.pipeline.read import Reading
 from kerasnets.errors import UserError
-from kerasnets.files.tables import frame_text
+from kerasnets.files.tables import frame_text, frames_html
 from kerasnets.inference.metrics import class_scores, cross_entropy, value_scores
 from kerasnets.inference.run_splits import WHERE_THE_RECIPE_SAYS, DataOptions, load_shared_splits
 from kerasnets.inference.views import averaged_predictions
@@ -92,6 +92,9 @@ class Evaluation:
 
     def __str__(self) -> str:
         return "\n".join([*map(frame_text, self.tables()), *self.lines()])
+
+    def _repr_html_(self) -> str:
+        return frames_html(self.tables(), self.lines())
 
     @property
     def table(self) -> pd.DataFrame:

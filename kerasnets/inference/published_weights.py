@@ -1,9 +1,11 @@
 """Published weights made ready to be measured on anybody's images, with no run of ours."""
 
+import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import keras
@@ -18,12 +20,13 @@ from kerasnets.data.sources.named import named_data
 from kerasnets.data.splits.by_hash import Shares
 from kerasnets.errors import UserError, nearest
 from kerasnets.inference.evaluate import Evaluation, predict_split, scores
+from kerasnets.inference.output_classes import output_classes
 from kerasnets.judgement.judge import judge
 from kerasnets.recipe import Recipe, changed, load_recipe, recipe_names
 from kerasnets.runs.dataset import audit_settings
 from kerasnets.runs.network import build_network
 from kerasnets.runs.trained_run import TrainedNetwork
-from kerasnets.weights.imagenet_classes import OUTPUTS, imagenet_classes, imagenet_outputs
+from kerasnets.weights.availability import VARIANTS
 from kerasnets.weights.loading import FittingWeights, fitting_weights
 
 log = logging.getLogger("kerasnets")
@@ -88,7 +91,7 @@ def open_published(
     prepare = _prepared_by_kind if by_kind else _prepared_by_recipe
     network, preprocessing = prepare(recipe, dataset)
     try:
-        numbers, names = _outputs(dataset.classes, network.output_shape[-1], user=path is not None)
+        numbers, names = output_classes(dataset.classes, network.output_shape[-1], user=path is not None)
     except UserError as error:
         raise UserError(f"{data}: {error}") from None
     dataset = audited(
@@ -204,7 +207,9 @@ def _only(dataset: Dataset, split: str | None, *, origin: object) -> tuple[Datas
 
 def _prepared_by_kind(recipe: Recipe, dataset: Dataset) -> tuple[keras.Model, Preprocessing]:
     """Return the network, and the preprocessing that belongs to its weights."""
-    network, weights = _loaded(recipe, None, len(dataset.classes))
+    own = dict(recipe.model.options)
+    variants = [own] if own else VARIANTS.get(recipe.model.name, ({},))
+    network, weights = _loaded(recipe, None, len(dataset.classes), variants=variants)
     if not weights.values:
         raise UserError(
             f"{recipe.model.weights}: only who trained these weights knows how images were prepared for "
@@ -216,6 +221,7 @@ def _prepared_by_kind(recipe: Recipe, dataset: Dataset) -> tuple[keras.Model, Pr
         raise UserError(f"{recipe.model.name}: takes images of {channels} channels, found {found}")
     crop = weights.convention.crop.steps((height, width), (image_height, image_width))
     steps = [*crop, *weights.values]
+    log.info("images as %s prepares them: preprocess = %s", weights.convention.source, json.dumps(steps))
     return network, Preprocessing(steps, dataset.image_shape).fit(None)
 
 
@@ -230,47 +236,35 @@ def _prepared_by_recipe(recipe: Recipe, dataset: Dataset) -> tuple[keras.Model, 
             f"{recipe.origin}: preprocess: found steps that take statistics of training images, allowed: "
             "steps with numbers, such as standardize with mean and std; or a run, which keeps its statistics"
         )
-    network, _ = _loaded(recipe, preprocessing.output_shape, len(dataset.classes))
+    variants = [dict(recipe.model.options)]
+    network, _ = _loaded(recipe, preprocessing.output_shape, len(dataset.classes), variants=variants)
     return network, preprocessing.fit(None)
 
 
 def _loaded(
-    recipe: Recipe, input_shape: tuple[int, ...] | None, classes: int
+    recipe: Recipe,
+    input_shape: tuple[int, ...] | None,
+    classes: int,
+    *,
+    variants: Sequence[Mapping[str, Any]],
 ) -> tuple[keras.Model, FittingWeights]:
-    """Return a network with its weights, of as many outputs as its paper has, or as the data has classes."""
-    refusal = None
-    for outputs in (None, classes):
-        network = build_network(recipe, input_shape, outputs)
-        try:
-            weights = fitting_weights(network, recipe.model.weights or "")
-            weights.assign(network)
-            return network, weights
-        except UserError as error:
-            refusal = refusal or error
-            if network.output_shape[-1] == classes:
-                break
-    raise refusal or AssertionError
-
-
-def _outputs(classes: Sequence[str], outputs: int, *, user: bool) -> tuple[dict[str, int], tuple[str, ...]]:
-    """Return which output stands for each class of the data, and the names of all outputs.
+    """Return a network with its weights.
 
     Args:
-        classes: the data's.
-        outputs: how many the network has.
-        user: whether somebody named the classes for these weights: then integers are outputs of ImageNet's.
+        recipe: names the architecture and the weights.
+        input_shape: (height, width, channels); None for the paper's.
+        classes: number of outputs that is tried where the weights are not for as many as the paper has.
+        variants: options of the builder to try, one after the other.
     """
-    own = {name: place for place, name in enumerate(classes)}, tuple(classes)
-    if outputs != OUTPUTS:
-        if outputs != len(classes):
-            raise UserError(f"found {len(classes)} classes, allowed: {outputs}, as the network has outputs")
-        return own
-    try:
-        found = imagenet_outputs(classes, numbers=user)
-    except UserError as error:
-        if len(classes) != OUTPUTS:
-            raise
-        log.info("the data's 1,000 classes are taken in their own order: %s", error)
-        return own
-    names = tuple(f"{wnid} {name}" for wnid, name in imagenet_classes())
-    return dict(zip(classes, found, strict=True)), names
+    refusals: list[UserError] = []
+    for options, outputs in product(variants, (None, classes)):
+        built = changed(recipe, {"model.options": dict(options)})
+        network = build_network(built, input_shape, outputs)
+        try:
+            weights = fitting_weights(network, recipe.model.weights or "")
+        except UserError as error:
+            refusals.append(error)
+        else:
+            weights.assign(network)
+            return network, weights
+    raise refusals[0]

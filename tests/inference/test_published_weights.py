@@ -14,6 +14,7 @@ import kerasnets
 from kerasnets.errors import UserError
 from kerasnets.inference.published_weights import open_published
 from kerasnets.recipe import load_recipe
+from kerasnets.weights.availability import VARIANTS
 from kerasnets.weights.imagenet_classes import imagenet_classes
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
@@ -89,6 +90,13 @@ def test_photos_in_folders_are_measured_whole_and_in_the_classes_order(small, tm
     found = re.search(r"all accuracy ([\d.]+), top-5 [\d.]+, cross-entropy ([\d.]+), 24 images", printed)
     assert float(found[1]) == pytest.approx(np.mean(right.argmax(1) == labels), abs=0.09)
     assert "loss" not in printed.splitlines()[-1]
+
+
+def test_options_with_which_weights_are_published_are_tried(small, monkeypatch):
+    monkeypatch.setitem(VARIANTS, "resnet_cifar", ({}, {"depth": 8}))
+    measured = kerasnets.evaluate_weights("resnet_cifar", small / "published.npz", small / "data.npz")
+    assert measured.images == 24
+    assert "<td>0</td>" in measured._repr_html_()
 
 
 @pytest.mark.parametrize(
