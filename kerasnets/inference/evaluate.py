@@ -48,6 +48,7 @@ class Evaluation:
         classes: DataFrame of `class`, `images` and `accuracy`; None of numeric targets.
         targets: DataFrame of `target` and both errors; None of classes.
         changed_data: how the data has changed since the run was made, in one line; None where it has not.
+        calibrated: whether probabilities were as `kerasnets calibrate` has set; of an ensemble, any run's.
         members: of an ensemble, the evaluation of each run alone.
         judgement: every table and number behind these; None of a member. As JSON its measures, each with the
             ends of its 95 % interval.
@@ -68,6 +69,7 @@ class Evaluation:
     classes: pd.DataFrame | None = field(default=None, compare=False)
     targets: pd.DataFrame | None = field(default=None, compare=False)
     changed_data: str | None = None
+    calibrated: bool = False
     members: tuple["Evaluation", ...] = ()
     judgement: Judgement | None = field(default=None, compare=False, repr=False)
     page: Path | None = field(default=None, compare=False)
@@ -114,6 +116,7 @@ class Evaluation:
             "views": self.views,
             "short_sides": list(self.short_sides),
             "changed_data": self.changed_data,
+            "calibrated": self.calibrated,
         }
 
     def lines(self) -> list[str]:
@@ -125,6 +128,7 @@ class Evaluation:
         """Return the measures in one line: "test accuracy 0.9731, loss 0.0921, 350 images"."""
         sides = f" at short side {', '.join(map(str, self.short_sides))}" if self.short_sides else ""
         seen = f", {self.views}{sides}" if self.views != "center" or sides else ""
+        seen += ", calibrated" if self.calibrated else ""
         changed_data = f"; the data has changed: {self.changed_data}" if self.changed_data else ""
         return f"{self.split} {measures_text(vars(self))}{seen}{changed_data}"
 
@@ -173,6 +177,7 @@ def evaluate_runs(
                 short_sides=predicted.short_sides,
                 loss=predicted.loss,
                 changed_data=changes or None,
+                calibrated=trained.calibration is not None,
                 **scores(trained, predicted.predictions, labels),
             )
         )
@@ -192,6 +197,7 @@ def evaluate_runs(
         views=", ".join(dict.fromkeys(member.views for member in alone)),
         short_sides=tuple(sorted({side for member in alone for side in member.short_sides})),
         changed_data="; ".join(dict.fromkeys(filter(None, shared.changes))) or None,
+        calibrated=any(member.calibrated for member in alone),
         members=tuple(alone),
         judgement=judgement,
         **scores(members[0], mean, labels),

@@ -19,14 +19,15 @@ from kerasnets.errors import UserError
 from kerasnets.exporting import serving_check
 from kerasnets.exporting.onnx import write_onnx
 from kerasnets.exporting.saved_model import write_saved_model
+from kerasnets.inference.evaluate import evaluate_runs
 from kerasnets.inference.run_splits import WHERE_THE_RECIPE_SAYS, load_run_splits
-from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.ensemble import answer_threshold, mean_predictions, open_runs
 from kerasnets.runs.records.calibration import Calibration
 from kerasnets.runs.trained_run import open_run
 
 WANTED = 0.9
+NOISE = 1.3
 
 
 @pytest.mark.parametrize("truth", [0.4, 1.0, 2.5])
@@ -113,17 +114,15 @@ def test_too_few_answers_tell_nothing(precision, fewest):
     assert (found.value, found.answered, found.precision) == (0, 1, 1)
 
 
-OFF = [f"diagnostics.{each}_every=0" for each in ("update_ratio", "activation_stats", "gradient_stats")]
-
-
-def _trained(folder, *overrides):
-    given = ["train.epochs=1", "train.batch_size=64", "augment=[]", *OFF, "diagnostics.weight_stats_every=0"]
-    return kerasnets.train(load_recipe("lenet5-digits", [*given, *overrides]), folder)
-
-
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return _trained(tmp_path_factory.mktemp("calibration") / "run", "data.validation=0.3")
+def run(default_run, tmp_path_factory):
+    """The trained run with noise on its weights: a network that is wrong more often."""
+    folder = shutil.copytree(default_run, tmp_path_factory.mktemp("calibration") / "run")
+    network, random = open_run(folder, "test").network, np.random.default_rng(0)
+    for weight in network.trainable_weights:
+        weight.assign(weight + random.normal(0, NOISE * np.std(weight), weight.shape))
+    network.save(RunDirectory(folder).model_file)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -172,11 +171,13 @@ def test_a_run_keeps_what_its_validation_images_say(run, calibrated):
 def test_evaluate_measures_the_calibrated_probabilities_and_no_answer_changes(run, calibrated):
     logits, labels = _logits(run, "test")
     temperature = calibrated.calibration.temperature
-    after, before = kerasnets.evaluate(run), kerasnets.evaluate(run, calibrated=False)
+    after, before = evaluate_runs(run), evaluate_runs(run, calibrated=False)
     assert before.cross_entropy == pytest.approx(log_loss(labels, softmax(logits, axis=1)), rel=1e-4)
     right = log_loss(labels, softmax(logits / temperature, axis=1))
     assert after.cross_entropy == pytest.approx(right, rel=1e-4)
     assert (after.accuracy, after.loss) == (before.accuracy, before.loss)
+    assert (after.calibrated, before.calibrated) == (True, False)
+    assert f"{after}".endswith("images, calibrated")
     assert after.classes.equals(before.classes)
 
 
@@ -294,7 +295,10 @@ def test_what_cannot_be_calibrated_is_refused_in_a_line_and_nothing_is_kept(run,
     copy = shutil.copytree(run, tmp_path / "copy", ignore=shutil.ignore_patterns("calibration.json"))
     for arguments, said in (
         (["--precision", 1], "calibrate: precision: found 1.0, allowed: from 0 to below 1"),
-        (["--precision", 0.999], "validation: precision: found 0.999 and 4"),
+        (
+            ["--precision", 0.999],
+            "validation: precision: found 0.999 and 145 images, allowed: up to 0.9793, or 3,000",
+        ),
         (["--split", "train"], "calibrate: split 'train', allowed: validation, test"),
     ):
         assert said in refused("calibrate", copy, *arguments)
@@ -302,8 +306,8 @@ def test_what_cannot_be_calibrated_is_refused_in_a_line_and_nothing_is_kept(run,
 
 
 @pytest.mark.exhaustive
-def test_a_run_without_validation_images_is_told_what_to_do(tmp_path, refused):
-    run = _trained(tmp_path / "run", "data.validation=0", "train.batch_size=256")
+def test_a_run_without_validation_images_is_told_what_to_do(quick_recipe, tmp_path, refused):
+    run = kerasnets.train(quick_recipe("data.validation=0", "train.epochs=1"), tmp_path / "run")
     said = "found no validation images, allowed: --split test or a run that sets some apart (data.validation"
     assert said in refused("calibrate", run)
     assert not RunDirectory(run).calibration_file.exists()
