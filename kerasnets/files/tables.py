@@ -4,6 +4,7 @@ import html
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from kerasnets.errors import UserError, few, printable, reason
@@ -37,6 +38,15 @@ def read_table(path: str | Path, columns: Sequence[str], text: Collection[str] =
         if name not in text and len(table) and table[name].dtype.kind not in "if":
             raise UserError(f"{path}: {name}: found text, allowed: numbers")
     return table
+
+
+def texts(values: np.ndarray) -> pd.Series:
+    """Return a column of texts as they are; pandas' own kind refuses bytes that are not UTF-8.
+
+    Args:
+        values: object array (N,) of str; a byte of a name that is not UTF-8 is a lone surrogate.
+    """
+    return pd.Series(values, dtype=object)
 
 
 def unexecuted(table: pd.DataFrame) -> pd.DataFrame:

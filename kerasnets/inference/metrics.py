@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kerasnets.files.tables import texts
+
 
 def cross_entropy(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Return the mean of -log p over the examples, p the probability of the right class.
@@ -32,13 +34,18 @@ def class_scores(probabilities: np.ndarray, labels: np.ndarray, classes: Sequenc
     """
     ranked = np.argsort(-probabilities, axis=1, kind="stable")[:, :5] == labels[:, None]
     right = ranked[:, 0]
-    by_class = pd.DataFrame({"class": np.array(classes)[labels], "accuracy": right})
-    by_class = by_class.groupby("class", sort=False).accuracy.agg(images="size", accuracy="mean")
+    images = np.bincount(labels, minlength=len(classes))
+    there = np.flatnonzero(images)
+    by_class = {
+        "class": texts(np.array(classes, object)[there]),
+        "images": images[there],
+        "accuracy": np.bincount(labels, right, len(classes))[there] / images[there],
+    }
     return {
         "accuracy": float(right.mean()),
         "top5": float(ranked.any(1).mean()) if len(classes) > 5 else None,
         "images": len(right),
-        "classes": by_class.loc[[name for name in classes if name in by_class.index]].reset_index(),
+        "classes": pd.DataFrame(by_class),
     }
 
 

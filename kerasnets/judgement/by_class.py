@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support, roc_auc_score
 
+from kerasnets.files.tables import texts
+
 
 def class_table(
     probabilities: np.ndarray, labels: np.ndarray, predicted: np.ndarray, *, classes: Sequence[str]
@@ -31,7 +33,7 @@ def class_table(
     areas = [_areas(labels == number, probabilities[:, number]) for number in numbers]
     return pd.DataFrame(
         {
-            "class": pd.array(list(classes), dtype="object"),
+            "class": texts(np.array(list(classes), object)),
             "images": support.astype("int64"),
             "precision": precision,
             "recall": recall,
@@ -55,5 +57,9 @@ def confusion_table(labels: np.ndarray, predicted: np.ndarray, classes: Sequence
     pairs, counts = np.unique(labels * len(classes) + predicted, return_counts=True)
     names = np.array(list(classes), object)
     return pd.DataFrame(
-        {"truth": names[pairs // len(classes)], "predicted": names[pairs % len(classes)], "images": counts}
+        {
+            "truth": texts(names[pairs // len(classes)]),
+            "predicted": texts(names[pairs % len(classes)]),
+            "images": counts,
+        }
     )

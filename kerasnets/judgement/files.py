@@ -9,6 +9,7 @@ import pandas as pd
 
 from kerasnets.errors import UserError, reason
 from kerasnets.files.records import read_record, write_record
+from kerasnets.files.tables import texts
 from kerasnets.files.whole_files import whole_file
 from kerasnets.judgement.intervals import LEVEL, METHOD, RESAMPLES, SEED, Metric
 from kerasnets.judgement.judge import ClassJudgement, Judgement, ValueJudgement
@@ -78,7 +79,7 @@ def read_images(folder: Path) -> pd.DataFrame:
 def _suspects_table(judgement: ClassJudgement) -> pd.DataFrame:
     suspects, named = judgement.suspects, np.array(judgement.classes, object)
     labelled = judgement.images[["image", "truth"]].iloc[suspects.indices].reset_index(drop=True)
-    return labelled.assign(suggested=named[suspects.suggested], probability_wrong=suspects.wrong)
+    return labelled.assign(suggested=texts(named[suspects.suggested]), probability_wrong=suspects.wrong)
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:

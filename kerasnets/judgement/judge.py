@@ -9,6 +9,7 @@ import pandas as pd
 
 from kerasnets.data.dataset import Split
 from kerasnets.data.thumbnails import sizes_and_brightness
+from kerasnets.files.tables import texts
 from kerasnets.judgement.by_class import class_table, confusion_table
 from kerasnets.judgement.copies import Copy, copies_elsewhere
 from kerasnets.judgement.intervals import Metric
@@ -133,9 +134,9 @@ def _outcome_table(names: np.ndarray, outcomes: Outcomes, classes: Sequence[str]
     named, ranks = np.array(classes, object), range(outcomes.ranked.shape[1])
     return pd.DataFrame(
         {
-            "image": pd.Series(names, dtype=object),  # bytes that are not UTF-8 would be refused
-            "truth": named[outcomes.labels],
-            **{f"predicted_{rank + 1}": named[outcomes.ranked[:, rank]] for rank in ranks},
+            "image": texts(names),
+            "truth": texts(named[outcomes.labels]),
+            **{f"predicted_{rank + 1}": texts(named[outcomes.ranked[:, rank]]) for rank in ranks},
             **{f"probability_{rank + 1}": outcomes.best[:, rank] for rank in ranks},
             "loss": outcomes.losses,
         }
@@ -151,7 +152,7 @@ def _judged_values(facts: pd.DataFrame, **shared: Any) -> ValueJudgement:
     return ValueJudgement(
         **shared,
         metrics=value_metrics(values, labels),
-        images=pd.concat([pd.DataFrame({"image": pd.Series(names, dtype=object), **pairs}), facts], axis=1),
+        images=pd.concat([pd.DataFrame({"image": texts(names), **pairs}), facts], axis=1),
         by_target=target_table(values, labels, shared["classes"]),
     )
 

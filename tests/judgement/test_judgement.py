@@ -13,6 +13,7 @@ import kerasnets
 from kerasnets.data.dataset import Identities, Split
 from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.sources.load import load_dataset
+from kerasnets.inference.metrics import class_scores
 from kerasnets.judgement.files import read_images, read_metrics, write_tables
 from kerasnets.judgement.judge import judge
 from kerasnets.runs.directory import RunDirectory
@@ -121,7 +122,7 @@ def test_a_folder_that_is_a_file_is_refused_before_anything_is_measured(default_
 
 def test_names_and_classes_survive_in_the_tables(tmp_path):
     names = np.array(["NA", "nan", 'a "quoted", name', "emoji 🐈", "bytes \udcff", "=1+1"], object)
-    classes = ("NA", "null", 'a,"b"')
+    classes = ("NA", "null", 'a,"b" \udcfe')
     identities = Identities(names, np.arange(6, dtype="uint64"))
     split = Split(np.zeros((6, 4, 5, 3), "uint8"), np.arange(6) % 3, identities=identities)
     probabilities = softmax(np.random.default_rng(0).normal(size=(6, 3)), axis=1)
@@ -131,6 +132,8 @@ def test_names_and_classes_survive_in_the_tables(tmp_path):
     assert table.image.tolist() == names.tolist()
     assert table.truth.tolist() == [classes[label] for label in split.labels]
     assert [name for name in table if name.startswith("predicted")] == [f"predicted_{i}" for i in (1, 2, 3)]
+    measured = class_scores(probabilities, split.labels, classes)["classes"]
+    assert measured["class"].tolist() == list(classes)
     assert table.probability_1.tolist() == probabilities.max(1).tolist(), "numbers are exact"
 
 

@@ -13,8 +13,10 @@ from PIL import Image
 from undiagnosed import UNDIAGNOSED
 
 import kerasnets
+from kerasnets.data.dataset import Dataset, Identities, Split
 from kerasnets.data.shards.pack import pack
 from kerasnets.data.sources.load import read_source
+from kerasnets.data.splits.image_list import read_image_list, write_image_list
 from kerasnets.errors import UserError
 from kerasnets.recipe import load_recipe
 
@@ -252,6 +254,16 @@ def test_the_list_of_images_is_a_table_that_anybody_can_read(trained):
     assert (row.split, row.label) == ("validation", "cat")
     contents = (root / "photos/val/cat/02.png").read_bytes()
     assert row.digest == hashlib.sha256(contents).hexdigest()[:16]
+
+
+def test_names_that_are_not_utf8_come_back(tmp_path):
+    names = np.array(["a\udcff.png", "NA"], object)
+    identities = Identities(names, np.array([1, 2], "uint64"))
+    split = Split(np.zeros((2, 2, 2, 1), "uint8"), np.array([0, 1]), identities=identities)
+    write_image_list(tmp_path / "images.csv.gz", Dataset(("b\udcfe", "NA"), (2, 2, 1), split))
+    table = read_image_list(tmp_path / "images.csv.gz")
+    assert table.name.tolist() == names.tolist()
+    assert table.label.tolist() == ["b\udcfe", "NA"]
 
 
 def test_a_damaged_list_is_reported_in_one_line(trained, tmp_path, refused):

@@ -13,6 +13,7 @@ import pandas as pd
 from kerasnets.data.dataset import Dataset, Split
 from kerasnets.errors import UserError, printable
 from kerasnets.files.arrays import DAMAGED
+from kerasnets.files.tables import texts
 from kerasnets.files.whole_files import whole_file
 
 COLUMNS = ["split", "name", "label", "weight", "digest"]
@@ -63,7 +64,7 @@ def read_image_list(path: Path) -> pd.DataFrame:
     """
     try:
         table = pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding="utf-8", encoding_errors="surrogateescape"
+            path, dtype=object, keep_default_na=False, encoding="utf-8", encoding_errors="surrogateescape"
         )
         if table.columns.tolist() != COLUMNS:
             raise ValueError(f"found columns {', '.join(table.columns)}")
@@ -84,8 +85,8 @@ def _table(dataset: Dataset) -> pd.DataFrame:
             pd.DataFrame(
                 {
                     "split": name,
-                    "name": split.known_identities.names,
-                    "label": _label_texts(split, dataset.classes),
+                    "name": texts(split.known_identities.names),
+                    "label": texts(_label_texts(split, dataset.classes)),
                     "weight": list(weights),
                     "digest": [f"{digest:016x}" for digest in split.known_identities.digests.tolist()],
                 }
@@ -94,10 +95,10 @@ def _table(dataset: Dataset) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _label_texts(split: Split, classes: Sequence[str]) -> Sequence[str] | np.ndarray:
+def _label_texts(split: Split, classes: Sequence[str]) -> np.ndarray:
     """Return each image's class name, or its numbers, as text that differs where they differ."""
     if split.numeric:
-        return [" ".join(map(repr, row)) for row in split.labels.tolist()]
+        return np.array([" ".join(map(repr, row)) for row in split.labels.tolist()], object)
     return np.array(classes, object)[split.labels]
 
 
