@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from kerasnets import __version__, terminal
-from kerasnets.cli import hand_over, predicting, prepare, training, understand
+from kerasnets.cli import hand_over, networks, predicting, prepare, training, understand
 from kerasnets.cli.exits import stop
 from kerasnets.errors import FailureError, UserError, graph_cause, one_line
 
@@ -34,10 +34,10 @@ GROUPS: dict[str, dict[str, Callable[..., None]]] = {
         "compare": understand.compare,
         "report": understand.report,
         "watch": understand.watch,
-        "summary": understand.summary,
-        "size": understand.size,
-        "complexity": understand.complexity,
-        "bench": understand.bench,
+        "summary": networks.summary,
+        "size": networks.size,
+        "complexity": networks.complexity,
+        "bench": networks.bench,
         "study": understand.study,
     },
     "Hand over": {

@@ -44,11 +44,12 @@ def write_comparison(comparison: Comparison, to: str | os.PathLike[str]) -> Comp
     with drawing.style():
         page = render(
             "template.html",
-            title=f"{' and '.join(comparison.names)}: {comparison.split}",
+            title=printable(f"{', '.join(comparison.names)}: {comparison.split}"),
             results=_table(comparison.metrics),
             verdicts=[_verdict(comparison, number) for number in range(1, len(comparison.names))],
             sections=[
                 _differences(comparison),
+                *_recipes(comparison),
                 *_disagreements(comparison),
                 *_by_class(comparison),
                 *curve_sections(runs),
@@ -69,10 +70,12 @@ def _table(frame: pd.DataFrame) -> Table:
 def _verdict(comparison: Comparison, number: int) -> RunVerdict:
     """Return the sentence on a run, green or red where the difference is real."""
     found = comparison.differences[number - 1]
+    # of several runs each has its name before its sentence
+    told = str(found) if len(comparison.differences) == 1 else str(found).removeprefix(f"{found.run} ")
     better = (found.values[0] > found.values[1]) == (found.measure == "accuracy")
     return RunVerdict(
         label=comparison.names[number],
-        verdict=str(found),
+        verdict=told,
         healthy=better if found.real else None,
         findings=(),
     )
@@ -114,6 +117,16 @@ def _differences(comparison: Comparison) -> Section:
         notes=(NETWORKS_ALONE,),
         tables=(Table(tuple(columns), tuple(rows)),),
     )
+
+
+def _recipes(comparison: Comparison) -> Iterator[Section]:
+    """Yield the table of the keys that differ between the recipes, if any does."""
+    if len(comparison.recipes):
+        yield Section(
+            anchor="recipe-differences",
+            title="Recipes differ in",
+            tables=(_table(comparison.recipes),),
+        )
 
 
 def _disagreements(comparison: Comparison) -> Iterator[Section]:
