@@ -78,12 +78,9 @@ def frozen_features(
     dataset, validation = inputs.dataset, inputs.dataset.validation
     images = len(dataset.train) + (len(validation) if validation else 0)
     size = 4 * images * math.prod(part.below.output_shape[1:])
-    data = inputs.recipe.data
-    limit = 0 if data.cache == "none" else data.cache_gib * 2**30
     what = f"the outputs of {part.layer} for {images:,} images ({bytes_text(size)})"
-    if size > min(limit, available_memory()):
-        allowed = f"up to {data.cache_gib:g} GiB of them" if limit else 'none with data.cache = "none"'
-        say(f"computed in each step: {what}; data.cache_gib allows {allowed} to be kept")
+    if why := _not_kept(inputs, size):
+        say(f"computed in each step, and not once: {what}: {why}")
         return None
 
     def computed(split: Split) -> np.ndarray:
@@ -97,6 +94,16 @@ def frozen_features(
         train=computed(dataset.train),
         validation=computed(validation) if validation else None,
     )
+
+
+def _not_kept(inputs: TrainingInputs, size: int) -> str:
+    """Return why so many bytes are not to be kept in memory, or nothing where they are."""
+    data, available = inputs.recipe.data, available_memory()
+    if data.cache == "none":
+        return 'data.cache = "none" keeps nothing'
+    if size > data.cache_gib * 2**30:
+        return f"data.cache_gib keeps up to {data.cache_gib:g} GiB"
+    return f"{bytes_text(available)} of memory are free" if size > available else ""
 
 
 def _outputs(
