@@ -1,12 +1,14 @@
 """What is said of one image."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kerasnets.catalog.labels import UNKNOWN
-from kerasnets.runs.trained_run import TrainedRun
+
+if TYPE_CHECKING:
+    from kerasnets.runs.trained_run import TrainedRun
 
 Row = dict[str, Any]
 
@@ -35,7 +37,7 @@ class Prediction:
 
 
 def prediction_rows(
-    trained: TrainedRun, prediction: np.ndarray, top: int, *, threshold: float = 0.0
+    trained: "TrainedRun", prediction: np.ndarray, top: int, *, threshold: float = 0.0
 ) -> tuple[Row, ...]:
     """Return what is said of an image: the `top` most probable classes, or each target with its value.
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from kerasnets.data.audit.bounded_read import FIRST_BYTES
+from kerasnets.data.audit.bounded_read import FIRST_BYTES, give_back_freed
 from kerasnets.data.images.formats import sniff
 from kerasnets.data.images.headers import HeaderError, read_header
 from kerasnets.data.images.image_file import ImageRefusedError, ImageRules, read_image
@@ -60,10 +60,16 @@ class ImageReader:
             if length > most:
                 raise ImageRefusedError("bomb", f"{length:,} bytes, allowed: {most:,}")
             start = file.read(FIRST_BYTES)
-            with self._budget.taken(len(self._different) * self._memory(start, length)):
-                contents = start + file.read(most - len(start))
-                pixels = {key: read_image(contents, rules) for key, rules in self._different.items()}
-                return make([pixels[key] for key in self._keys])
+            memory = len(self._different) * self._memory(start, length)
+            with self._budget.taken(memory):
+                made = self._decoded(start + file.read(most - len(start)), make)
+                if memory > MOST_MEMORY:
+                    give_back_freed()
+                return made
+
+    def _decoded(self, contents: bytes, make: Callable[[list[np.ndarray]], Made]) -> Made:
+        pixels = {key: read_image(contents, rules) for key, rules in self._different.items()}
+        return make([pixels[key] for key in self._keys])
 
     def _memory(self, start: bytes, length: int) -> int:
         """Return about how many bytes an image takes: its file twice, its inspection, its pixels."""

@@ -79,7 +79,7 @@ LAYERS = {
     "alexnet_owt": ("conv5", 224, {}),
     "vgg11_bn": ("conv5_2_relu", 64, {"units": 64}),
     "resnet20": ("stage3_block3_relu", 32, {}),
-    "convnet10": (None, 32, {}),
+    "convnet10": ("conv3_2", 32, {}),
     "googlenet": ("inception5b", 96, {"auxiliary": True}),
 }
 

@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -213,3 +214,12 @@ def test_heat_maps_are_written_beside_predictions(default_run, mixed, command):
     assert (sharper != first).any()
     with pytest.raises(UserError, match=r"half.png: found a file, allowed: a folder for the heat maps"):
         kerasnets.predict(default_run, mixed / "x", explain=mixed / "half.png")
+
+
+def test_the_command_loads_tensorflow_only_when_the_process_is_prepared_for_it():
+    code = (
+        "import sys, kerasnets.cli.predicting, kerasnets.predicting.prediction_files as files;"
+        "import kerasnets.predicting.named_images, kerasnets.runs.directory;"
+        "assert not {'keras', 'tensorflow'} & set(sys.modules), files"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
