@@ -28,7 +28,7 @@ class Measurement(Protocol):
     needs_before: bool
     """Whether it needs the weights before the step."""
     armed: bool
-    """Whether the next step may be one to measure, as far as the host knows; saves eager backends a look."""
+    """Whether the next step may be one to measure, as far as the host knows."""
 
     def due(self, step: keras.KerasTensor) -> keras.KerasTensor:
         """Return whether the step after `step` optimizer steps is to be measured."""

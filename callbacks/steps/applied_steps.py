@@ -20,6 +20,7 @@ from kerasnets.callbacks.steps.step_gradients import (
     inner_optimizer,
     unscaled,
 )
+from kerasnets.callbacks.steps.training_programs import TrainingPrograms
 
 
 class AppliedSteps:
@@ -38,6 +39,7 @@ class AppliedSteps:
         replicas = getattr(getattr(model, "distribute_strategy", None), "num_replicas_in_sync", 1)
         self._numbers = MeasuredNumbers(self._optimizer, replicas)
         self._of_loss: Sequence[keras.KerasTensor] | None = None
+        self._programs = TrainingPrograms(model)
         setattr(self._optimizer, self._name, self)
         self._sums = SumsOverReplicas(self._optimizer) if replicas > 1 else None
         if self._backend == "jax":
@@ -58,16 +60,21 @@ class AppliedSteps:
         self._measurements.append(weakref.ref(measurement))
         if self._model.built and self._model.trainable_variables:
             self._numbers.add(measurement)
-        self._model.train_function = None
+        self._programs.forget()
 
     def remove(self, measurement: Measurement) -> None:
         """Leave a measurement out; after the last one nothing of this is left at the optimizer."""
         left = [one for one in self._alive() if one is not measurement]
         self._numbers.remove(measurement)
         self._measurements = [weakref.ref(one) for one in left]
-        self._model.train_function = None
+        self._programs.forget()
         if not left:
             self._put_back()
+
+    def prepare(self) -> None:
+        """Get ready for the next execution, which measures where a measurement is armed."""
+        if self._backend == "jax":
+            self._programs.choose(measuring=any(one.armed for one in self._alive()))
 
     def read(self, measurement: Measurement) -> tuple[int, int, Any]:
         """Return the step that was measured last (0 for none), the steps done, and the numbers, in NumPy."""
@@ -140,6 +147,8 @@ class AppliedSteps:
         return result
 
     def _stateless(self, optimizer_variables: Any, grads: Any, trainable_variables: Any) -> tuple[list, list]:
+        if not self._programs.measuring:
+            return self._original(optimizer_variables, grads, trainable_variables)
         variables, own = self._model.trainable_variables, self._optimizer.variables
         start, scale = self._within(optimizer_variables)
         weights, own_after = map(list, self._original(optimizer_variables, grads, trainable_variables))

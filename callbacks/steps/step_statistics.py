@@ -99,6 +99,8 @@ class StepStatistics(CadencedCallback):
         """Remember the batch."""
         super().on_train_batch_begin(batch, logs)
         self.armed = self.step + 1 >= self._next_read
+        if self._steps is not None:
+            self._steps.prepare()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Record what was measured, if something was."""

@@ -56,6 +56,18 @@ def network(**compiled):
     return model
 
 
+class Programs(keras.callbacks.Callback):
+    """Keeps which training function each step was taken with; it comes after those that measure."""
+
+    def on_train_begin(self, logs=None):
+        """Begin."""
+        self.used = []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        """Keep that of the next step."""
+        self.used.append(self.model.train_function)
+
+
 LAYERS = {
     "left": [0], "norm": [1, 2], "right": [3, 4], "nested/conv": [5, 6], "classes": [7, 8],
 }  # fmt: skip
@@ -117,7 +129,13 @@ def check(policy="float32", execution=1, accumulation=None, **compiled):
     log = DiagnosticsLog("unused.csv")
     log.save = lambda: None
     watching = [kind(log, EVERY) for kind in (UpdateRatio, GradientStats, WeightStats)]
-    model = fit(watching, policy, steps_per_execution=execution, **options)
+    programs = Programs()
+    model = fit([*watching, programs], policy, steps_per_execution=execution, **options)
+    if keras.config.backend() == "jax" and policy != "mixed_float16" and execution == 1 and not accumulation:
+        # steps between measurements run a program that has none in it
+        measuring, other = programs.used[:2]
+        assert measuring is not other, case
+        assert programs.used == [measuring, other] * (STEPS // 2), case
     for one, other in zip(model.weights, plain.weights, strict=True):
         one, other = keras.ops.convert_to_numpy(one), keras.ops.convert_to_numpy(other)
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5, err_msg=case)
