@@ -32,6 +32,9 @@ MOST_MIXED = 32
 PRIOR = 0.5
 """Standard deviation of how far the matrix and the vector are expected to be from a temperature alone."""
 
+BEFOREHAND = 30
+"""Right labels that count as seen before any other, so that few images say little."""
+
 FITTED_TO = (10_000, 4_000_000)
 """Images, and probabilities, that are fitted to at most; of more, every k-th image."""
 
@@ -123,7 +126,8 @@ def _fitted(logs: np.ndarray, labels: np.ndarray) -> _Calibration:
     def cost(parameters: np.ndarray) -> float:
         inverse, noise = np.exp(parameters)
         shares = _Calibration(np.array(inverse), np.array(0.0), noise).shares(logs)
-        return -float(np.log(_likelihood(_at_labels(shares, labels), noise, classes)).mean())
+        likelihood = _likelihood(_at_labels(shares, labels), noise, classes)
+        return -float(np.log(likelihood).sum() + BEFOREHAND * np.log1p(-noise)) / len(labels)
 
     # there may be another maximum, where all mistakes are the network's
     starts = np.log(list(itertools.product((0.25, 0.5, 1, 2, 4), (0.002, 0.01, 0.05, 0.2))))
@@ -154,8 +158,10 @@ def _mixed(logs: np.ndarray, labels: np.ndarray, start: _Calibration) -> _Calibr
         by_noise = now.noise * ((1 - own) / max(classes - 1, 1) - own) / likelihood
         off = (parameters[:-1] - first) / PRIOR**2
         gradient = np.concatenate([(by_sum.T @ logs).ravel(), by_sum.sum(0)]) - off
-        value = np.log(likelihood).sum() - (off * (parameters[:-1] - first)).sum() / 2
-        return -value / images, -np.append(gradient, by_noise.sum()) / images
+        value = np.log(likelihood).sum() + BEFOREHAND * np.log1p(-now.noise)
+        value -= (off * (parameters[:-1] - first)).sum() / 2
+        slope_of_noise = by_noise.sum() - BEFOREHAND * now.noise / (1 - now.noise)
+        return -value / images, -np.append(gradient, slope_of_noise) / images
 
     bounds = [(None, None)] * len(first) + [tuple(np.log([1e-6, 0.5]))]
     begin = np.append(first, np.log(start.noise))
