@@ -90,11 +90,13 @@ def copies_section(judgement: Judgement, album: Album) -> Section:
     """Return the images that another split has too; of arrays only exact copies are known."""
     copies = judgement.copies
     exact = sum(copy.same_bytes for copy in copies)
-    caption = "No image of this split is in another one too."
+    known = judgement.split.identities
+    only = "" if known is not None and known.hashes is not None else " Of arrays only exact copies are known."
+    caption = f"No image of this split is in another one too.{only}"
     if copies:
         caption = (
             f"{len(copies):,} of {len(judgement.split):,} images are in another split too: {exact:,} byte "
-            f"for byte, {len(copies) - exact:,} look alike. What is measured on them was seen before."
+            f"for byte, {len(copies) - exact:,} look alike. What is measured on them was seen before.{only}"
         )
     shots = []
     for copy in copies[:MOST]:
