@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
+from kerasnets.callbacks.measuring.packed import Packed, packed_in_parts
 from kerasnets.callbacks.steps.applied_steps import AppliedStep
 from kerasnets.callbacks.steps.step_statistics import StepStatistics
 from kerasnets.catalog.quantities import NETWORK
@@ -28,10 +29,11 @@ def update_ratios(
         after: the same weights after it.
         groups: places of the weights that belong together; a weight may be in several.
     """
-    old = [keras.ops.cast(tensor, "float32") for tensor in before]
-    new = [keras.ops.cast(tensor, "float32") for tensor in after]
-    moved = keras.ops.stack([_squares(b - a) for a, b in zip(old, new, strict=True)])
-    held = keras.ops.stack([_squares(tensor) for tensor in old])
+    # TensorFlow does not know the shapes of copies that are made only where they are needed
+    before = [keras.ops.reshape(old, new.shape) for old, new in zip(before, after, strict=True)]
+    parts = zip(*(packed_in_parts([[each] for each in tensors]) for tensors in (before, after)), strict=True)
+    squares = [(new.sums(keras.ops.square(new.matrix - old.matrix)), _squares(old)) for old, new in parts]
+    moved, held = (keras.ops.concatenate(each) for each in zip(*squares, strict=True))
     places = np.concatenate([np.asarray(group, "int32") for group in groups])
     of_group = np.repeat(np.arange(len(groups), dtype="int32"), [len(group) for group in groups])
 
@@ -45,8 +47,8 @@ def update_ratios(
     return keras.ops.where(empty, from_nothing, distance / keras.ops.where(empty, 1.0, size))
 
 
-def _squares(tensor: keras.KerasTensor) -> keras.KerasTensor:
-    return keras.ops.sum(keras.ops.square(tensor))
+def _squares(packed: Packed) -> keras.KerasTensor:
+    return packed.sums(keras.ops.square(packed.matrix))
 
 
 class UpdateRatio(StepStatistics):

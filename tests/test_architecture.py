@@ -72,6 +72,15 @@ MODULES = [(path, name) for path, name in _modules() if name != "kerasnets"]
 
 
 @pytest.mark.parametrize(("path", "name"), MODULES, ids=[name for _, name in MODULES])
+def test_what_is_imported_is_there(path, name):
+    """Also within functions; the type checker takes a module of ours that it cannot find for others'."""
+    known = {"kerasnets", *(name for _, name in MODULES)}
+    for imported in _imported(path):
+        if imported.startswith("kerasnets."):
+            assert {imported, imported.rpartition(".")[0]} & known, f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize(("path", "name"), MODULES, ids=[name for _, name in MODULES])
 def test_imports_point_left(path, name):
     assert _rank(name) is not None, f"{name} has no place in RANKS"
     for imported in _imported(path):

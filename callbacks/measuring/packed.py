@@ -36,11 +36,12 @@ class Packed:
     def of(cls, groups: Sequence[Group]) -> "Packed":
         """Pack groups of tensors of any shapes and types."""
         counts = np.array([count_of(group) for group in groups])
+        zeros = {left: keras.ops.zeros((left,), "float32") for left in set((-counts % WIDTH).tolist()) - {0}}
         parts = []
-        for group, count in zip(groups, counts, strict=True):
+        for group, count in zip(groups, counts.tolist(), strict=True):
             parts += [keras.ops.reshape(keras.ops.cast(tensor, "float32"), (-1,)) for tensor in group]
-            if -count % WIDTH:
-                parts.append(keras.ops.zeros((int(-count % WIDTH),), "float32"))
+            if count % WIDTH:
+                parts.append(zeros[-count % WIDTH])
         return cls(keras.ops.reshape(keras.ops.concatenate(parts), (-1, WIDTH)), counts)
 
     @property
