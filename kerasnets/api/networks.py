@@ -101,7 +101,7 @@ def evaluate_weights(
     split: str | None = None,
     views: str | None = None,
     short_sides: Sequence[int] | None = None,
-    options: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
     to: PathLike | None = None,
 ) -> "Evaluation":
     """Measure published weights on anybody's images, with no run.
@@ -119,7 +119,8 @@ def evaluate_weights(
             and train.
         views: "center", "ten_crop", "crops_144" or "dense", see `kerasnets.inference.views`.
         short_sides: lengths in pixels that each image's short side is resized to, for these views.
-        options: further arguments of an architecture's builder, by name.
+        overrides: keys to change and their values, as of `train`: `{"model.options.version": 1.5}`,
+            `{"data.audit.truncated": "skip"}`. An architecture stands for a recipe that has only defaults.
         to: folder for the tables and the page that `evaluate` describes; by default they are not kept.
 
     Returns:
@@ -140,7 +141,7 @@ def evaluate_weights(
     if to is not None:
         check_writable(Path(to), "the evaluation")
     measured = measure_published(
-        network, weights, data, split=split, views=views, short_sides=short_sides, options=options
+        network, weights, data, split=split, views=views, short_sides=short_sides, overrides=overrides
     )
     if to is None or measured.judgement is None:
         return measured

@@ -11,9 +11,9 @@ from kerasnets.cli import output
 from kerasnets.cli.exits import interruptible
 from kerasnets.cli.options import (
     AllowChangedData,
-    BuilderOptions,
     Data,
     NoCalibration,
+    Overrides,
     RunArgument,
 )
 from kerasnets.errors import UserError
@@ -79,7 +79,7 @@ def evaluate(
             metavar="FILE", help="Published weights to measure, of the network NAME.", show_default=False
         ),
     ] = None,
-    options: BuilderOptions = None,
+    overrides: Overrides = None,
 ) -> None:
     """Measure a finished run on one of its splits; of several runs also their average. Or published weights.
 
@@ -101,11 +101,14 @@ def evaluate(
             split=split,
             views=views,
             short_sides=short_sides,
-            options=dict(map(parse.parse_option, options or ())),
+            overrides=dict(
+                parse.parse_key_value(each, "--set", "key=value, for instance data.audit.truncated=skip")
+                for each in overrides or ()
+            ),
             to=to,
         )
-    elif options:
-        raise UserError("--option: allowed with --weights: a run has its own options")
+    elif overrides:
+        raise UserError("--set: allowed with --weights: a run has its own recipe")
     else:
         measured = kerasnets.evaluate(
             runs,

@@ -59,7 +59,7 @@ def open_published(
     data: str | os.PathLike[str],
     *,
     split: str | None = None,
-    options: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> PublishedNetwork:
     """Build a network with published weights, and read the images to measure it on.
 
@@ -74,16 +74,18 @@ def open_published(
         weights: as of `kerasnets.load_weights`.
         data: as of `kerasnets.data.sources.named.named_data`.
         split: which split of the data; by default the first that it has of test, validation and train.
-        options: further arguments of an architecture's builder, by name.
+        overrides: keys of the recipe to change and their values; of an architecture those of one that has
+            nothing but defaults. With `preprocess` among them an architecture's images are prepared so.
 
     Raises:
         UserError: there is no such network, data or split; the weights do not fit; nobody knows how images
             were prepared for them; a class that the network does not have.
     """
     source, path = named_data(data)
-    by_kind = isinstance(what, str) and what in models.BUILDERS
-    base = _untrained(str(what), options or {}) if by_kind else _given(what, options or {})
-    recipe = _measuring(base, weights, source=source, path=path, channels=_channels(base, by_kind=by_kind))
+    alone = isinstance(what, str) and what in models.BUILDERS
+    base = changed(_untrained(str(what)) if alone else _given(what), overrides or {})
+    by_kind = alone and not base.preprocess
+    recipe = _measuring(base, weights, source=source, path=path, channels=_channels(base, alone=alone))
     listed = read_source(source, path, recipe.data.channels, workers=recipe.data.workers)
     if listed.numeric:
         raise UserError(f"{data}: found numeric targets, allowed: classes")
@@ -117,10 +119,10 @@ def measure_published(
     split: str | None = None,
     views: str | None = None,
     short_sides: Sequence[int] | None = None,
-    options: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """Measure published weights; see `kerasnets.evaluate_weights`."""
-    opened = open_published(what, weights, data, split=split, options=options)
+    opened = open_published(what, weights, data, split=split, overrides=overrides)
     network, images = opened.network, opened.dataset.train
     predicted = predict_split(network, images, views=views, short_sides=short_sides)
     return Evaluation(
@@ -133,13 +135,14 @@ def measure_published(
     )
 
 
-def _untrained(name: str, options: Mapping[str, Any]) -> Recipe:
+def _untrained(name: str) -> Recipe:
     """Return an architecture as a recipe, which holds all that opening, reading and measuring take."""
     return Recipe.model_validate(
         {
             "name": name,
-            "model": {"name": name, "options": dict(options)},
-            "data": {"source": "digits", "audit": {"damaged": "keep"}},  # others measured such files too
+            "model": {"name": name},
+            # others measured damaged files too
+            "data": {"source": "folder", "path": ".", "audit": {"damaged": "keep"}},
             # nothing is trained, but no recipe is without these
             "optimizer": {"name": "sgd", "learning_rate": 0.1},
             "train": {"epochs": 1, "batch_size": BATCH},
@@ -147,29 +150,21 @@ def _untrained(name: str, options: Mapping[str, Any]) -> Recipe:
     )
 
 
-def _given(what: Recipe | str | os.PathLike[str], options: Mapping[str, Any]) -> Recipe:
+def _given(what: Recipe | str | os.PathLike[str]) -> Recipe:
     if isinstance(what, Recipe):
-        recipe = what
-    elif os.fspath(what) in recipe_names() or os.fspath(what).endswith(".toml"):
-        recipe = load_recipe(what)
-    else:
-        known = [*models.BUILDERS, *recipe_names()]
-        raise UserError(
-            f"{what}: found no such network, allowed with weights: an architecture, a recipe or a TOML file"
-            + nearest(what, known)
-        )
-    if options:
-        raise UserError(
-            f"{recipe.origin}: a recipe has its own options; allowed: with an architecture's name"
-        )
-    return recipe
+        return what
+    if os.fspath(what) in recipe_names() or os.fspath(what).endswith(".toml"):
+        return load_recipe(what)
+    known = [*models.BUILDERS, *recipe_names()]
+    raise UserError(
+        f"{what}: found no such network, allowed with weights: an architecture, a recipe or a TOML file"
+        + nearest(what, known)
+    )
 
 
-def _channels(recipe: Recipe, *, by_kind: bool) -> int | None:
+def _channels(recipe: Recipe, *, alone: bool) -> int | None:
     """Return how many channels the images have that a recipe, or an architecture's paper, is for."""
-    if by_kind:
-        return models.paper_input(recipe.model.name)[-1]
-    shape = find_source(recipe.data.source).image_shape
+    shape = models.paper_input(recipe.model.name) if alone else find_source(recipe.data.source).image_shape
     return recipe.data.channels or (shape[-1] if shape else None)
 
 

@@ -62,10 +62,11 @@ def test_a_difference_is_counted_and_tested(compared, default_run, weaker):
     assert found.log_loss.value == pytest.approx(losses[1] - losses[0])
 
 
-def test_tables_have_the_recipes_differences_and_the_measures(compared, default_run, command):
-    assert compared.recipes.to_dict("records") == [{"key": "train.batch_size", "default": "32", ODD: "64"}]
+def test_tables_have_the_recipes_differences_and_the_measures(compared, default_run):
+    name = default_run.path.name
+    assert compared.recipes.to_dict("records") == [{"key": "train.batch_size", name: "32", ODD: "64"}]
     accuracy = compared.metrics.set_index("measure").loc["accuracy"]
-    assert accuracy["default"].startswith(f"{default_run.result.test.accuracy:.4f} (")
+    assert accuracy[name].startswith(f"{default_run.result.test.accuracy:.4f} (")
     assert "<img" not in compared._repr_html_()
     assert "<td>train.batch_size</td>" in compared._repr_html_()
 
@@ -109,7 +110,7 @@ def test_a_run_and_its_copy_do_not_differ(default_run, run_copy, tmp_path, comma
     page = tmp_path / "same.html"
     code, printed, errors = command("compare", default_run, run_copy, "--split", "validation", "--to", page)
     assert code == 0, errors
-    assert "run is right as often as default" in printed
+    assert f"run is right as often as {default_run.path.name}: " in printed
     assert (
         "alone right on 0 and on 0 of 145 images, McNemar's exact p = 1.0000: that may be chance." in printed
     )

@@ -13,10 +13,10 @@ from published_weights import drawn_state
 import kerasnets
 from kerasnets.errors import UserError
 from kerasnets.inference.published_weights import open_published
-from kerasnets.recipe import load_recipe
 from kerasnets.weights.availability import VARIANTS
 from kerasnets.weights.imagenet_classes import imagenet_classes
 
+DEPTH_8 = {"model.options.depth": 8}
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
 
@@ -49,7 +49,7 @@ def test_images_are_prepared_as_those_of_the_weights(small, tmp_path):
         "resnet_cifar",
         small / "published.npz",
         small / "data.npz",
-        options={"depth": 8},
+        overrides=DEPTH_8,
         to=tmp_path / "kept",
     )
     images, labels = _test_images(small)
@@ -70,12 +70,17 @@ def test_a_recipe_says_otherwise_how_images_are_prepared(small, tmp_path):
     )
     images, _ = _test_images(small)
     right = _probabilities(small, images, lambda images: images)
-    for weights in ("published.npz", "own.keras"):
-        measured = kerasnets.evaluate_weights(tmp_path / "other.toml", small / weights, small / "data.npz")
+    said = DEPTH_8 | {"preprocess": [{"op": "scale"}]}
+    for network, weights, changes in (
+        (tmp_path / "other.toml", "published.npz", None),
+        (tmp_path / "other.toml", "own.keras", None),
+        ("resnet_cifar", "own.keras", said),
+    ):
+        measured = kerasnets.evaluate_weights(network, small / weights, small / "data.npz", overrides=changes)
         np.testing.assert_allclose(measured.judgement.predictions, right, atol=1e-5)
 
 
-def test_photos_in_folders_are_measured_whole_and_in_the_classes_order(small, tmp_path, command):
+def test_photos_in_folders_are_measured_whole_and_in_the_classes_order(small, tmp_path, command, refused):
     images, labels = _test_images(small)
     for place, (image, label) in enumerate(zip(images, labels, strict=True)):
         path = tmp_path / "photos" / f"class {label}" / f"{place:02}.png"
@@ -83,13 +88,18 @@ def test_photos_in_folders_are_measured_whole_and_in_the_classes_order(small, tm
         Image.fromarray(image.repeat(2, 0).repeat(2, 1)).save(path)  # which an antialiased halving gives back
     right = _probabilities(small, images, lambda images: (images - MEAN) / STD)
     code, printed, errors = command(
-        "evaluate", "resnet_cifar", "--option", "depth=8", "--weights", small / "published.npz",
+        "evaluate", "resnet_cifar", "--set", "model.options.depth=8", "--weights", small / "published.npz",
         "--data", tmp_path / "photos",
     )  # fmt: skip
     assert code == 0, errors
     found = re.search(r"all accuracy ([\d.]+), top-5 [\d.]+, cross-entropy ([\d.]+), 24 images", printed)
     assert float(found[1]) == pytest.approx(np.mean(right.argmax(1) == labels), abs=0.09)
-    assert "loss" not in printed.splitlines()[-1]
+    (tmp_path / "photos" / "class 3" / "cut.png").write_bytes(path.read_bytes()[:300])
+    broken = ("evaluate", "resnet_cifar", "--set", "model.options.depth=8", "--weights",
+              small / "published.npz", "--data", tmp_path / "photos")  # fmt: skip
+    assert "cut.png: " in refused(*broken)
+    _, printed, _ = command(*broken, "--set", "data.audit.truncated=skip", "--set", "data.audit.corrupt=skip")
+    assert ", 24 images" in printed
 
 
 def test_options_with_which_weights_are_published_are_tried(small, monkeypatch):
@@ -111,9 +121,9 @@ def test_options_with_which_weights_are_published_are_tried(small, monkeypatch):
     ],
 )
 def test_what_cannot_be_measured_is_refused(network, weights, data, said, small):
-    options = {"depth": 8} if network == "resnet_cifar" else None
+    overrides = DEPTH_8 if network == "resnet_cifar" else None
     with chdir(small), pytest.raises(UserError, match=said):
-        kerasnets.evaluate_weights(network, weights, data, options=options)
+        kerasnets.evaluate_weights(network, weights, data, overrides=overrides)
 
 
 def test_splits_classes_and_channels_must_fit(small, tmp_path):
@@ -124,21 +134,17 @@ def test_splits_classes_and_channels_must_fit(small, tmp_path):
 
     def refused(data, said, **more):
         with pytest.raises(UserError, match=said):
-            open_published("resnet_cifar", small / "published.npz", data, options={"depth": 8}, **more)
+            open_published("resnet_cifar", small / "published.npz", data, overrides=DEPTH_8, **more)
 
     refused(tmp_path / "three.npz", "three.npz: found 3 classes, allowed: 10, as the network has outputs")
     refused(tmp_path / "grey.npz", "takes images of 3 channels, found 1")
     refused(small / "data.npz", "split 'validation', allowed: train, test", split="validation")
-    recipe = load_recipe("resnet20-cifar10")
-    with pytest.raises(UserError, match="a recipe has its own options"):
-        open_published(recipe, small / "published.npz", small / "data.npz", options={"depth": 8})
 
 
-def test_the_command_takes_weights_with_their_data(small, refused, default_run):
-    assert "--weights: allowed with one NAME and --data" in refused(
-        "evaluate", "resnet20", "--weights", "x.npz"
-    )
-    assert "--option: allowed with --weights" in refused("evaluate", default_run, "--option", "depth=8")
+def test_the_command_takes_weights_with_their_data(refused):
+    alone = refused("evaluate", "resnet20", "--weights", "x.npz")
+    assert "--weights: allowed with one NAME and --data" in alone
+    assert "--set: allowed with --weights" in refused("evaluate", "runs/a", "--set", "train.seed=1")
 
 
 @pytest.fixture(scope="module")
