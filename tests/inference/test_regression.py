@@ -345,3 +345,18 @@ def test_regression_on_one_hot_labels_classifies(class_run):
 def test_numbers_and_classes_are_no_ensemble(l2_run, class_run, refused):
     said = refused("evaluate", class_run, l2_run)
     assert f"{l2_run}: found 2 targets, allowed: 10 classes, as {class_run} has" in said
+
+
+def test_two_runs_of_numbers_are_compared(l2_run, l1_run, centres, tmp_path):
+    compared = kerasnets.compare([l2_run, l1_run], to=tmp_path / "page.html")
+    test = load_dataset("npz", centres).test
+    errors = [np.abs(_values(run, test.images) - test.labels).mean(1) for run in (l2_run, l1_run)]
+    (found,) = compared.differences
+    assert found.values == pytest.approx((errors[1].mean(), errors[0].mean()), rel=1e-4)
+    assert found.change.value == pytest.approx(errors[1].mean() - errors[0].mean(), rel=1e-3)
+    won, lost = compared.disagreements(1)
+    assert len(won) == pytest.approx((errors[1] < errors[0]).sum(), abs=2)
+    assert len(won) + len(lost) == len(test)
+    page = compared.page.read_text("utf-8")
+    assert "l1 is closer than l2" in page
+    assert "mean absolute error: difference, 95 % interval" in page
