@@ -18,7 +18,8 @@ DRAWN_AT_ONCE = 4_000_000
 
 METHOD = (
     f"percentiles of {RESAMPLES} bootstrap resamples of the images (seed {SEED}); of the calibration error "
-    "the bootstrap test inverted, since resampling adds to it; Wilson's interval where all images are alike"
+    "the bootstrap test inverted, since resampling adds to it; of accuracy and top-5, and where all images "
+    "are right, Wilson's interval, since resampling a few wrong ones says too little"
 )
 """How intervals are made, in words."""
 

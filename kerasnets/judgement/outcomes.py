@@ -32,6 +32,9 @@ BINS = 15
 SHARES = ("accuracy", "top5", "balanced_accuracy", "macro_f1", "weighted_f1")
 """Measures that are 1 where every image is right."""
 
+COUNTED = ("accuracy", "top5")
+"""Shares of images: where few are wrong, resampling takes them for too sure."""
+
 NAMES = {
     "accuracy": "accuracy",
     "top5": "top-5 accuracy",
@@ -114,7 +117,7 @@ def class_metrics(outcomes: Outcomes) -> dict[str, Metric]:
     _, drawn, drawn_gaps = _measures(draws, outcomes)
     found = {}
     for name, value, low, high in zip(names, values[0], *percentile_ends(drawn), strict=True):
-        if name in SHARES and low == high:
+        if name in COUNTED or (name in SHARES and low == high):
             low, high = wilson_ends(value, images)
         found[name] = Metric(float(value), float(min(low, value)), float(max(high, value)))
     found["ece"] = Metric(float(np.abs(gaps).sum()), *calibration_ends(gaps[0], drawn_gaps))
