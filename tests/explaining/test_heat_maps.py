@@ -4,11 +4,13 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from small import small_input
 from sweep import sweep
 
 import kerasnets
 from kerasnets.errors import UserError
 from kerasnets.explaining.heat_maps import heat_maps, last_map_layer
+from kerasnets.models import BUILDERS
 
 
 def _network(head, size=16, filters=6, classes=3):
@@ -89,6 +91,26 @@ def test_the_last_layer_that_knows_places_lies_before_pooling_and_heads(name):
     layer, size, options = LAYERS[name]
     network = kerasnets.build(name, (size, size, 1 if name == "lenet5" else 3), 4, **options)
     assert last_map_layer(network) == layer
+
+
+DEEP = {"resnet101", "resnet152", "resnet110", "resnet1202"}
+"""Have the blocks of others, more often."""
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", [name for name in BUILDERS if name not in DEEP])
+def test_every_architecture_has_heat_maps(name):
+    keras.utils.set_random_seed(3)
+    shape = small_input(name)
+    network = kerasnets.build(name, shape, 4)
+    images = np.random.default_rng(0).normal(size=(3, *shape)).astype("float32")
+    for method in ("grad_cam", "layer_cam"):
+        heat = heat_maps(network, images, np.array([0, 3, 1]), method=method)
+        assert heat.shape == (3, *shape[:2])
+        assert np.isfinite(heat).all()
+        assert heat.min() >= 0
+        assert set(heat.max((1, 2)).tolist()) <= {0.0, 1.0}
+        assert heat.max() == 1
 
 
 def test_what_has_no_maps_is_refused():

@@ -4,6 +4,7 @@ import csv
 import io
 import itertools
 import json
+import re
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ import tensorflow as tf
 from PIL import Image
 
 import kerasnets
+from kerasnets import terminal
 from kerasnets.data.sources.load import load_dataset
 from kerasnets.errors import UserError
 from kerasnets.inference.views import averaged_predictions
@@ -192,6 +194,21 @@ def test_several_runs_patterns_and_paths_on_standard_input(
         ["x/y.png", "z/y.png", "x/y.png", "new\nline \udcff.png"],
         ["x/y.png", "z/y.png", "x/y.png", "z/y.png"],
     ]
+
+
+def test_a_person_sees_a_line_an_image_and_the_progress(default_run, folder, command, monkeypatch):
+    monkeypatch.setattr(terminal, "is_terminal", lambda stream: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    code, printed, errors = command("predict", default_run, folder, "--top", 2)
+    assert code == 0
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in printed.splitlines()]
+    table = kerasnets.predict(default_run, folder, top=2)
+    (label, second), (most, less) = table.label[:2], table.probability[:2]
+    assert lines[0] == f"{folder / '00.png'}  {label} {most:.4f}  {second} {less:.4f}"
+    assert len(lines) == 75
+    assert re.findall(r"predicted (\d+ of \d+)", errors) == ["32 of 75", "64 of 75"]
+    assert errors.rstrip(" ").endswith("\r"), "nothing of it is left"
 
 
 def test_heat_maps_are_written_beside_predictions(default_run, mixed, command):
