@@ -8,8 +8,14 @@ from kerasnets.proposing.recipe_text import Line, Table
 BATCH = 128
 """Images in a step that the rates here are for; others get rates in proportion (Goyal 2017, section 2.1)."""
 
-HEAD_RATE, TUNED_RATE = 1e-3, 1e-4
-"""Learning rates of Adam for a new classifier, and for trained layers below it."""
+HEAD_RATE = 1e-3
+"""Learning rate of Adam for a new classifier."""
+
+FEW, TUNED_RATE, TUNED_RATE_OF_FEW = 2000, 3e-5, 1e-5
+"""Training images below which a training may hardly change trained layers, and the rates of Adam for these.
+
+On 245 photos of ants and bees 1e-4 made GoogLeNet's worse than its features were, 1e-5 did not.
+"""
 
 UPPER = {
     **dict.fromkeys(("googlenet", "googlenet_bn"), ("inception5*",)),
@@ -46,6 +52,10 @@ def _from_nothing(plan: Plan) -> Iterator[Table]:
 def _transfer(plan: Plan) -> Iterator[Table]:
     """Yield the tables for a new classifier on published weights, and then the layers below it at less."""
     head, below = classifier(plan.network.name), UPPER.get(plan.network.name, ())
+    rate = TUNED_RATE_OF_FEW if plan.data.images["train"] < FEW else TUNED_RATE
+    why = "the new classifier's, as in Big Transfer (Kolesnikov 2020); the other layers have weights"
+    if head == "fc":  # others may have dense layers below it that the weights lack
+        yield Table("initialization", (Line("kernel", "zeros", why),))
     yield Table("optimizer", (Line("name", "adam"), Line("learning_rate", HEAD_RATE, "of the classifier")))
     yield Table("schedule", (Line("name", "cosine", "in each phase anew"),))
     yield Table("train", (Line("batch_size", plan.batch, "images a step"),))
@@ -58,7 +68,7 @@ def _transfer(plan: Plan) -> Iterator[Table]:
         yield _phase(
             Line("epochs", plan.epochs, plan.why),
             Line("trainable", [*below, head], "then the upper layers too, which know other classes"),
-            Line("learning_rate", TUNED_RATE, "low, so that they keep what they know"),
+            Line("learning_rate", rate, "low, so that they keep what they know"),
         )
 
 

@@ -12,7 +12,7 @@ MOST_EPOCHS, FEWEST_EPOCHS = 100, 10
 """Of a training from nothing, where nobody limits its time."""
 
 
-HEAD_EPOCHS, TUNED_EPOCHS = 30, 8
+HEAD_EPOCHS, TUNED_EPOCHS = 30, 5
 """Of a new classifier on features that are computed once, and of the upper layers with it."""
 
 

@@ -69,7 +69,9 @@ def _notes(plan: Plan, recipe: Recipe) -> tuple[str, ...]:
     network = plan.network
     start = f"weights {network.weights.file}" if network.weights else "from nothing"
     shape = f"{network.size}x{network.size}x{network.channels}"
+    phases = ", then ".join(f"{each.epochs} of {' '.join(each.trainable)}" for each in recipe.train.phases)
+    epochs = f"{recipe.train.epochs} epochs{f' ({phases})' * bool(phases)}"
     return (
         f"network: {network.name} on {shape}, {network.why}; {start}",
-        f"training: {recipe.train.epochs} epochs in batches of {plan.batch}",
+        f"training: {epochs} in batches of {plan.batch}",
     )

@@ -6,9 +6,6 @@ from kerasnets.catalog.audit_kinds import KINDS
 from kerasnets.proposing.facts import DataFacts
 from kerasnets.proposing.networks import Network
 from kerasnets.proposing.recipe_text import Line, Table
-from kerasnets.recipe.tables.data import Data
-
-SAMPLING_KNOWN = "sampling" in Data.model_fields
 
 SMALL = 64
 """Height and width of an input, in pixels, up to which images are used whole; of larger ones a crop is."""
@@ -25,7 +22,7 @@ def image_tables(data: DataFacts, network: Network) -> Iterator[Table]:
     yield from _audit(data)
     yield from _preprocess(network, data)
     yield from _augment(network)
-    if SAMPLING_KNOWN and WEIGHTED <= data.imbalance < RESAMPLED:
+    if WEIGHTED <= data.imbalance < RESAMPLED:
         why = f"the largest class has {data.imbalance:.3g} times the images of the smallest"
         yield Table("loss", (Line("class_weights", "balanced", why),))
 
@@ -59,7 +56,7 @@ def _data(data: DataFacts, network: Network) -> Table:
             lines.append(Line(split, share, why))
         elif split not in data.images:
             lines.append(Line(split, 0.0, _why_none(split, data)))
-    if SAMPLING_KNOWN and data.imbalance >= RESAMPLED:
+    if data.imbalance >= RESAMPLED:
         why = f"the largest class has {data.imbalance:.3g} times the images of the smallest"
         lines.append(Line("sampling", "balanced", why))
     return Table("data", tuple(lines))

@@ -82,6 +82,47 @@ def test_published_weights_bring_network_input_and_preprocessing():
     assert "from published weights" in proposal.recipe.description
 
 
+def test_published_weights_are_trained_in_two_phases():
+    tables, proposal = proposed(PHOTOS, weights=GOOGLENET)
+    assert tables["initialization"] == {"kernel": "zeros"}
+    assert tables["train"]["phases"] == [
+        {"epochs": 30, "trainable": ["fc"], "augment": False},
+        {"epochs": 5, "trainable": ["inception5*", "fc"], "learning_rate": 1e-5},
+    ]
+    assert proposal.recipe.train.epochs == 35
+    tables, _ = proposed(replace(PHOTOS, images={"train": 5000}), weights=GOOGLENET)
+    assert tables["train"]["phases"][1]["learning_rate"] == 3e-5
+    vgg = replace(GOOGLENET, network="vgg16")
+    tables, _ = proposed(PHOTOS, weights=vgg)
+    assert [phase["trainable"] for phase in tables["train"]["phases"]] == [["fc8"]]
+
+
+@pytest.mark.parametrize(
+    ("network", "size", "short_side"),
+    [("inception_v3", 299, 342), ("resnet50", 224, 256), ("resnet20", 32, None)],
+)
+def test_published_weights_get_the_input_that_they_were_measured_on(network, size, short_side):
+    tables, _ = proposed(PHOTOS, weights=replace(GOOGLENET, network=network))
+    first, second = tables["preprocess"][:2]
+    if short_side:
+        assert (first, second) == (
+            {"op": "resize", "short_side": short_side},
+            {"op": "center_crop", "size": [size, size]},
+        )
+    else:
+        assert first == {"op": "resize", "size": [size, size], "fit": "crop"}
+
+
+@pytest.mark.parametrize(
+    ("counts", "loss", "sampling"),
+    [((100, 40), None, None), ((120, 40), "balanced", None), ((1000, 100), None, "balanced")],
+)
+def test_small_classes_count_more_or_come_more_often(counts, loss, sampling):
+    tables, _ = proposed(replace(PHOTOS, classes=dict(zip(("ants", "bees"), counts, strict=True))))
+    assert tables.get("loss", {}).get("class_weights") == loss
+    assert tables["data"].get("sampling") == sampling
+
+
 def test_photos_want_weights_and_small_images_do_not():
     assert wants_weights(PHOTOS)
     assert not wants_weights(DIGITS)

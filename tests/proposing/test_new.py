@@ -3,9 +3,13 @@
 import numpy as np
 import pytest
 from PIL import Image
+from published_weights import drawn_state
 
 import kerasnets
 from kerasnets.recipe import load_recipe
+
+WATCHED = ("update_ratio", "activation_stats", "gradient_stats", "weight_stats")
+UNWATCHED = [part for name in WATCHED for part in ("--set", f"diagnostics.{name}_every=0")]
 
 
 @pytest.fixture(autouse=True)
@@ -42,8 +46,8 @@ def test_the_recipe_loads_and_is_what_was_said(command, squares):
     assert recipe == kerasnets.new_recipe(squares).recipe
 
 
-def test_training_on_a_folder_is_both_commands_in_one(command, squares, tmp_path):
-    code, printed, errors = command("train", squares, "--set", "train.epochs=2")
+def test_training_on_a_folder_is_both_commands_in_one(command, refused, squares, digit_photos, tmp_path):
+    code, printed, errors = command("train", squares, "--set", "train.epochs=2", *UNWATCHED)
     assert code == 0, errors
     run = tmp_path / "runs/squares"
     assert (run / "result.json").is_file()
@@ -55,6 +59,7 @@ def test_training_on_a_folder_is_both_commands_in_one(command, squares, tmp_path
     code, printed, errors = command("train", squares, "--resume")
     assert code == 0, errors
     assert "finished already" in printed
+    assert "holds a run on" in refused("train", digit_photos, "--resume", "--run", run)
 
 
 def test_photos_without_published_weights_say_what_would_help(command, tmp_path, caplog):
@@ -121,6 +126,15 @@ def test_broken_files_are_left_out_by_name_and_too_many_are_refused(command, ref
     assert "of 25 images cannot be used, first" in refused("new", squares, "--to", "x.toml")
 
 
-def test_a_run_goes_on_with_its_own_recipe_and_on_its_own_images(command, refused, squares, digit_photos):
-    assert command("train", squares, "--set", "train.epochs=1", "--run", "here")[0] == 0
-    assert "holds a run on" in refused("train", digit_photos, "--resume", "--run", "here")
+def test_published_weights_are_the_start(command, squares, tmp_path):
+    file = tmp_path / "resnet20-drawn.npz"
+    np.savez(file, **drawn_state(kerasnets.build("resnet20")))
+    changes = ("--set", "train.phases.0.epochs=1", *UNWATCHED)
+    code, _, errors = command("train", squares, "--weights", file, "--run", "run", *changes)
+    assert code == 0, errors
+    recipe = load_recipe("run/recipe.toml")
+    assert (recipe.model.weights, recipe.model.new_head) == (str(file), True)
+    trained = kerasnets.Run("run").network
+    drawn = np.load(file)["conv1.weight"]
+    np.testing.assert_array_equal(trained.get_layer("stem_conv").kernel, drawn.transpose(2, 3, 1, 0))
+    assert np.any(trained.get_layer("fc").kernel)

@@ -4,10 +4,20 @@ import keras
 import numpy as np
 import pytest
 from published_weights import drawn_state
+from sweep import sweep
 
 import kerasnets
 from kerasnets.errors import UserError
-from kerasnets.weights.availability import NoWeights, find_weights, keras_file, weights_of_file
+from kerasnets.weights.availability import (
+    KERAS_ADDRESS,
+    KERAS_FILES,
+    NoWeights,
+    find_weights,
+    keras_file,
+    weights_of_file,
+)
+from kerasnets.weights.naming.conventions import conventions
+from kerasnets.weights.naming.keras_networks import COUNTERPARTS
 from kerasnets.weights.published_input import CAFFE, IMAGENET, KERAS_APPLICATIONS
 
 
@@ -37,8 +47,6 @@ def folder(tmp_path_factory):
 
 
 def _bvlc(model):
-    from kerasnets.weights.naming.conventions import conventions
-
     return next(each for each in conventions("googlenet") if each.source == "BVLC").tensors(model)
 
 
@@ -85,12 +93,9 @@ def test_kerass_cache_is_searched_and_then_what_would_help_is_named():
     )
 
 
-@pytest.mark.parametrize("name", ["vgg16", "resnet50", "inception_v3", "inception_resnet_v2"])
+@pytest.mark.parametrize("name", sweep(sorted(KERAS_FILES), quick=("vgg16",)))
 def test_kerass_cache_has_these_names(name, monkeypatch):
     """Keras asks for the file of this name, in this folder, at this address."""
-    from kerasnets.weights.availability import KERAS_ADDRESS, KERAS_FILES
-    from kerasnets.weights.naming.keras_networks import COUNTERPARTS
-
     asked = []
 
     def get_file(*args, **options):
