@@ -15,6 +15,7 @@ from sweep import sweep
 
 import kerasnets
 from kerasnets.benchmarking.case import make_case
+from kerasnets.benchmarking.recipe_input import generated
 from kerasnets.benchmarking.result import (
     BenchResult,
     InferenceRate,
@@ -180,6 +181,16 @@ def test_class_weights_count_as_in_training():
     log_p = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     by_hand = -(labels * [1, 3, *[0] * 8] * log_p).sum(-1).mean()
     assert float(TrainingParts(case).loss(labels, [logits], [])) == pytest.approx(by_hand, rel=1e-5)
+
+
+@pytest.mark.parametrize("weights", ["balanced", "{a=2}"])
+def test_weights_of_images_that_are_not_there_are_ones(weights):
+    case = replace(
+        make_case(kerasnets.load_recipe("lenet5-digits", [f"loss.class_weights={weights}"])), classes=3
+    )
+    assert case.class_weights == [1.0, 1.0, 1.0]
+    inputs = generated(replace(case, input_shape=(8, 8, 1)))
+    assert inputs.recipe.loss.class_weights == [1.0, 1.0, 1.0]
 
 
 def test_without_its_data_a_recipe_is_measured_on_generated_images(command, monkeypatch, tmp_path):

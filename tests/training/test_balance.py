@@ -1,11 +1,15 @@
 """Balanced classes: weights against scikit-learn, and trainings that are the same on one and two devices."""
 
+import re
+
+import keras
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.utils.class_weight import compute_class_weight
 
 import kerasnets
+from kerasnets.data.audit.dataset_checks import uneven_classes
 from kerasnets.data.dataset import Split
 from kerasnets.data.pipeline.batches import training_batches
 from kerasnets.data.pipeline.order import BatchPlan, partners, training_order
@@ -15,6 +19,8 @@ from kerasnets.losses import class_factors, class_weighting, example_loss
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.trained_run import open_run
 from kerasnets.training.fit.objective import Objective
+from kerasnets.training.setup.facts import run_facts
+from kerasnets.training.setup.inputs import list_inputs, prepare_inputs
 
 CLASSES = ("ant", "bee", "cat")
 LABELS = np.random.default_rng(0).permutation(np.repeat([0, 1, 2], [50, 9, 1]))
@@ -91,11 +97,15 @@ def uneven(tmp_path_factory):
     return path
 
 
+def _source(path):
+    return ["data.source=npz", f"data.path={path}", "data.test=0", "data.validation=0"]
+
+
 def _trained(uneven, folder, *overrides):
     off = [f"diagnostics.{each}_every=0" for each in ("update_ratio", "activation_stats", "weight_stats")]
     given = [
-        "data.source=npz", f"data.path={uneven}", "data.test=0", "data.validation=0", "train.epochs=2",
-        "train.batch_size=32", "diagnostics.gradient_stats_every=0", *off, *overrides,
+        *_source(uneven), "train.epochs=2", "train.batch_size=32", "diagnostics.gradient_stats_every=0",
+        *off, *overrides,
     ]  # fmt: skip
     return kerasnets.train(load_recipe("lenet5-digits", given), folder)
 
@@ -122,6 +132,31 @@ def test_balanced_weights_train_as_their_numbers_do(uneven, tmp_path):
     by_word = _trained(uneven, tmp_path / "word", "loss.class_weights=balanced", "train.epochs=1")
     by_number = _trained(uneven, tmp_path / "number", f"loss.class_weights={numbers}", "train.epochs=1")
     np.testing.assert_array_equal(_weights(by_word), _weights(by_number))
+
+
+@pytest.mark.parametrize(
+    ("key", "shares"),
+    [
+        ("train.seed=0", [120 / 166, 40 / 166, 6 / 166]),
+        ("data.sampling=balanced", [1 / 3] * 3),
+        ("loss.class_weights=balanced", [1 / 3] * 3),
+    ],
+)
+def test_the_diagnosis_knows_what_each_class_counts(uneven, key, shares):
+    recipe = load_recipe("lenet5-digits", [*_source(uneven), key])
+    inputs = prepare_inputs(list_inputs(recipe))
+    facts = run_facts(inputs, keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(3)]))
+    np.testing.assert_allclose(facts.class_shares, shares)
+
+
+def test_the_audit_names_uneven_classes_and_what_helps():
+    *_, (kind, split, label, said) = uneven_classes({"train": np.array([500, 9, 50])}, CLASSES)
+    assert (kind, split, CLASSES[label]) == ("imbalance", "train", "bee")
+    assert said.startswith("9 images in training, 500 of ant; ")
+    for override in re.findall(r'(\S+ = "balanced")', said):
+        load_recipe("lenet5-digits", [override.replace(" ", "").replace('"', "")])
+    assert len(re.findall("balanced", said)) == 2
+    assert not list(uneven_classes({"train": np.array([500, 51, 50.1])}, CLASSES))
 
 
 def test_what_cannot_be_balanced_is_refused_in_a_line(uneven, tmp_path):
