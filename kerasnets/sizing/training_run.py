@@ -76,11 +76,10 @@ def run_memory(
 def _recorded(model: keras.Model, step: dict[str, Any], copies: int) -> int:
     """Return the bytes of a step whose update is measured: the weights before it are kept meanwhile.
 
-    After the update the gradients are still there, the weights before and after it are laid out in rows, and
-    how far they moved is computed and squared.
+    After the update the gradients are still there, the weights after it, and how far they moved.
     """
     trained = 4 * parameter_count(model.trainable_weights)
-    measuring = step["weights"] + step["slots"] + 5 * trained
+    measuring = step["weights"] + step["slots"] + 3 * trained
     return max(step["peak"], measuring if copies else 0) + copies * trained
 
 
