@@ -65,6 +65,7 @@ def new_recipe(
 
     proposal = propose(
         Path(images).expanduser(),
+        file="" if to is None else os.fspath(to),
         network=network,
         weights=weights,
         scratch=scratch,

@@ -112,9 +112,8 @@ def choose_network(
         size = 32 if data.short_side <= SMALL else 64
         return Network(name="resnet20", why=f"for small images: {seen}", size=size, channels=channels)
     if machine.gpus:
-        return Network(name="resnet18", why="for photos, from nothing", size=224, channels=channels)
-    why = "for photos, from nothing, without a GPU"
-    return Network(name="resnet18", why=why, size=128, channels=channels)
+        return Network(name="resnet18", why="for photos", size=224, channels=channels)
+    return Network(name="resnet18", why="for photos, small without a GPU", size=128, channels=channels)
 
 
 def paper_input(name: str) -> tuple[int, int, int]:

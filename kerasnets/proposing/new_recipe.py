@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,13 +21,20 @@ log = logging.getLogger("kerasnets")
 def propose(
     path: Path,
     *,
+    file: str = "",
     network: str | None = None,
     weights: str | os.PathLike[str] | None = None,
     scratch: bool = False,
     minutes: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Proposal:
-    """Return a recipe for the images of a folder or a table; see `kerasnets.new_recipe`."""
+    """Return a recipe for the images of a folder or a table; see `kerasnets.new_recipe`.
+
+    Args:
+        path: the folder or the table.
+        file: where the recipe will be written, for what it says of itself; empty for nowhere.
+        network, weights, scratch, minutes, progress: as of `kerasnets.new_recipe`.
+    """
     _check(network, weights, scratch=scratch, minutes=minutes)
     given = weights_of_file(weights, network) if weights else None
     data = look_at_images(path, progress)
@@ -40,12 +48,12 @@ def propose(
         log.warning("%s; training from nothing, which on few images is much less accurate", missing)
     usable = found if isinstance(found, PublishedWeights) else None
     plan = make_plan(data, machine, choose_network(data, machine, usable, asked=network))
-    command = f"kerasnets new {path}"
+    command = f"kerasnets new {shlex.quote(str(path))}"
     lines = (str(missing),) if missing else ()
     if minutes is not None:
         pace = measure_pace(write_down(plan, command=command).recipe)
         plan = within(plan, minutes, pace)
-    return write_down(plan, command=command, missing=lines)
+    return write_down(plan, command=command, file=file, missing=lines)
 
 
 def _check(

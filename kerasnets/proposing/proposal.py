@@ -1,5 +1,6 @@
 """A plan as a recipe that says why."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,12 +32,13 @@ class Proposal:
         return "\n".join(self.notes)
 
 
-def write_down(plan: Plan, *, command: str, missing: Sequence[str] = ()) -> Proposal:
+def write_down(plan: Plan, *, command: str, file: str = "", missing: Sequence[str] = ()) -> Proposal:
     """Return a plan as a recipe.
 
     Args:
         plan: what was decided.
         command: that asked for it, for the recipe's header and for messages.
+        file: where it will be written; empty for nowhere.
         missing: lines on what would have been better, for the header.
     """
     data, network = plan.data, plan.network
@@ -48,9 +50,13 @@ def write_down(plan: Plan, *, command: str, missing: Sequence[str] = ()) -> Prop
         ("Images", images),
         ("Machine", plan.machine.text),
         *(("Missing", line) for line in missing),
-        ("Before", f"kerasnets check {data.name}.toml says how long it takes, and what may be wrong"),
-        ("Train", f"kerasnets train {data.name}.toml"),
     ]
+    if file:
+        quoted = shlex.quote(file)
+        header += [
+            ("Before", f"kerasnets check {quoted} says how long it takes, and what may be wrong"),
+            ("Train", f"kerasnets train {quoted}"),
+        ]
     text = recipe_text(description, header, [*image_tables(data, network), *training_tables(plan)])
     recipe = recipe_of_text(text, data.name, command)
     return Proposal(text, recipe, (f"images: {images}", *_notes(plan, recipe)))

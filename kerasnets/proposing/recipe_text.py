@@ -1,5 +1,6 @@
 """A proposal as the text of a recipe: TOML whose lines say why."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ COLUMN = 32
 """Where the reasons begin, unless a line is longer."""
 
 WIDTH = 118
+"""Characters in a line of comment, at most, but for words that are longer."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +57,21 @@ def recipe_text(description: str, header: Sequence[tuple[str, str]], tables: Seq
         tables: in their order.
     """
     width = max(len(label) for label, _ in header) + 2
-    comment = [_comment(f"{label + ':':{width}}{text}") for label, text in header]
+    comment = [line for label, text in header for line in _entry(f"{label + ':':{width}}", text)]
     parts = ["\n".join([_pair("description", description), "", *comment])]
     for table in tables:
         name = f"[[{table.name}]]" if table.repeated else f"[{table.name}]"
         parts.append("\n".join([name, *map(_line, table.lines)]))
     return "\n\n".join(parts) + "\n"
+
+
+def _entry(label: str, text: str) -> list[str]:
+    """Return the lines of an entry of the header, the text beside its label and below it."""
+    lines = textwrap.wrap(printable(text), WIDTH - len(label) - 2, break_long_words=False) or [""]
+    return [
+        f"# {start}{line}"
+        for start, line in zip([label, *[" " * len(label)] * len(lines)], lines, strict=False)
+    ]
 
 
 def _line(line: Line) -> str:

@@ -81,7 +81,7 @@ class NoWeights:
     helpful: tuple[str, ...]
 
     def __str__(self) -> str:
-        return f"no published weights: {self.searched}; it would help to have {few(self.helpful)}"
+        return f"no published weights: {self.searched}; what would help: {' or '.join(self.helpful)}"
 
 
 def weights_of_file(file: str | PathLike[str], network: str | None = None) -> PublishedWeights:

@@ -79,6 +79,9 @@ def test_photos_without_published_weights_say_what_would_help(command, tmp_path,
     caplog.clear()
     assert command("new", tmp_path / "photos", "--scratch", "--to", "other.toml")[0] == 0
     assert "no published weights" not in caplog.text
+    text = (tmp_path / "other.toml").read_text()
+    assert "# Train:    kerasnets train other.toml\n" in text
+    assert max(map(len, text.splitlines())) < 120 + len(str(tmp_path))
 
 
 def test_mistakes_are_one_line(refused, squares, tmp_path):
