@@ -89,5 +89,6 @@ def calibration_ends(gaps: np.ndarray, resampled_gaps: np.ndarray) -> tuple[floa
     scales = np.linspace(0, 4, 401)
     ends = [percentile_ends(np.abs(scale * gaps + noise).sum(1)) for scale in scales]
     among = [scale for scale, (low, high) in zip(scales, ends, strict=True) if low <= measured <= high]
-    low, high = (min(among), max(among)) if among else (0.0, 1.0)
+    # the ends lie between the last scale that would and the first that would not
+    low, high = (max(min(among) - scales[1], 0.0), max(among) + scales[1]) if among else (0.0, 1.0)
     return measured * min(low, 1.0), min(measured * max(high, 1.0), 1.0)
