@@ -1,6 +1,7 @@
 """Signals, folders that go away, disks that are full: what a run says, and what it leaves."""
 
 import errno
+import io
 import os
 import pty
 import shutil
@@ -8,6 +9,7 @@ import signal
 import sys
 import time
 
+import pandas as pd
 import pytest
 from undiagnosed import UNDIAGNOSED
 
@@ -121,12 +123,15 @@ def test_class_names_are_shown_escaped_in_tables(image_folder, tmp_path, command
     for asked in (
         ("train", "lenet5-digits", "--run", tmp_path / "run", *arguments),
         ("evaluate", tmp_path / "run"),
-        ("predict", tmp_path / "run", next((image_folder / "\x1b[31mred").iterdir()), "--top", 9),
     ):
         code, printed, errors = command(*asked)
         assert code == 0, errors
         assert "\x1b" not in printed + errors
         assert asked[0] == "train" or r"\x1b[31mred" in printed
+    image = next((image_folder / "\x1b[31mred").iterdir())
+    code, printed, errors = command("predict", tmp_path / "run", image, "--top", 9)
+    assert (code, "\x1b" in errors) == (0, False)
+    assert "\x1b[31mred" in set(pd.read_csv(io.StringIO(printed)).label)  # a pipe gets names as they are
 
 
 def test_long_messages_keep_their_beginning_and_their_end():
