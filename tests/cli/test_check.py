@@ -20,12 +20,16 @@ def test_the_default_recipe_is_sound(command, tmp_path):
 @pytest.mark.parametrize(
     ("fault", "settings"),
     [
-        ("constant_weights", ["initialization.kernel=zeros"]),
+        pytest.param("constant_weights", ["initialization.kernel=zeros"], marks=pytest.mark.exhaustive),
         (
             "unnormalized_input",
             ['preprocess=[{op = "resize", size = [32, 32]}, {op = "scale", to = [0, 255]}]'],
         ),
-        ("bad_initialization", ["initialization.kernel=random_normal", "initialization.stddev=1"]),
+        pytest.param(
+            "bad_initialization",
+            ["initialization.kernel=random_normal", "initialization.stddev=1"],
+            marks=pytest.mark.exhaustive,
+        ),
     ],
 )
 def test_a_planted_fault_is_named(command, fault, settings):

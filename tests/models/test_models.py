@@ -150,7 +150,10 @@ def test_every_parameter_gets_a_gradient(small):
         assert np.any(gradient), weight.path
 
 
-@pytest.mark.parametrize(("name", "size"), [("googlenet", 79), ("googlenet_bn", 79), ("inception_v3", 299)])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    sweep([("googlenet", 79), ("googlenet_bn", 79), ("inception_v3", 299)], quick=[("googlenet", 79)]),
+)
 def test_auxiliary_heads_reach_their_parameters(name, size):
     model = kerasnets.build(name, (size, size, 3), 5, auxiliary=True)
     initialize(model, "he_normal")

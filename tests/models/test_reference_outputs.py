@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from places import TESTS
-from published_weights import drawn_state, relative_difference
+from published_weights import assign_state, drawn_state, relative_difference
 from seeded import seeded_images
 from sweep import sweep
 
 import kerasnets
-from kerasnets.weights.loading import assign_state, load_weights
+from kerasnets.weights.loading import load_weights
 from kerasnets.weights.naming.conventions import conventions
 from kerasnets.weights.naming.keras_networks import COUNTERPARTS
 from kerasnets.weights.naming.keras_pairing import paired_state

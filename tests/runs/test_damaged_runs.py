@@ -7,6 +7,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from sweep import sweep
 from undiagnosed import UNDIAGNOSED
 
 import kerasnets
@@ -70,6 +71,8 @@ READERS = {
     "checkpoints": ("train",),
     "checkpoints/best.npz": ("train",),
 }
+QUICK = ("recipe.toml", "preprocessing.json", "result.json", "diagnostics.csv", "checkpoints")
+"""One of each kind of file, which `make test` damages too."""
 
 
 def _cut(file, contents):
@@ -97,7 +100,7 @@ def _damages(file, kept):
         yield "another archive", other.getvalue()
 
 
-@pytest.mark.parametrize("file", READERS)
+@pytest.mark.parametrize("file", sweep(READERS, quick=QUICK))
 def test_every_command_names_the_file_that_is_damaged(whole_run, tmp_path, file):
     run = shutil.copytree(whole_run, tmp_path / "run")
     directory, image = RunDirectory(run), tmp_path / "image.png"

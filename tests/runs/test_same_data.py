@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from sweep import sweep
 from undiagnosed import UNDIAGNOSED
 
 import kerasnets
@@ -74,7 +75,7 @@ def _accuracy(run, **options):
     return measured.accuracy, measured.loss
 
 
-@pytest.mark.parametrize("source", ["folder", "csv", "npz", "tfrecord"])
+@pytest.mark.parametrize("source", sweep(["folder", "csv", "npz", "tfrecord"], quick=["folder"]))
 def test_data_that_has_moved_is_named_and_is_the_same(source, trained, tmp_path, command, refused):
     root, places = trained
     before = _accuracy(root / "runs" / source)
@@ -154,7 +155,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", list(CHANGES))
+@pytest.mark.parametrize("change", sweep(CHANGES, quick=["replaced", "moved", "class"]))
 def test_changed_data_is_refused_with_counts_and_names_and_nothing_is_rewritten(
     change, trained, tmp_path, command, refused
 ):

@@ -78,6 +78,7 @@ def test_a_part_says_what_was_found_and_what_came_out(name, tmp_path):
         assert "last_activation_mismatch" in {each["rule"] for each in json.loads(row["findings"])}
 
 
+@pytest.mark.exhaustive
 def test_records_are_judged_as_the_training_was(tmp_path):
     """A part is not trained again where its records are; rules find in them what they found live."""
     import keras

@@ -3,6 +3,7 @@
 import numpy as np
 from seeded import seeded_tensor
 
+from kerasnets.weights.loading import FittingWeights, matched
 from kerasnets.weights.naming.conventions import conventions
 
 
@@ -15,6 +16,12 @@ def drawn_state(model, source=""):
         orders = {4: (3, 2, 0, 1), 2: (1, 0), 1: (0,)}  # PyTorch's (outputs, inputs, height, width)
         state[name] = seeded_tensor(name, tuple(shape[axis] for axis in orders[len(shape)]))
     return state
+
+
+def assign_state(model, state, origin, **options):
+    """Give a network the weights of a state dict, as those of a file."""
+    convention, arrays = matched(model, state, origin, **options)
+    FittingWeights(convention, arrays, convention.values, origin).assign(model)
 
 
 def relative_difference(found, right):

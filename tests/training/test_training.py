@@ -145,15 +145,20 @@ def test_more_devices_than_there_are_is_refused():
         make_strategy("mirrored", 9)
 
 
+def _contents(run):
+    """Return the files of a run; the lock names whoever looked last."""
+    return {path: path.read_bytes() for path in run.rglob("*") if path.is_file() and path.name != "lock"}
+
+
 def test_a_directory_that_holds_a_run_is_refused_or_left_alone(run_copy, refused, command):
-    before = {path: path.read_bytes() for path in run_copy.rglob("*") if path.is_file()}
+    before = _contents(run_copy)
     assert "already holds a finished run" in refused("train", "lenet5-digits", "--run", run_copy)
     said = refused("train", "lenet5-digits", "--run", run_copy, "--resume", "--set", "train.epochs=31")
     assert "holds a run with train.epochs = 30, found 31" in said
     code, output, _ = command("train", "lenet5-digits", "--run", run_copy, "--resume")
     assert code == 0
     assert "test accuracy 0.9" in output
-    assert before == {path: path.read_bytes() for path in run_copy.rglob("*") if path.is_file()}
+    assert before == _contents(run_copy)
 
 
 def test_a_folder_of_other_files_or_a_file_is_refused(tmp_path, refused):

@@ -4,14 +4,14 @@ import logging
 
 import numpy as np
 import pytest
-from published_weights import drawn_state
+from published_weights import assign_state, drawn_state
 from safetensors.numpy import save_file
 from torch_files import COMMAND_LINE, save
 
 import kerasnets
 from kerasnets.errors import UserError
 from kerasnets.weights.formats.state_dict import read_state
-from kerasnets.weights.loading import assign_state, load_weights
+from kerasnets.weights.loading import load_weights
 
 
 def _network(classes=5):

@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 from broken_images import FILES, chunk, encoded, photos, png_of
 from image_files import SIDE, photo, png_file, readable
+from sweep import sweep
 
 from kerasnets.data.images.formats import sniff
 from kerasnets.data.images.graph_header import graph_format, graph_header
@@ -45,7 +46,7 @@ def _saved_and_reloaded(rules, folder):
     return tf.saved_model.load(str(folder)).pixels
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", sweep([1, 3], quick=[3]))
 @pytest.mark.parametrize("kept", list(POLICIES))
 def test_a_saved_model_reads_what_training_reads(files, channels, kept, tmp_path):
     rules = ImageRules(channels, POLICIES[kept], significant_bits=12 if kept == "keep" else 16)

@@ -101,7 +101,7 @@ def reference(request, photos, preprocessing):
     return operations, _batches(photos.train, preprocessing, operations)
 
 
-@pytest.mark.parametrize("workers", [1, 8])
+@pytest.mark.parametrize("workers", sweep([1, 8], quick=[8]))
 def test_batches_do_not_depend_on_the_threads(photos, preprocessing, reference, workers):
     operations, batches = reference
     reading = Reading(workers=workers, prefetch=1)
@@ -121,7 +121,7 @@ def test_packed_shards_give_the_folders_batches(packed, preprocessing, reference
     _assert_same(batches, _batches(packed, preprocessing, operations))
 
 
-@pytest.mark.parametrize("stored", ["folder", "packed"])
+@pytest.mark.parametrize("stored", sweep(["folder", "packed"], quick=["packed"]))
 def test_two_hosts_together_have_one_hosts_batches(photos, packed, preprocessing, reference, stored):
     operations, _ = reference
     split = photos.train if stored == "folder" else packed
