@@ -222,6 +222,7 @@ def installed_wheel(tmp_path_factory):
     return folder / "site"
 
 
+@pytest.mark.exhaustive
 def test_site_packages_gets_one_name(installed_wheel):
     names = {entry.name for entry in installed_wheel.iterdir() if not entry.name.endswith(".dist-info")}
     assert names - {"bin"} == {"kerasnets"}

@@ -193,6 +193,7 @@ def test_weights_of_images_that_are_not_there_are_ones(weights):
     assert inputs.recipe.loss.class_weights == [1.0, 1.0, 1.0]
 
 
+@pytest.mark.exhaustive
 def test_without_its_data_a_recipe_is_measured_on_generated_images(command, monkeypatch, tmp_path):
     for name in ("KERASNETS_DATA", "XDG_CACHE_HOME", "KERAS_HOME"):
         monkeypatch.setenv(name, str(tmp_path))

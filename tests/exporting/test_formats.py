@@ -101,6 +101,7 @@ def test_onnxruntime_predicts_the_same(default_run, digits_to_test, tmp_path, co
     assert "did you mean 'onnx'" in refused("export", default_run, "--format", "onxx")
 
 
+@pytest.mark.exhaustive
 def test_a_folder_of_photos_is_trained_exported_and_predicted(image_folder, tmp_path, command):
     recipe = load_recipe(
         "lenet5-digits",

@@ -125,7 +125,7 @@ def test_the_courses_inception_module():
     assert round(macs["reduced_about"].macs.sum() / 1e6) == 358
 
 
-@pytest.fixture(scope="module", params=sweep(BUILDERS, quick=FAMILIES))
+@pytest.fixture(scope="module", params=sweep(BUILDERS, quick=FAMILIES[::2]))
 def small(request):
     """Each architecture on about the smallest images it takes, with He's initialization."""
     keras.backend.clear_session()

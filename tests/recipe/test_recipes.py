@@ -25,7 +25,7 @@ STORED = {
 }
 """Shapes of the images of each source."""
 
-QUICK = ("lenet5-1998-mnist", "alexnet-owt-imagenet", "googlenet-imagenet", "resnet20-cifar10")
+QUICK = ("lenet5-1998-mnist", "googlenet-imagenet")
 """Recipes of networks of different kinds, each tried by `make test`; others train `lenet5-digits`."""
 
 TOO_LARGE = ("vgg", "zfnet")

@@ -208,6 +208,7 @@ def test_a_search_killed_at_its_beginning_begins_anew(tmp_path):
     assert not list((tmp_path / "search").glob(".*"))
 
 
+@pytest.mark.exhaustive
 def test_a_damaged_search_names_the_file(tmp_path):
     overrides = ["tune.epochs=1", "train.batch_size=256", "tune.tuner=random", "augment=[]", *UNDIAGNOSED]
     recipe, whole = load_recipe("lenet5-digits", overrides), tmp_path / "whole"

@@ -2,6 +2,7 @@
 
 import keras
 import pytest
+from sweep import sweep
 
 import kerasnets
 from kerasnets.errors import UserError
@@ -77,7 +78,7 @@ def test_they_see_the_keras_model_and_the_logs_at_their_own_steps(strategy, devi
     assert watching.tests
 
 
-@pytest.mark.parametrize(("strategy", "devices"), DEVICES)
+@pytest.mark.parametrize(("strategy", "devices"), sweep(DEVICES, quick=DEVICES[1:]))
 def test_one_that_stops_in_an_epoch_ends_the_run_there(strategy, devices, quick_recipe, tmp_path):
     recipe = quick_recipe(
         f"train.strategy={strategy}", f"train.devices={devices}", "train.steps_per_execution=1"

@@ -208,6 +208,7 @@ def _named_right(run, folder):
     )
 
 
+@pytest.mark.exhaustive
 def test_predict_is_as_right_as_evaluate_on_the_same_files(hidden):
     folder, (fixed, kept) = hidden
     assert kerasnets.evaluate(fixed).accuracy == _named_right(fixed, folder) == 1

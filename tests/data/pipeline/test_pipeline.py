@@ -94,7 +94,7 @@ def _assert_same(first, second):
             np.testing.assert_array_equal(part, other_part)
 
 
-@pytest.fixture(scope="module", params=sweep(AUGMENTATIONS, quick=["resized_crop", "mixup"]))
+@pytest.fixture(scope="module", params=sweep(AUGMENTATIONS, quick=["mixup"]))
 def reference(request, photos, preprocessing):
     """An augmentation, and the batches of three epochs that it makes with two threads, from the folder."""
     operations = AUGMENTATIONS[request.param]

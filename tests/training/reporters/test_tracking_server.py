@@ -14,6 +14,7 @@ class StopAfterAnEpoch(keras.callbacks.Callback):
             raise RuntimeError("killed")
 
 
+@pytest.mark.exhaustive
 def test_a_run_that_goes_on_goes_on_there(quick_recipe, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     from mlflow.tracking import MlflowClient
