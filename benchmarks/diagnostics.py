@@ -170,11 +170,12 @@ def main():
     for network in options.networks:
         sides = ["plain", *(side for side in options.sides if side != "plain")]
         starts, steps = {side: [] for side in sides}, {side: [] for side in sides}
-        for _ in range(options.repeats):
+        for repeat in range(options.repeats):
             for side in sides:
                 start, step = run_side(side, command_of(network, side, options))
                 starts[side].append(start)
                 steps[side].append(step)
+                print(f"{network}, repeat {repeat + 1}: {side} {1000 * step:.1f} ms a step", flush=True)
         for side in sides:
             start, step = (statistics.median(each[side]) for each in (starts, steps))
             ratio = median_ratio(steps[side], steps["plain"])

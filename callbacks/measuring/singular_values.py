@@ -74,7 +74,8 @@ def _tridiagonal(matrices: Sequence[keras.KerasTensor], scale: keras.KerasTensor
     vector = _start(matrices)
     by_kernel, (count, widest) = scale[:, None], vector.shape
 
-    def body(step, vector, largest, basis, found):  # type: ignore[no-untyped-def]
+    def body(*state: keras.KerasTensor) -> tuple[keras.KerasTensor, ...]:
+        step, vector, largest, basis, found = state
         at = keras.ops.cast(keras.ops.equal(keras.ops.arange(STEPS, dtype="int32"), step), "float32")
         basis = basis + at[:, None, None] * vector
         product = _gram_times(matrices, vector, by_kernel)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from kerasnets.calibration.calibrate import CalibrationResult
     from kerasnets.comparing.compare import Comparison
     from kerasnets.inference.evaluate import Evaluation
-    from kerasnets.predicting.ensemble_predictor import PredictOptions
     from kerasnets.predicting.named_images import Images
     from kerasnets.predicting.prediction import Prediction
 
@@ -190,11 +189,19 @@ def predict(
         >>> list(table)
         ['image', 'rank', 'label', 'probability']
     """
-    runtime.prepare()
-    from kerasnets.predicting.predict import predict_table
+    predictions = predict_each(
+        runs,
+        images,
+        top=top,
+        views=views,
+        short_sides=short_sides,
+        explain=explain,
+        explain_method=explain_method,
+        calibrated=calibrated,
+    )
+    from kerasnets.predicting.predict import predictions_table
 
-    options = _options(top, views, short_sides, explain, explain_method, calibrated)
-    return predict_table(runs, images, options)
+    return predictions_table(predictions)
 
 
 def predict_each(
@@ -233,30 +240,18 @@ def predict_each(
         seven.png 3
     """
     runtime.prepare()
+    from kerasnets.predicting.ensemble_predictor import PredictOptions
     from kerasnets.predicting.predict import predict_images
 
-    options = _options(top, views, short_sides, explain, explain_method, calibrated)
-    return predict_images(runs, images, options)
-
-
-def _options(
-    top: int,
-    views: str | None,
-    short_sides: Sequence[int] | None,
-    explain: PathLike | None,
-    explain_method: str,
-    calibrated: bool,
-) -> "PredictOptions":
-    from kerasnets.predicting.ensemble_predictor import PredictOptions
-
-    return PredictOptions(
+    options = PredictOptions(
         top=top,
         views=views,
         short_sides=short_sides,
-        explain=None if explain is None else Path(explain),
+        explain=explain,
         explain_method=explain_method,
         calibrated=calibrated,
     )
+    return predict_images(runs, images, options)
 
 
 def compare(

@@ -1,5 +1,6 @@
 """A finished run calibrated on images that it was not fitted to."""
 
+import logging
 import os
 from dataclasses import dataclass
 
@@ -19,6 +20,8 @@ from kerasnets.judgement.outcomes import class_metrics, outcomes_of
 from kerasnets.runs.ensemble import open_runs
 from kerasnets.runs.records.calibration import Calibration
 from kerasnets.runs.trained_run import TrainedRun
+
+log = logging.getLogger("kerasnets")
 
 SPLITS = ("validation", "test")
 """Those that a run is not fitted to: on its training images every network is too sure."""
@@ -100,13 +103,15 @@ def _check(trained: TrainedRun, precision: float) -> None:
 
 
 def _images(trained: TrainedRun, split: str, data: DataOptions) -> Split:
-    splits, _ = load_run_splits(trained, data)
+    splits, changes = load_run_splits(trained, data)
     if split not in splits:
         others = [f"--split {name}" for name in SPLITS if name in splits]
         raise UserError(
             f"{trained.directory}: found no {split} images, allowed: "
             f"{' or '.join([*others, 'a run that sets some apart (data.validation = 0.1)'])}"
         )
+    if changes:
+        log.warning("%s: calibrated on changed data: %s", trained.directory, changes)
     return splits[split]
 
 

@@ -1,7 +1,7 @@
 """Arguments and options that several commands share, and what a shell completes for them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -96,6 +96,27 @@ Data = Annotated[
         show_default="the recipe's data.path",
     ),
 ]
+
+
+def views_option(default: str) -> Any:
+    """Return the option for the views of each image; `default` says in words which are taken without it."""
+    return typer.Option(
+        metavar="NAME",
+        help="Views of each image to average: center, ten_crop, crops_144 or dense.",
+        show_default=default,
+    )
+
+
+def short_sides_option(default: str) -> Any:
+    """Return the option for the sizes of views; `default` says in words which are taken without it."""
+    return typer.Option(
+        "--short-side",
+        metavar="PIXELS",
+        help="Length to resize the short side of images to for the views. Repeat it for several scales.",
+        show_default=default,
+    )
+
+
 AllowChangedData = Annotated[
     bool,
     typer.Option(

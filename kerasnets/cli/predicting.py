@@ -12,7 +12,7 @@ import typer
 import kerasnets
 from kerasnets import terminal
 from kerasnets.cli.exits import interruptible, stop
-from kerasnets.cli.options import NoCalibration
+from kerasnets.cli.options import NoCalibration, short_sides_option, views_option
 from kerasnets.errors import UserError, printable
 
 if TYPE_CHECKING:
@@ -60,23 +60,8 @@ def predict(
     explain_method: Annotated[
         str, typer.Option(metavar="NAME", help="Kind of heat maps: grad_cam or layer_cam.")
     ] = "grad_cam",
-    views: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Views of each image to average: center, ten_crop, crops_144 or dense.",
-            show_default="center",
-        ),
-    ] = None,
-    short_sides: Annotated[
-        list[int] | None,
-        typer.Option(
-            "--short-side",
-            metavar="PIXELS",
-            help="Length to resize the short side of images to for the views. Repeat it for several scales.",
-            show_default="the paper's",
-        ),
-    ] = None,
+    views: Annotated[str | None, views_option("center")] = None,
+    short_sides: Annotated[list[int] | None, short_sides_option("the paper's")] = None,
     no_calibration: NoCalibration = False,
 ) -> None:
     """Classify images with a finished run or an ensemble, or predict their numbers.
@@ -185,11 +170,11 @@ def _say(prediction: "Prediction") -> None:
     """Print what is predicted of an image as a line; a refused one was named already."""
     if prediction.refused is not None:
         return
-    said = [
+    answers = [
         f"{row['target']} {row['value']:.4f}"
         if "target" in row
         else f"{row['label']} {row['probability']:.4f}"
         for row in prediction.rows
     ]
     name = terminal.styled(printable(str(prediction.image)), terminal.TITLE)
-    print("  ".join([name, *map(printable, said)]), flush=True)
+    print("  ".join([name, *map(printable, answers)]), flush=True)

@@ -15,6 +15,8 @@ from kerasnets.cli.options import (
     NoCalibration,
     Overrides,
     RunArgument,
+    short_sides_option,
+    views_option,
 )
 from kerasnets.errors import UserError
 from kerasnets.studies.catalog import STUDIES
@@ -37,23 +39,8 @@ def evaluate(
             show_default="test; with --weights the first there is of test, validation and train",
         ),
     ] = None,
-    views: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Views of each image to average: center, ten_crop, crops_144 or dense.",
-            show_default="the recipe's",
-        ),
-    ] = None,
-    short_sides: Annotated[
-        list[int] | None,
-        typer.Option(
-            "--short-side",
-            metavar="PIXELS",
-            help="Length to resize the short side of images to. Repeat it for several scales.",
-            show_default="the recipe's",
-        ),
-    ] = None,
+    views: Annotated[str | None, views_option("the recipe's")] = None,
+    short_sides: Annotated[list[int] | None, short_sides_option("the recipe's")] = None,
     data: Annotated[
         Path | None,
         typer.Option(

@@ -1,15 +1,15 @@
 """Images whose label is probably wrong, from probabilities of a network that has not seen these labels.
 
-The model: a label is what the network should have said with probability 1 - η, and with probability η another
-class by chance. What it should have said is found from what it says: its logarithms times a matrix plus a
-vector (Kull et al., "Beyond temperature scaling: Obtaining well-calibrated multi-class probabilities with
-Dirichlet calibration", NeurIPS 2019), of many classes times a number, the inverse of a temperature. So a
-network that is too sure of itself, or mistakes some classes for each other, does not take its own mistakes
-for wrong labels. All are fitted by maximum likelihood to the labels there are, together with η; then Bayes'
-rule gives each label's probability of being wrong. Suspected are the most probable ones, as many as keep the
-share of right labels among them at 10 % as the model expects it (Efron, "Large-Scale Inference", 2010,
-chapter 5: local false discovery rates). A network trained on labels like these leaves every class some
-probability, which makes the model expect more right ones than there are.
+The model: with probability 1 - η a label is drawn by the network's calibrated probabilities, and with
+probability η it is another class by chance. Calibrated probabilities are the softmax of the logarithms of the
+network's own, times a matrix, plus a vector (Kull et al., "Beyond temperature scaling: Obtaining
+well-calibrated multi-class probabilities with Dirichlet calibration", NeurIPS 2019); of many classes times a
+number, the inverse of a temperature. So a network that is too sure of itself, or mistakes some classes for
+each other, does not take its own mistakes for wrong labels. All are fitted by maximum likelihood to the
+labels there are, together with η; then Bayes' rule gives each label's probability of being wrong. Suspected
+are the most probable ones, as many as keep the share of right labels among them at 10 % as the model expects
+it (Efron, "Large-Scale Inference", 2010, chapter 5: local false discovery rates). A network trained on labels
+like these leaves every class some probability, which makes the model expect more right ones than there are.
 
 Confident learning (Northcutt, Jiang, Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels",
 J. Artif. Intell. Res. 70, 2021) shares the idea, but counts by a threshold a class: between classes that look
@@ -64,7 +64,7 @@ class Suspects:
 
 @dataclass(frozen=True, eq=False)
 class _Calibration:
-    """What turns a network's logarithms of probabilities into what it should have said.
+    """What turns the logarithms of a network's probabilities into calibrated probabilities.
 
     Attributes:
         weights: a number, or a matrix (classes, classes).
@@ -77,7 +77,7 @@ class _Calibration:
     noise: float
 
     def shares(self, logs: np.ndarray) -> np.ndarray:
-        """Return what the network should have said, (N, classes), by the logarithms of what it said."""
+        """Return calibrated probabilities, (N, classes), by the logarithms of the network's."""
         mixed = logs @ self.weights.T if self.weights.ndim else logs * self.weights
         return np.exp(log_softmax(mixed + self.bias, axis=1))
 
@@ -115,12 +115,12 @@ def _at_labels(shares: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def _likelihood(shares: np.ndarray, noise: float, classes: int) -> np.ndarray:
-    """Return the probability of labels, (N,), of what the network should have said of them."""
+    """Return the probability of labels, (N,), by their calibrated probabilities."""
     return (1 - noise) * shares + noise * (1 - shares) / max(classes - 1, 1)
 
 
 def _fitted(logs: np.ndarray, labels: np.ndarray) -> _Calibration:
-    """Return what makes the labels most probable, given the logarithms of what the network said."""
+    """Return the calibration that makes the labels most probable, by the logarithms of probabilities."""
     classes = logs.shape[1]
 
     def cost(parameters: np.ndarray) -> float:

@@ -1,5 +1,6 @@
-"""What one or several runs say of images, a batch at a time, and the heat maps that explain it."""
+"""What one or several runs predict of images, a batch at a time, and the heat maps that explain it."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,7 @@ class PredictOptions:
         top: how many classes to name.
         views: a key of `kerasnets.catalog.views.SHORT_SIDES`; None for the recipe's own preprocessing.
         short_sides: pixels; None for the paper's.
-        explain: folder of the heat maps; None for none.
+        explain: folder of the heat maps, created if need be; None for none.
         explain_method: a key of `kerasnets.catalog.heat_maps.METHODS`.
         calibrated: whether each run predicts as `kerasnets calibrate` has set.
     """
@@ -30,7 +31,7 @@ class PredictOptions:
     top: int = 3
     views: str | None = None
     short_sides: Sequence[int] | None = None
-    explain: Path | None = None
+    explain: str | os.PathLike[str] | None = None
     explain_method: str = "grad_cam"
     calibrated: bool = True
 
@@ -64,7 +65,7 @@ class EnsemblePredictor:
         self._predictors = [make_predictor(each, options.views, options.short_sides) for each in members]
         self._heat_maps: HeatMapFiles | None = None
         if options.explain:
-            self._heat_maps = HeatMapFiles(members, options.explain, options.explain_method)
+            self._heat_maps = HeatMapFiles(members, Path(options.explain), options.explain_method)
 
     def prepare(self, pixels: Sequence[np.ndarray]) -> Prepared:
         """Return what is kept of an image. Threads may call it.
@@ -82,7 +83,7 @@ class EnsemblePredictor:
     def answers(
         self, batch: Sequence[Prepared], names: Sequence[tuple[int, str]]
     ) -> list[tuple[tuple[Row, ...], str | None]]:
-        """Return for each image of a batch what is said of it, and the path of its heat map or None.
+        """Return for each image of a batch its rows, and the path of its heat map or None.
 
         Args:
             batch: the images.

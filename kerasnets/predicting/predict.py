@@ -26,11 +26,11 @@ log = logging.getLogger("kerasnets")
 Runs = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
-def predict_table(runs: Runs, images: Images, options: PredictOptions) -> pd.DataFrame:
-    """Predict all images; see `kerasnets.predict`."""
+def predictions_table(predictions: Iterable[Prediction]) -> pd.DataFrame:
+    """Return predictions as `kerasnets.predict` does."""
     rows: list[dict[str, Any]] = []
     refused: dict[str | int, str] = {}
-    for prediction in predict_images(runs, images, options):
+    for prediction in predictions:
         rows += prediction.table()
         if prediction.refused is not None:
             refused[prediction.image] = prediction.refused

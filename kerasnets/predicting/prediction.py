@@ -1,4 +1,4 @@
-"""What is said of one image."""
+"""What runs predict of one image."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -39,7 +39,7 @@ class Prediction:
 def prediction_rows(
     trained: "TrainedRun", prediction: np.ndarray, top: int, *, threshold: float = 0.0
 ) -> tuple[Row, ...]:
-    """Return what is said of an image: the `top` most probable classes, or each target with its value.
+    """Return the rows of an image: the `top` most probable classes, or each target with its value.
 
     Args:
         trained: the run, or the first of several.

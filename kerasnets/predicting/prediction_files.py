@@ -42,12 +42,12 @@ def json_writer(stream: TextIO) -> Write:
     """Return a function that writes predictions as JSON lines: each image with its rows, or why not."""
 
     def write(prediction: Prediction) -> None:
-        said = {
+        optional = {
             "refused": prediction.refused,
             "predictions": None if prediction.refused else prediction.rows,
             "heat_map": prediction.heat_map,
         }
-        known = {key: value for key, value in said.items() if value is not None}
+        known = {key: value for key, value in optional.items() if value is not None}
         stream.write(json.dumps({"image": prediction.image} | known) + "\n")
 
     return write

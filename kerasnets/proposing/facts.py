@@ -70,11 +70,7 @@ class MachineFacts:
     Attributes:
         text: its devices in words.
         gpus: how many TensorFlow can use.
-        cores: of the CPU, that this process may use.
-        memory: bytes that a training may take: of a GPU, or of the host.
     """
 
     text: str
     gpus: int
-    cores: int
-    memory: int

@@ -11,16 +11,17 @@ from kerasnets.catalog.audit_kinds import DEFAULTS
 from kerasnets.data.audit.audit_dataset import audit
 from kerasnets.data.audit.result import Audit
 from kerasnets.data.dataset import Dataset
-from kerasnets.data.shards.manifest import MANIFEST
 from kerasnets.data.sources.load import read_source
+from kerasnets.data.sources.named import source_of_path
 from kerasnets.data.splits.by_hash import Shares
 from kerasnets.errors import UserError, printable
-from kerasnets.memory import available_memory
 from kerasnets.proposing.facts import DataFacts, MachineFacts, Noticed
-from kerasnets.proposing.images_path import TABLES, recipe_name
+from kerasnets.proposing.images_path import recipe_name
 from kerasnets.recipe.tables.data import Data
-from kerasnets.runtime import processor
 from kerasnets.training.setup.environment import devices_text
+
+PROPOSED = ("folder", "tfrecord", "csv")
+"""Sources whose images are proposed a recipe for."""
 
 REFUSED = {kind: "skip" for kind, policy in DEFAULTS.items() if policy == "error"}
 """Kinds for which training refuses to begin; left out, for a look at the others."""
@@ -44,10 +45,9 @@ def source_of(path: Path) -> str:
     Raises:
         UserError: it is neither, or not there.
     """
-    if path.is_dir():
-        return "tfrecord" if (path / MANIFEST).is_file() else "folder"
-    if path.suffix.lower() in TABLES:
-        return "csv"
+    source = source_of_path(path)
+    if source in PROPOSED:
+        return source
     found = "found a file" if path.exists() else "no such folder or file"
     raise UserError(f"{path}: {found}, allowed: a folder of images or a .csv table of them")
 
@@ -93,7 +93,7 @@ def look_at_images(path: Path, progress: Callable[[int, int], None] | None = Non
 def look_at_machine() -> MachineFacts:
     """Return what this machine trains on."""
     gpus = tf.config.get_visible_devices("GPU")
-    return MachineFacts(devices_text(1, 1), len(gpus), processor()["count"], available_memory())
+    return MachineFacts(devices_text(1, 1), len(gpus))
 
 
 def _held_out(dataset: Dataset) -> tuple[float, float]:

@@ -11,7 +11,6 @@ SEEN, SEEN_BY_LENET = 2_000_000, 600_000
 MOST_EPOCHS, FEWEST_EPOCHS = 100, 10
 """Of a training from nothing, where nobody limits its time."""
 
-
 HEAD_EPOCHS, TUNED_EPOCHS = 30, 5
 """Of a new classifier on features that are computed once, and of the upper layers with it."""
 

@@ -45,7 +45,7 @@ class Shot:
 
     Attributes:
         jpeg: a JPEG file in base64; empty where there is nothing to show.
-        lines: what is said of it.
+        lines: its captions.
         tiny: whether it has so few pixels that each is to be seen.
     """
 
@@ -76,7 +76,7 @@ class Cell:
     Attributes:
         count: what stands in it; empty for nothing.
         share: how strongly it is coloured, 0 to 1.
-        title: what is said of it where the mouse rests on it.
+        title: text that is shown where the mouse rests on it.
         link: the id it leads to, or empty.
     """
 

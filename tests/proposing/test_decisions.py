@@ -36,7 +36,7 @@ DIGITS = replace(
     one_size=True,
     grey=True,
 )
-LAPTOP = MachineFacts("1 CPU", gpus=0, cores=2, memory=2**34)
+LAPTOP = MachineFacts("1 CPU", gpus=0)
 SERVER = replace(LAPTOP, text="1 GPU", gpus=1)
 GOOGLENET = PublishedWeights(
     network="googlenet", options={}, file="/weights/googlenet.npz", values=CAFFE, place="a file"

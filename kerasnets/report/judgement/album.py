@@ -32,7 +32,7 @@ class Album:
         self._split, self._names = split, names_of(split)
 
     def shot(self, index: int, *lines: str) -> Shot:
-        """Return the picture of an image, with its name and what else is said of it."""
+        """Return the picture of an image, with its name and what else is known of it."""
         pixels = small_pixels(self._split.images, index)
         jpeg = "" if pixels is None else base64.b64encode(thumbnail(pixels)).decode("ascii")
         self.room -= len(jpeg)

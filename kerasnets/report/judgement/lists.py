@@ -54,10 +54,10 @@ def suspects_section(judgement: ClassJudgement, album: Album, *, trained_on: boo
         f", the first {MOST_SUSPECTS} here and all in suspects.csv" if len(suspects) > MOST_SUSPECTS else ""
     )
     notes = [
-        "How: a label is taken to be what the network should have said, or with a small probability another "
-        "class by chance. That probability and how the network is to be read are fitted to the labels, and "
-        f"Bayes' rule says which are wrong: {suspects.noise:.2%} of all. Listed are as many as keep right "
-        "labels among them below 10 %, if this model holds."
+        "How: a label is taken to be drawn by the network's calibrated probabilities, or with a small "
+        "probability to be another class by chance. That probability and the calibration are fitted to the "
+        f"labels, and Bayes' rule says which are wrong: {suspects.noise:.2%} of all. Listed are as many as "
+        "keep right labels among them below 10 %, if this model holds."
     ]
     if trained_on:
         notes.append(
