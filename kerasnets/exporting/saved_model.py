@@ -48,7 +48,7 @@ def export_runs(
 ) -> Path:
     """Export a finished run, or an ensemble of several; see `kerasnets.export`."""
     with tf.device(REFERENCE):
-        members = open_runs(runs, "export", calibrated)
+        members = open_runs(runs, "export", calibrated=calibrated)
         first, *others = members
         if others and to is None:
             raise UserError("export: found several runs and no folder, allowed: several with --to DIR")

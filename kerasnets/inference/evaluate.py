@@ -160,7 +160,7 @@ def evaluate_runs(
     calibrated: bool = True,
 ) -> Evaluation:
     """Measure a finished run, or an ensemble of several; see `kerasnets.evaluate`."""
-    members = open_runs(runs, "evaluate", calibrated)
+    members = open_runs(runs, "evaluate", calibrated=calibrated)
     shared = load_shared_splits(members, split, data)
     if split not in shared.splits:
         raise UserError(f"{members[0].directory}: split {split!r}, allowed: {', '.join(shared.splits)}")

@@ -45,7 +45,7 @@ def predict_images(runs: Runs, images: Images, options: PredictOptions) -> Itera
     first = next(named, None)
     if first is None:
         raise UserError("predict: found no image, allowed: image files, or folders of them")
-    members = open_runs(runs, "predict", options.calibrated)
+    members = open_runs(runs, "predict", calibrated=options.calibrated)
     rules = [_rules(trained, shared_channels(members)) for trained in members]
     predictor = EnsemblePredictor(members, options)
     workers = max(trained.recipe.data.workers for trained in members)

@@ -1,11 +1,9 @@
 """Which network a proposal takes, and for which input."""
 
-import inspect
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from kerasnets.models import BUILDERS, check_name
+from kerasnets.models import check_name, paper_input
 from kerasnets.proposing.facts import DataFacts, MachineFacts
 
 if TYPE_CHECKING:
@@ -114,9 +112,3 @@ def choose_network(
     if machine.gpus:
         return Network(name="resnet18", why="for photos", size=224, channels=channels)
     return Network(name="resnet18", why="for photos, small without a GPU", size=128, channels=channels)
-
-
-def paper_input(name: str) -> tuple[int, int, int]:
-    """Return the (height, width, channels) that an architecture takes by default: the paper's."""
-    builder = getattr(import_module(f"kerasnets.models.{BUILDERS[name]}"), name)
-    return inspect.signature(builder).parameters["input_shape"].default

@@ -14,7 +14,10 @@ from kerasnets.runs.trained_run import TrainedRun, open_run
 
 
 def open_runs(
-    runs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]], needed_by: str, calibrated: bool = True
+    runs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    needed_by: str,
+    *,
+    calibrated: bool = True,
 ) -> list[TrainedRun]:
     """Open the members of an ensemble, to predict with; a single run is an ensemble of one.
 
@@ -34,7 +37,7 @@ def open_runs(
     if not paths or repeated:
         found = f"{repeated[0]} twice" if repeated else "no run"
         raise UserError(f"{needed_by}: found {found}, allowed: one run or more, each once")
-    opened = (open_run(path, needed_by, calibrated) for path in paths)
+    opened = (open_run(path, needed_by, calibrated=calibrated) for path in paths)
     first, *others = (replace(trained, network=folded(trained.network)) for trained in opened)
     for other in others:
         if (other.numeric, other.classes) != (first.numeric, first.classes):

@@ -76,7 +76,7 @@ class TrainedRun(TrainedNetwork):
     directory: RunDirectory
 
 
-def open_run(run: str | os.PathLike[str], needed_by: str, calibrated: bool = True) -> TrainedRun:
+def open_run(run: str | os.PathLike[str], needed_by: str, *, calibrated: bool = True) -> TrainedRun:
     """Open a finished run.
 
     Args:

@@ -23,6 +23,7 @@ from kerasnets.callbacks.pictures.confusion_matrix import (
 )
 from kerasnets.callbacks.pictures.tiles import grid, kernel_tiles, map_tiles, stretched
 from kerasnets.files.diagnostics_table import read_diagnostics
+from kerasnets.runs.directory import RunDirectory
 
 
 def _pixels(values):
@@ -211,10 +212,12 @@ def test_what_cannot_be_drawn_is_said_in_a_line_and_training_goes_on(binary, tmp
 @pytest.mark.exhaustive
 def test_a_run_writes_pictures_and_trains_the_same(tmp_path):
     runs = [
-        kerasnets.train(
-            "lenet5-digits",
-            tmp_path / str(every),
-            overrides=["train.epochs=3", f"diagnostics.pictures_every={every}"],
+        RunDirectory(
+            kerasnets.train(
+                "lenet5-digits",
+                tmp_path / str(every),
+                overrides=["train.epochs=3", f"diagnostics.pictures_every={every}"],
+            )
         )
         for every in (2, 0)
     ]
