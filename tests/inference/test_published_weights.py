@@ -149,16 +149,20 @@ def test_the_command_takes_weights_with_their_data(refused):
 
 @pytest.fixture(scope="module")
 def reference():
-    """The reference's pixels, its five most probable classes, and the photos' names."""
+    """The reference's pixels, its logits, and the photos' names."""
     kept = np.load(WEIGHTS / "googlenet_bvlc_reference_16.npz")
     pixels = (kept["input224_bgr_nhwc"].astype("float32") + np.array([104, 117, 123]))[..., ::-1]
-    top = np.argsort(-kept["logits"], axis=1)[:, :5]
-    return pixels.round().astype("uint8"), top, [str(name) for name in kept["files"]]
+    return pixels.round().astype("uint8"), kept["logits"], [str(name) for name in kept["files"]]
+
+
+def _first_five(logits):
+    return np.argsort(-logits, axis=1)[:, :5]
 
 
 @needs_weights
 def test_trained_googlenet_gives_the_references_first_five(reference, tmp_path):
-    pixels, top, files = reference
+    pixels, logits, files = reference
+    top = _first_five(logits)
     wnids = sorted(name.partition("_")[0] for name in files)
     labels = np.array([wnids.index(name.partition("_")[0]) for name in files])
     np.savez(tmp_path / "pixels.npz", x_train=pixels, y_train=labels, classes=wnids)
@@ -175,15 +179,22 @@ def test_trained_googlenet_gives_the_references_first_five(reference, tmp_path):
 @needs_weights
 @pytest.mark.exhaustive
 def test_trained_googlenet_knows_photos_by_their_wnids(reference, tmp_path):
-    """The photos are JPEGs made of the reference's pixels: near ties change places."""
-    _, top, files = reference
+    """The photos were stored as JPEGs after the reference was taken: their pixels differ by 0.5 to 4 of 255.
+
+    So first places may change where the reference's first two logits are nearly the same.
+    """
+    _, logits, files = reference
     rows = [f"{SHARED / 'data/photos' / name},{name.partition('_')[0]}" for name in files]
     (tmp_path / "photos.csv").write_text("\n".join(["path,label", *rows]))
     measured = kerasnets.evaluate_weights(
         "googlenet", WEIGHTS / "googlenet_bvlc.npz", tmp_path / "photos.csv"
     )
     order = [files.index(name.rpartition("/")[2]) for name in measured.judgement.images.image]
-    found = measured.judgement.outcomes.ranked
-    shared = [len(set(mine) & set(theirs)) for mine, theirs in zip(found, top[order], strict=True)]
+    found, right = measured.judgement.outcomes.ranked, _first_five(logits)[order]
+    shared = [len(set(mine) & set(theirs)) for mine, theirs in zip(found, right, strict=True)]
     assert np.mean(shared) > 4.5
-    assert (found[:, 0] == top[order][:, 0]).mean() > 0.9
+    first, second = np.sort(logits[order], axis=1)[:, :-3:-1].T
+    clear = first - second > 0.5  # a ratio of probabilities of 1.6
+    assert clear.sum() == 12
+    np.testing.assert_array_equal(found[clear, 0], right[clear, 0])
+    assert all(best in pair for best, pair in zip(right[:, 0], found[:, :2], strict=True))
