@@ -58,6 +58,7 @@ class RunDirectory(os.PathLike[str]):
         self.preprocessing_file = self.path / "preprocessing.json"
         self.samples_file = self.path / "samples.npz"
         self.label_tree_file = self.path / "label_tree.csv"
+        self.trial_file = self.path / "trial.json"
         self.log_file = self.path / "log.txt"
         self.history_file = self.path / "history.csv"
         self.steps_file = self.path / "steps.csv"
@@ -281,6 +282,7 @@ class RunDirectory(os.PathLike[str]):
         first = {self.path / "lock", self.log_file, self.checkpoints, self.recipe_file, self.proposed_file}
         first |= {self.environment_file, self.dataset_file, self.images_file, self.samples_file}
         first |= {self.preprocessing_file, self.preprocessing_file.with_suffix(".npz"), self.label_tree_file}
+        first |= {self.trial_file}
         empty = not (entry.is_dir() and any(entry.iterdir()))
         return empty and final_name(entry.name) in {path.name for path in first}
 

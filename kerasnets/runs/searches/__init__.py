@@ -1,0 +1,1 @@
+"""The folder of a search: its trials, what it searches, what it found."""
