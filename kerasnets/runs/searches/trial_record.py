@@ -101,7 +101,14 @@ class TrialRecord:
             "promoted_from": (str, type(None)),
             "place": (int, type(None)),
         }
-        kinds: dict[str, Any] = {**texts, **counts, **optional, "values": dict, "keys": dict, "seconds": NUMBER}
+        kinds: dict[str, Any] = {
+            **texts,
+            **counts,
+            **optional,
+            "values": dict,
+            "keys": dict,
+            "seconds": NUMBER,
+        }
         table = read_record(path, FORMAT, **kinds)
         if table["status"] not in STATUSES:
             raise UserError(f"{path}: status: found {table['status']!r}, allowed: {', '.join(STATUSES)}")
