@@ -22,7 +22,8 @@ def recipe_dataset(recipe: Recipe) -> Dataset:
 
 def recipe_shares(recipe: Recipe) -> Shares:
     """Return how the splits are drawn that a recipe's source lacks."""
-    return Shares(recipe.data.validation, recipe.data.test, recipe.train.seed)
+    data, seed = recipe.data, recipe.data.split_seed
+    return Shares(data.validation, data.test, recipe.train.seed if seed is None else seed)
 
 
 def audit_settings(recipe: Recipe) -> dict[str, Any]:

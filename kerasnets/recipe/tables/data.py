@@ -29,8 +29,9 @@ class Data(Section):
 
     `workers`, `prefetch`, `cache`, `cache_gib` (in memory) and `disk_gib` (on disk, of all runs together)
     have no effect on what the network sees. `streams` has one: it is the number of parts that the images are
-    dealt into; that many hosts, or a divisor of it, can share the reading. `sampling` says what an epoch
-    holds: each image once, shuffled; or, balanced, as many of each class, those of small classes repeatedly.
+    dealt into; that many hosts, or a divisor of it, can share the reading. `split_seed` decides which images
+    are held out; without it `train.seed` does. `sampling` says what an epoch holds: each image once,
+    shuffled; or, balanced, as many of each class, those of small classes repeatedly.
     """
 
     source: SourceName
@@ -38,6 +39,7 @@ class Data(Section):
     channels: Literal[1, 3] | None = None
     validation: Fraction = 0.1
     test: Fraction = 0.2
+    split_seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
     workers: Annotated[int, Field(ge=1, le=256)] = 2
     prefetch: Annotated[int, Field(ge=1, le=64)] = 2
     cache: Literal["auto", "memory", "disk", "none"] = "auto"
