@@ -37,7 +37,7 @@ if TYPE_CHECKING:
         watch,
         write_report,
     )
-    from kerasnets.api.training import load_weights, train, tune
+    from kerasnets.api.training import find_rate, load_weights, train, tune
     from kerasnets.models import build
     from kerasnets.recipe import load_recipe
 
@@ -62,6 +62,7 @@ __all__ = [
     "evaluate",
     "evaluate_weights",
     "export",
+    "find_rate",
     "load_recipe",
     "load_weights",
     "new_recipe",
@@ -93,7 +94,7 @@ _MODULES = {
         "watch",
         "write_report",
     ),
-    "kerasnets.api.training": ("load_weights", "train", "tune"),
+    "kerasnets.api.training": ("find_rate", "load_weights", "train", "tune"),
     "kerasnets.models": ("build",),
     "kerasnets.recipe": ("load_recipe",),
 }

@@ -23,7 +23,7 @@ RANKS = [
     {"kerasnets.models", "kerasnets.initializers", "kerasnets.losses"},
     {"kerasnets.sizing", "kerasnets.weights"},
     {"kerasnets.optimizers", "kerasnets.patience", "kerasnets.schedules"},
-    {"kerasnets.diagnosis"},
+    {"kerasnets.diagnosis", "kerasnets.rate_range.curve"},
     {"kerasnets.callbacks"},
     {"kerasnets.runs", "kerasnets.judgement"},
     {"kerasnets.explaining"},
@@ -31,7 +31,7 @@ RANKS = [
     {"kerasnets.data_commands", "kerasnets.network_sizes", "kerasnets.checking", "kerasnets.comparing"},
     {
         "kerasnets.calibration", "kerasnets.exporting", "kerasnets.report", "kerasnets.tuning",
-        "kerasnets.benchmarking", "kerasnets.proposing",
+        "kerasnets.benchmarking", "kerasnets.proposing", "kerasnets.rate_range",
     },
     {"kerasnets.studies", "kerasnets.watching"},
     {"kerasnets.api"},

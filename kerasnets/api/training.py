@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kerasnets.proposing.proposal import Proposal
+    from kerasnets.rate_range.curve.rate_range import RateRange
 
 
 def train(
@@ -121,6 +122,49 @@ def tune(
     from kerasnets.tuning.search import tune_recipe
 
     return tune_recipe(recipe, trials, Path(to or Path("runs", f"{recipe.name}-tune")), resume=resume)
+
+
+def find_rate(
+    recipe: RecipeLike,
+    *,
+    seeds: int = 3,
+    lowest: float | None = None,
+    highest: float | None = None,
+    steps: int | None = None,
+    data: PathLike | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> "RateRange":
+    """Find between which learning rates the best one of a recipe lies, by a range test.
+
+    The rate rises step by step from far too small until the loss diverges, from the first weights of several
+    seeds, with the recipe's own batches, augmentation, precision and optimizer; its schedule has no part in
+    it. It takes at most a quarter of the steps of a training that is long enough, and leaves nothing behind.
+
+    Args:
+        recipe: a `Recipe`, a shipped recipe's name or the path of a TOML file.
+        seeds: how many times the rate rises: with `train.seed` and those after it, 1 or more.
+        lowest, highest: learning rates above 0, up to 100, to begin and to end at; by default those at which
+            a first step moves the weights by 1e-5 and by 10 times their norm.
+        steps: rates that each seed goes through, 2 or more; by default as many as the training's length
+            allows, from 30 to 100.
+        data: path of the images, in place of the recipe's `data.path`.
+        overrides: recipe keys to change and their values, as of `train`.
+
+    Returns:
+        A `RateRange`: the curves, and what happens at which rate. It prints as the latter.
+
+    Raises:
+        UserError: the recipe or its data cannot be used, or have phases, whose rates differ.
+
+    Example:
+        >>> found = kerasnets.find_rate("lenet5-digits")  # doctest: +SKIP
+        >>> found.low, found.high  # doctest: +SKIP
+    """
+    recipe = with_data(as_recipe(recipe, overrides), data)
+    runtime.prepare()
+    from kerasnets.rate_range.run import find_rate_range
+
+    return find_rate_range(recipe, seeds=seeds, lowest=lowest, highest=highest, steps=steps)
 
 
 def load_weights(

@@ -22,6 +22,7 @@ from kerasnets.training.setup.inputs import ListedInputs, TrainingInputs
 from kerasnets.training.setup.warm_start import copy_layers
 from kerasnets.weights.freezing import freeze, train_only
 from kerasnets.weights.loading import load_weights
+from kerasnets.weights.published_input import ValueSteps
 
 
 def make_trainer(
@@ -49,7 +50,9 @@ def make_trainer(
             precision=train.precision,
             heads=True,
         )
-        _initialize(network, inputs, first_weights=first_weights)
+        published = draw_first_weights(network, recipe, read=first_weights)
+        if published is not None:
+            warn_of_other_input(recipe, inputs.preprocessing, published)
         if train.synchronized_batch_norm:
             synchronize(network)
         phases = run_phases(recipe)
@@ -145,18 +148,29 @@ def _objective(
     )
 
 
-def _initialize(network: keras.Model, inputs: TrainingInputs | ListedInputs, *, first_weights: bool) -> None:
-    """Draw the weights, and put those of others in their place."""
-    recipe = inputs.recipe
+def draw_first_weights(network: keras.Model, recipe: Recipe, *, read: bool = True) -> ValueSteps | None:
+    """Draw the weights of a network by `train.seed`, and put those of others in their place.
+
+    Args:
+        network: as `make_trainer` builds it.
+        recipe: of the run.
+        read: whether to read the weights of others that the run starts from.
+
+    Returns:
+        How images were prepared for published weights, see `load_weights`; None without such.
+
+    Raises:
+        UserError: the recipe's start does not fit the network.
+    """
     key, start = "initialization", recipe.initialization
     try:
         initialize(network, **start.drawn(), seed=recipe.train.seed)
-        if start.from_run and first_weights:
+        if start.from_run and read:
             key = "initialization.from_run"
             copy_layers(network, start.from_run, start.from_layers)
-        if recipe.model.weights and first_weights:
+        if recipe.model.weights and read:
             key = "model.weights"
-            published = load_weights(network, recipe.model.weights, new_head=recipe.model.new_head)
-            warn_of_other_input(recipe, inputs.preprocessing, published)
+            return load_weights(network, recipe.model.weights, new_head=recipe.model.new_head)
     except (UserError, ValueError) as error:
         raise UserError(f"{recipe.origin}: {key}: {error}") from error
+    return None
