@@ -5,6 +5,7 @@ from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
 from kerasnets.callbacks.gradient_noise_scale import GradientNoiseScale
 from kerasnets.callbacks.gradient_stats import GradientStats
 from kerasnets.callbacks.health_check import HealthCheck
+from kerasnets.callbacks.learning_rate_range import LearningRateRange
 from kerasnets.callbacks.model_check import check
 from kerasnets.callbacks.pictures import ConfusionMatrix, FeatureMaps, FilterPictures
 from kerasnets.callbacks.update_ratio import UpdateRatio
@@ -19,6 +20,7 @@ __all__ = [
     "GradientNoiseScale",
     "GradientStats",
     "HealthCheck",
+    "LearningRateRange",
     "UpdateRatio",
     "WeightStats",
     "check",

@@ -10,6 +10,7 @@ from kerasnets.api.arguments import PathLike, RecipeLike, as_recipe
 from kerasnets.api.prepare import new_recipe
 from kerasnets.api.run import Run
 from kerasnets.proposing.images_path import begun_recipe, is_images
+from kerasnets.rate_range.plan import check_range
 from kerasnets.recipe import Recipe, with_data
 from kerasnets.training.reporters.destinations import Destinations
 from kerasnets.training.start import start_training
@@ -161,6 +162,7 @@ def find_rate(
         >>> found.low, found.high  # doctest: +SKIP
     """
     recipe = with_data(as_recipe(recipe, overrides), data)
+    check_range(recipe, seeds=seeds, lowest=lowest, highest=highest, steps=steps)
     runtime.prepare()
     from kerasnets.rate_range.run import find_rate_range
 

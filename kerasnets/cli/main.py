@@ -25,6 +25,7 @@ GROUPS: dict[str, dict[str, Callable[..., None]]] = {
     },
     "Train": {
         "train": training.train,
+        "lr": training.lr,
         "tune": training.tune,
     },
     "Understand": {

@@ -1,12 +1,15 @@
 """Commands that train."""
 
+import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import kerasnets
+from kerasnets import terminal
 from kerasnets.catalog import parse
 from kerasnets.cli import output
 from kerasnets.cli.exits import interruptible
@@ -20,6 +23,7 @@ from kerasnets.cli.options import (
     Scratch,
 )
 from kerasnets.errors import UserError
+from kerasnets.files.whole_files import check_writable
 from kerasnets.proposing.images_path import begun_recipe, is_images
 
 if TYPE_CHECKING:
@@ -114,6 +118,67 @@ def _for_images(images: str, run: Path | None, *, resume: bool, **options: Any) 
     proposal = kerasnets.new_recipe(images, progress=output.progress_counter("audited"), **options)
     print(proposal)
     return proposal
+
+
+def lr(
+    recipe: RecipeArgument,
+    to: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder for numbers and picture.", show_default="runs/NAME-lr"),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many times the rate rises, each with other weights.")
+    ] = 3,
+    lowest: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="Learning rate to begin at.",
+            show_default="one that hardly moves the weights",
+        ),
+    ] = None,
+    highest: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="Learning rate to end at, where the loss has not diverged before.",
+            show_default="one that moves the weights by far more than their size",
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=2,
+            help="Rates that each seed goes through.",
+            show_default="by the training's length",
+        ),
+    ] = None,
+    data: Data = None,
+    overrides: Overrides = None,
+) -> None:
+    """Find between which learning rates the best one lies: a range test, for a part of a training's cost.
+
+    The rate rises until the loss diverges, on a network that is thrown away. Writes range.json, range.csv,
+    range.png and range.svg.
+    """
+    loaded = kerasnets.load_recipe(recipe, overrides or ())
+    folder = to or Path("runs", f"{loaded.name}-lr")
+    check_writable(folder, "the range test")
+    shown = terminal.recorded_by(lambda text: None) if terminal.is_terminal(sys.stdout) else nullcontext()
+    with interruptible("nothing was written"), shown:
+        found = kerasnets.find_rate(
+            loaded, seeds=seeds, lowest=lowest, highest=highest, steps=steps, data=data
+        )
+    from kerasnets.rate_range.files import write_range
+    from kerasnets.rate_range.table import short_table
+
+    paths = write_range(found, folder)
+    table = short_table(found)
+    output.print_table(table, plain=table.to_string(index=False))
+    print(found)
+    for label, path in paths.items():
+        output.print_path(label, path)
 
 
 def tune(

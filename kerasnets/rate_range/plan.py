@@ -29,6 +29,11 @@ def check_range(
             f"{recipe.origin}: train.phases: found {len(recipe.train.phases)}, allowed in a range test: "
             "none: each phase has a rate and layers of its own"
         )
+    if getattr(recipe.optimizer, "relative_step", False):
+        raise UserError(
+            f"{recipe.origin}: optimizer.relative_step: found true, allowed in a range test: false: with it "
+            "adafactor has a rate of its own, which falls with the steps"
+        )
     if seeds < 1:
         raise UserError(f"seeds: found {seeds}, allowed: 1 or more")
     if steps is not None and steps < 2:

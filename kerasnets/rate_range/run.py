@@ -12,7 +12,7 @@ from kerasnets.callbacks.random_state import RandomState
 from kerasnets.errors import UserError
 from kerasnets.rate_range.curve.rate_range import RateRange, range_of_sweeps
 from kerasnets.rate_range.curve.sweep import Sweep, geometric_rates
-from kerasnets.rate_range.plan import HIGHEST_RATE, check_range, rates_of_seed
+from kerasnets.rate_range.plan import HIGHEST_RATE, rates_of_seed
 from kerasnets.recipe import Recipe, changed
 from kerasnets.terminal import show
 from kerasnets.training.checkpoints.file import capture, restore
@@ -45,7 +45,6 @@ def find_rate_range(
     steps: int | None = None,
 ) -> RateRange:
     """Return what a range test of a recipe finds; see `kerasnets.find_rate`."""
-    check_range(recipe, seeds=seeds, lowest=lowest, highest=highest, steps=steps)
     if cluster().count > 1:
         raise UserError(f"TF_CONFIG: found {cluster().count} hosts, allowed in a range test: one")
     try:
@@ -60,7 +59,7 @@ def find_rate_range(
         training_steps = prepared.inputs.steps_per_epoch * recipe.train.epochs
         count = steps or rates_of_seed(training_steps, seeds)
         with prepared.trainer.scope():
-            test = _RangeTest(prepared, count)
+            test = RangeTest(prepared, count)
             rates = test.rates(lowest, highest)
             sweeps = [test.sweep(rates, seed, seeds) for seed in range(seeds)]
     found = range_of_sweeps(sweeps, steps=test.steps, trainings=test.steps / training_steps)
@@ -68,7 +67,7 @@ def find_rate_range(
     return found
 
 
-class _RangeTest:
+class RangeTest:
     """Takes the steps of all sweeps, each from the first weights of its seed.
 
     Args:
@@ -86,11 +85,11 @@ class _RangeTest:
 
     def rates(self, lowest: float | None, highest: float | None) -> np.ndarray:
         """Return the rates of the sweeps; bounds that are not given come from how far a first step moves."""
-        found = (lowest, highest)
-        if None in found:
-            found = self._probed()
-        low, high = lowest or found[0], highest or found[1]
-        return geometric_rates(min(low, 0.1 * high), max(high, 10 * low), self._count)
+        if lowest is None or highest is None:
+            low, high = self._probed()
+            high = max(high, 10 * (lowest or low)) if highest is None else highest
+            lowest, highest = (min(low, 0.1 * high) if lowest is None else lowest), high
+        return geometric_rates(lowest, highest, self._count)
 
     def sweep(self, rates: np.ndarray, number: int, seeds: int) -> Sweep:
         """Take steps at rising rates, from the weights, order, augmentation and dropout of a seed.
@@ -145,6 +144,7 @@ class _RangeTest:
         trainer = self._prepared.trainer
         trainer.take_steps(iterator, first, np.array([rate], "float32"), count=1)
         self.steps += 1
+        assert trainer.recorded is not None, "every step is recorded"
         row = dict(zip(MEASURED, trainer.recorded.values[0].tolist(), strict=True))
         # a step that only float16's scale was too large for is skipped, and is no divergence
         return math.nan if trainer.bad_in_row else row["loss"], row["update_ratio"]

@@ -62,6 +62,9 @@ class RateRange:
         """The mean over seeds, float64 (n,); NaN where more than half of them have diverged."""
         return mean_curve(self.losses)
 
+    def __str__(self) -> str:
+        return describe(self)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the range as JSON values; NaN is None."""
         table = {name: getattr(self, name) for name in self.__dataclass_fields__}
@@ -127,6 +130,46 @@ def range_of_sweeps(sweeps: Sequence[Sweep], *, steps: int, trainings: float | N
         steps=steps,
         trainings=trainings,
     )
+
+
+EVENTS = {
+    "falls_from": "loss begins to fall",
+    "update_ratio_1e_3": "update ratio 1e-3",
+    "steepest": "loss falls fastest",
+    "diverges_at": "loss diverges",
+}
+"""What happens at a rate, by the name of the field of a `RateRange`."""
+
+
+def describe(found: RateRange) -> str:
+    """Return in lines what happens at which rate, where to search, and what the test has cost."""
+    width = max(map(len, EVENTS.values()))
+    lines = [f"{words:{width}}  {_at(found, name)}" for name, words in EVENTS.items()]
+    return "\n".join([*lines, _advice(found), _cost(found)])
+
+
+def _at(found: RateRange, name: str) -> str:
+    rate = getattr(found, name)
+    if rate is None:
+        return "not seen"
+    seeds = [each for reading in found.by_seed if (each := getattr(reading, name)) is not None]
+    if len(seeds) < 2:
+        return f"{rate:.2g}"
+    return f"{rate:.2g}, single seeds {min(seeds):.2g} to {max(seeds):.2g}"
+
+
+def _advice(found: RateRange) -> str:
+    if found.low is not None and found.high is not None:
+        return f"search between {found.low:.2g} and {found.high:.2g}"
+    if found.diverges_at is not None:
+        return f"the loss diverges at the lowest rates, {found.rates[0]:.2g} and above: give lower ones"
+    return f"the loss neither falls nor diverges up to {found.rates[-1]:.2g}: nothing tells where to search"
+
+
+def _cost(found: RateRange) -> str:
+    of = "" if found.trainings is None else f", {found.trainings:.2g} of a training"
+    seeds = len(found.losses)
+    return f"cost: {found.steps:,} steps of {seeds} {'seed' if seeds == 1 else 'seeds'}{of}"
 
 
 def _alone(sweep: Sweep) -> Reading:

@@ -18,11 +18,14 @@ BEGUN = 0.05
 LOST = 0.5
 """Part of its whole fall that a loss has lost again where it diverges."""
 
-ERRORS = 3.0
-"""Standard errors by which a fall must exceed chance."""
+ERRORS = 5.0
+"""Standard errors by which a fall must exceed chance: the lowest of many places is looked at."""
 
 LEAST_FALL = 0.01
 """Part of the loss at the start that it must fall by."""
+
+NORMAL = 1.4826
+"""Standard deviation of normal numbers by the median of their magnitudes."""
 
 HEALTHY = 1e-3
 """Update ratio of a healthy training (Stanford CS231n, "Neural Networks Part 3")."""
@@ -59,8 +62,7 @@ def smoothed(losses: np.ndarray, rates: np.ndarray) -> np.ndarray:
         rates: float64 (n,), rising by one factor.
     """
     apart = np.arange(len(rates))
-    width = max(1.0, WIDTH / math.log10(rates[1] / rates[0]))
-    weights = np.exp(-0.5 * ((apart[:, None] - apart) / width) ** 2)
+    weights = np.exp(-0.5 * ((apart[:, None] - apart) / _width(rates)) ** 2)
     known = np.isfinite(losses)
     total = np.where(known, losses, 0.0) @ weights.T
     count = known.astype(float) @ weights.T
@@ -95,16 +97,14 @@ def read_curve(rates: np.ndarray, losses: np.ndarray, update_ratios: np.ndarray,
     curve = mean_curve(smoothed(raw, rates))
     start = float(np.nanmean(_first(curve)))
     fall, lowest = start - float(np.nanmin(curve)), int(np.nanargmin(curve))
-    fallen = fall > max(ERRORS * _standard_error(raw, rates), LEAST_FALL * abs(start))
+    chance = max(ERRORS * _standard_error(raw, rates), LEAST_FALL * abs(start))
+    fallen = fall > chance and lowest >= _start_count(curve)
     diverges = _divergence(rates, losses, start - LOST * fall if fallen else math.inf, diverged=diverged)
     if not fallen:
-        low = None if diverges is None or diverges <= rates[0] else max(UNFALLEN * diverges, float(rates[0]))
-        return Reading(
-            diverges_at=diverges,
-            update_ratio_1e_3=healthy,
-            low=low,
-            high=None if low is None else diverges,
-        )
+        if diverges is None or diverges <= rates[_start_count(curve)]:
+            return Reading(diverges_at=diverges, update_ratio_1e_3=healthy)
+        low = max(UNFALLEN * diverges, float(rates[0]))
+        return Reading(diverges_at=diverges, update_ratio_1e_3=healthy, low=low, high=diverges)
     begins = _begins(rates, curve[: lowest + 1], start - BEGUN * fall)
     return Reading(
         falls_from=begins,
@@ -127,7 +127,7 @@ def mean_curve(losses: np.ndarray) -> np.ndarray:
 def rate_of_ratio(rates: np.ndarray, update_ratios: np.ndarray, ratio: float = HEALTHY) -> float | None:
     """Return the rate at which the median update ratio first reaches `ratio`, or None.
 
-    The median is one over the sweeps and over neighbouring rates.
+    The median is one over the sweeps, and of those at three neighbouring rates.
 
     Args:
         rates: float64 (n,).
@@ -135,12 +135,13 @@ def rate_of_ratio(rates: np.ndarray, update_ratios: np.ndarray, ratio: float = H
         ratio: above 0.
     """
     known = np.where((update_ratios > 0) & np.isfinite(update_ratios), update_ratios, math.nan)
-    medians = np.array([_median(known[:, max(place - 1, 0) : place + 2]) for place in range(len(rates))])
+    over_sweeps = np.array([_median(column) for column in known.T])
+    medians = np.array([_median(over_sweeps[max(at - 1, 0) : at + 2]) for at in range(len(rates))])
     above = np.flatnonzero(medians >= ratio)
     if not len(above) or not above[0] or not np.isfinite(medians[above[0] - 1]):
         return None
     after = above[0]
-    return _between(rates, medians, after - 1, ratio)
+    return _between(rates, np.log(medians), after - 1, math.log(ratio))
 
 
 def _median(values: np.ndarray) -> float:
@@ -157,16 +158,23 @@ def _between(rates: np.ndarray, values: np.ndarray, before: int, wanted: float) 
 
 def _first(losses: np.ndarray) -> np.ndarray:
     """Return the losses at the lowest rates that still ran."""
-    count = max(3, round(START * losses.shape[-1]))
-    return losses[..., :count]
+    return losses[..., : _start_count(losses)]
+
+
+def _start_count(losses: np.ndarray) -> int:
+    return max(3, round(START * losses.shape[-1]))
 
 
 def _standard_error(raw: np.ndarray, rates: np.ndarray) -> float:
-    """Return the standard error of the mean smoothed curve, by how single batches scatter about it."""
-    width = max(1.0, WIDTH / math.log10(rates[1] / rates[0]))
-    apart = np.abs(raw - smoothed(raw, rates))
-    scatter = 1.4826 * float(np.nanmedian(apart))
-    return scatter / math.sqrt(len(raw) * 2 * math.sqrt(math.pi) * width)
+    """Return the standard error of the mean smoothed curve, by how neighbouring losses differ."""
+    apart = np.abs(np.diff(raw))
+    scatter = NORMAL * float(np.nanmedian(apart)) / math.sqrt(2) if np.isfinite(apart).any() else math.inf
+    return scatter / math.sqrt(len(raw) * 2 * math.sqrt(math.pi) * _width(rates))
+
+
+def _width(rates: np.ndarray) -> float:
+    """Return the standard deviation of the smoothing in steps."""
+    return max(1.0, WIDTH / math.log10(rates[1] / rates[0]))
 
 
 def _begins(rates: np.ndarray, curve: np.ndarray, level: float) -> float:
