@@ -18,7 +18,15 @@ def loss_mismatch(subject: Subject) -> Iterator[Finding]:
     Judged are Keras's own cross-entropies and losses of numbers.
     """
     loss, labels, last = subject.loss, _labels(subject), last_layer(subject)
-    if loss.of_classes:
+    places = _places(subject, labels)
+    if places > 1:
+        yield _mismatch(
+            last,
+            evidence=f"outputs for {places} places of an example, and one label for the whole of it",
+            cause="nothing puts the places together",
+            advice="put Flatten() or a global pooling before the last layer",
+        )
+    elif loss.of_classes:
         yield from _class_labels(subject, labels, last)
     elif loss.binary:
         yield from _binary_labels(subject, labels, last)
@@ -64,12 +72,23 @@ def _class_labels(subject: Subject, labels: Labels, last: LastLayer) -> Iterator
             advice='minimize "sparse_categorical_crossentropy", or give keras.utils.to_categorical(y)',
         )
     elif labels.form == "multi_hot":
-        yield _mismatch(
-            last,
-            evidence=f"{name} with examples of {labels.values.sum(-1).max():.0f} classes at once",
-            cause="a softmax is of exactly one class",
-            advice='minimize "binary_crossentropy" with a sigmoid for each class',
-        )
+        yield _of_several_classes(subject, labels, last)
+
+
+def _of_several_classes(subject: Subject, labels: Labels, last: LastLayer) -> Finding:
+    return _mismatch(
+        last,
+        evidence=f"{subject.loss.name} with examples of {labels.values.sum(-1).max():.0f} classes at once",
+        cause="a softmax is of exactly one class",
+        advice='minimize "binary_crossentropy" with a sigmoid for each class',
+    )
+
+
+def _places(subject: Subject, labels: Labels) -> int:
+    """Return of how many places an example's outputs are, where the labels are of whole examples; else 1."""
+    shape = subject.traced.outputs[0].shape
+    of_whole = labels.values.ndim == 1 or (labels.form == "one_hot" and labels.values.shape[1:] == shape[-1:])
+    return math.prod(shape[1:-1]) if len(shape) > 2 and of_whole else 1
 
 
 def _binary_labels(subject: Subject, labels: Labels, last: LastLayer) -> Iterator[Finding]:
@@ -83,6 +102,8 @@ def _binary_labels(subject: Subject, labels: Labels, last: LastLayer) -> Iterato
         )
     elif labels.form == "integer" and last.width > 1 and labels.values.ndim == 1:
         yield _wide(subject, last)
+    elif labels.form == "multi_hot" and last.activation == "softmax":
+        yield _of_several_classes(subject, labels, last)
     elif labels.form == "one_hot" and last.activation == "softmax" and labels.width > 2:
         yield _mismatch(
             last,
@@ -95,6 +116,8 @@ def _binary_labels(subject: Subject, labels: Labels, last: LastLayer) -> Iterato
 def _numbers(subject: Subject, labels: Labels, last: LastLayer) -> Iterator[Finding]:
     if labels.values.ndim == 1 and last.width > 1 and last.ndim == 2:
         yield _wide(subject, last)
+    elif labels.form == "multi_hot" and last.activation == "softmax":
+        yield _of_several_classes(subject, labels, last)
     elif labels.form == "one_hot" and last.activation == "softmax":
         yield _mismatch(
             last,

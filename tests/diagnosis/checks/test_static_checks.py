@@ -21,6 +21,7 @@ RANDOM = np.random.default_rng(0)
 X = RANDOM.normal(size=(32, 8, 8, 1)).astype("float32")
 Y = np.arange(32) % 3
 ONE_HOT = keras.utils.to_categorical(Y, 3)
+SEVERAL = np.maximum(ONE_HOT, keras.utils.to_categorical((Y + 1) % 3, 3))
 OF_LOGITS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 SPARSE, CATEGORICAL, BINARY = (
     f"{kind}_crossentropy" for kind in ("sparse_categorical", "categorical", "binary")
@@ -61,6 +62,7 @@ def test_every_check_is_of_a_known_fault():
         (None, 3, OF_LOGITS, Y),
         ("sigmoid", 1, BINARY, Y % 2),
         ("sigmoid", 3, BINARY, ONE_HOT),
+        ("sigmoid", 3, BINARY, SEVERAL),
         ("softmax", 2, BINARY, keras.utils.to_categorical(Y % 2, 2)),
         (None, 1, "mse", Y * 1.5),
         (None, 3, "mse", ONE_HOT),
@@ -91,6 +93,8 @@ def test_losses_that_fit(last, units, loss, y):
         ("loss_mismatch", "sigmoid", 1, CATEGORICAL, Y % 2),
         ("loss_mismatch", None, 3, "mse", Y),
         ("loss_mismatch", "softmax", 3, "mse", ONE_HOT),
+        ("loss_mismatch", "softmax", 3, "mse", SEVERAL),
+        ("loss_mismatch", "softmax", 3, BINARY, SEVERAL),
         ("labels_out_of_range", "softmax", 3, SPARSE, Y + 1),
         ("labels_out_of_range", "softmax", 3, SPARSE, Y - 1),
         ("labels_out_of_range", "sigmoid", 1, BINARY, Y % 2 * 2 - 1),
@@ -99,6 +103,28 @@ def test_losses_that_fit(last, units, loss, y):
 )
 def test_losses_that_do_not_fit(fault, last, units, loss, y):
     assert found(network(last=last, units=units), loss, y=y) == [fault]
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "places"),
+    [(BINARY, Y % 2, 1), (SPARSE, Y, 3), (CATEGORICAL, ONE_HOT, 3), ("mse", Y * 1.5, 1)],
+)
+def test_an_output_a_place_and_a_label_an_example(loss, y, places):
+    def ending(*pooling):
+        last = layers.Dense(
+            places, activation=None if loss == "mse" else "softmax" if places > 1 else "sigmoid"
+        )
+        convolution = layers.Conv2D(8, 3, activation="relu")
+        return keras.Sequential([keras.Input((8, 8, 1)), convolution, *pooling, last])
+
+    assert found(ending(), loss, y=y) == ["loss_mismatch"]
+    assert found(ending(layers.GlobalAveragePooling2D()), loss, y=y) == []
+    assert found(ending(layers.AveragePooling2D(6)), loss, y=y) == []  # one place is left
+
+
+def test_labels_of_every_place():
+    x = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(1, 3, activation="sigmoid", padding="same")])
+    assert found(x, BINARY, y=(X > 0.5).astype("float32")) == []
 
 
 def test_two_softmax_layers():
