@@ -178,7 +178,7 @@ def _from_torch(
     if array.ndim < 2:
         return None
     if isinstance(layer, layers.Dense):
-        maps = _flattened_maps(layer, model)
+        maps = flattened_maps(layer, model)
         outputs = array.shape[0]
         if maps is None:
             return array.reshape(outputs, -1).T
@@ -190,7 +190,7 @@ def _from_torch(
     return array.transpose(2, 3, 1, 0) if array.ndim == 4 else None
 
 
-def _flattened_maps(layer: layers.Dense, model: keras.Model) -> tuple[int, ...] | None:
+def flattened_maps(layer: layers.Dense, model: keras.Model) -> tuple[int, ...] | None:
     """Return the (height, width, channels) of the maps that a dense layer takes flattened, or None."""
     before = {id(each.output): each for each in model.layers if not isinstance(each.output, list)}
     previous = before[id(layer.input)]

@@ -4,8 +4,8 @@ Memory is bounded whatever an image's shape: one of one row and 20,000 columns, 
 256 pixels, would otherwise become 256 x 5,120,000.
 """
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import tensorflow as tf
 
@@ -13,21 +13,33 @@ LONGEST = 8
 """Most that an image may be long, in short sides or sizes wanted; of a longer one the middle is taken."""
 
 
-def resize(images: tf.Tensor, size: Sequence[int] | tf.Tensor, method: str = "bilinear") -> tf.Tensor:
+Size: TypeAlias = Sequence[int | tf.Tensor] | tf.Tensor
+"""(height, width) in pixels: integers, scalar tensors or an int32 tensor (2,)."""
+
+Resampling: TypeAlias = Callable[[tf.Tensor, Size, str], tf.Tensor]
+"""A function of images (N, height, width, C), a size and a method: images of that size, not rounded."""
+
+
+def antialiased(images: tf.Tensor, size: Size, method: str) -> tf.Tensor:
+    """Resample images with antialiasing by TensorFlow's own operation, as everything of ours but exports."""
+    return tf.image.resize(images, size, method=method, antialias=True)
+
+
+def resize(
+    images: tf.Tensor, size: Size, method: str = "bilinear", *, resampling: Resampling = antialiased
+) -> tf.Tensor:
     """Resize images to one size.
 
     Args:
         images: (N, height, width, C) or (height, width, C), raw values 0..255, uint8 or float.
-        size: (height, width) wanted; integers or an int32 tensor (2,).
+        size: (height, width) wanted.
         method: "bilinear", "bicubic", "area" or "nearest".
+        resampling: what computes the values.
 
     Returns:
         uint8 (N, *size, C) or (*size, C); overshoots of "bicubic" are clipped.
     """
     height, width = size[0], size[1]
-
-    def resized(images: tf.Tensor, size: Sequence[Any] | tf.Tensor) -> tf.Tensor:
-        return tf.image.resize(images, size, method=method, antialias=True)
 
     # rows are resized first, which would enlarge a flat strip to a large sheet: there, columns are first
     rows, columns = tf.unstack(tf.cast(tf.shape(images)[-3:-1], tf.int64))
@@ -36,8 +48,8 @@ def resize(images: tf.Tensor, size: Sequence[int] | tf.Tensor, method: str = "bi
     return rounded(
         tf.cond(
             strip,
-            lambda: resized(resized(images, (tf.shape(images)[-3], width)), size),
-            lambda: resized(images, size),
+            lambda: resampling(resampling(images, (tf.shape(images)[-3], width), method), size, method),
+            lambda: resampling(images, size, method),
         )
     )
 
@@ -60,7 +72,9 @@ def rounded(images: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(tf.round(tf.cast(images, tf.float32)), 0, 255), tf.uint8)
 
 
-def resize_short_side(images: tf.Tensor, short_side: int, method: str = "bilinear") -> tf.Tensor:
+def resize_short_side(
+    images: tf.Tensor, short_side: int, method: str = "bilinear", *, resampling: Resampling = antialiased
+) -> tf.Tensor:
     """Resize images so that the shorter of height and width becomes `short_side`, the other in proportion.
 
     The longer side is rounded down, as in torchvision's Resize. Of an image longer than `LONGEST` times its
@@ -69,11 +83,11 @@ def resize_short_side(images: tf.Tensor, short_side: int, method: str = "bilinea
     Args:
         images: (N, height, width, C) or (height, width, C), raw values 0..255, uint8 or float.
         short_side: pixels.
-        method: as of `resize`.
+        method, resampling: as of `resize`.
 
     Returns:
         uint8 (N, h, w, C) or (h, w, C).
     """
     images = middle(images, LONGEST * tf.reduce_min(tf.shape(images)[-3:-1]) * [1, 1])
     shape = tf.shape(images)[-3:-1]
-    return resize(images, shape * short_side // tf.reduce_min(shape), method)
+    return resize(images, shape * short_side // tf.reduce_min(shape), method, resampling=resampling)

@@ -12,7 +12,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kerasnets.data.images.resizing import LONGEST, middle, resize, resize_short_side
+from kerasnets.data.images.resizing import (
+    LONGEST,
+    Resampling,
+    antialiased,
+    middle,
+    resize,
+    resize_short_side,
+)
 from kerasnets.data.preprocessing.shapes import SPATIAL, output_shape
 from kerasnets.data.preprocessing.statistics import Moments
 from kerasnets.data.preprocessing.value_steps import affine, apply_values, fit_values, needs_statistics
@@ -62,16 +69,20 @@ class Preprocessing:
         """Whether images of the training shape stay as they are until the value steps."""
         return not self.spatial_steps and self.image_shape[0] is not None
 
-    def spatial(self, images: tf.Tensor) -> tf.Tensor:
+    def spatial(self, images: tf.Tensor, resampling: Resampling = antialiased) -> tf.Tensor:
         """Return raw images (N, height, width, C) as float32 of the network's input size, raw values.
 
         Resized values are rounded to whole numbers 0..255, as image files hold them.
+
+        Args:
+            images: uint8 or float.
+            resampling: what computes resized values.
         """
         height, width, _ = self.image_shape
         if height is not None and width is not None:
-            images = _resize_if_needed(images, (height, width))
+            images = _resize_if_needed(images, (height, width), resampling)
         for step in self.spatial_steps:
-            images = _SPATIAL_STEPS[step["op"]](images, step)
+            images = _SPATIAL_STEPS[step["op"]](images, step, resampling)
         images = tf.cast(images, tf.float32)
         images.set_shape([None, *self.output_shape])
         return images
@@ -141,23 +152,23 @@ class Preprocessing:
         return loaded
 
 
-def _resize_if_needed(images: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+def _resize_if_needed(images: tf.Tensor, size: tuple[int, int], resampling: Resampling) -> tf.Tensor:
     same = tf.reduce_all(tf.shape(images)[1:3] == tf.constant(size))
     resized = tf.cond(
         same,
         lambda: tf.cast(images, tf.float32),
-        lambda: tf.cast(resize(images, size, "bilinear"), tf.float32),
+        lambda: tf.cast(resize(images, size, resampling=resampling), tf.float32),
     )
     resized.set_shape([None, *size, None])
     return resized
 
 
-def _resize(images: tf.Tensor, step: Mapping[str, Any]) -> tf.Tensor:
+def _resize(images: tf.Tensor, step: Mapping[str, Any], resampling: Resampling) -> tf.Tensor:
     if step.get("short_side"):
-        return resize_short_side(images, step["short_side"], step["method"])
+        return resize_short_side(images, step["short_side"], step["method"], resampling=resampling)
     size, fit = tf.constant(step["size"]), step.get("fit", "stretch")
     if fit == "stretch":
-        return resize(images, step["size"], step["method"])
+        return resize(images, step["size"], step["method"], resampling=resampling)
     wanted, shape = tf.cast(size, tf.float64), tf.cast(tf.shape(images)[1:3], tf.float64)
     scale = tf.reduce_max(wanted / shape) if fit == "crop" else tf.reduce_min(wanted / shape)
     if fit == "crop":
@@ -165,18 +176,18 @@ def _resize(images: tf.Tensor, step: Mapping[str, Any]) -> tf.Tensor:
         shape = tf.cast(tf.shape(images)[1:3], tf.float64)
     inner = tf.cast(tf.round(shape * scale), tf.int32)
     inner = tf.maximum(inner, size) if fit == "crop" else tf.clip_by_value(inner, 1, size)
-    images = resize(images, inner, step["method"])
-    return _center_crop(images, step) if fit == "crop" else _pad(images, step)
+    images = resize(images, inner, step["method"], resampling=resampling)
+    return (_center_crop if fit == "crop" else _pad)(images, step, resampling)
 
 
-def _pad(images: tf.Tensor, step: Mapping[str, Any]) -> tf.Tensor:
+def _pad(images: tf.Tensor, step: Mapping[str, Any], _: Resampling) -> tf.Tensor:
     (height, width), shape = step["size"], tf.shape(images)
     top, left = (height - shape[1]) // 2, (width - shape[2]) // 2
     paddings = [[0, 0], [top, height - shape[1] - top], [left, width - shape[2] - left], [0, 0]]
     return tf.pad(images, paddings, constant_values=tf.cast(step["fill"], images.dtype))
 
 
-def _center_crop(images: tf.Tensor, step: Mapping[str, Any]) -> tf.Tensor:
+def _center_crop(images: tf.Tensor, step: Mapping[str, Any], _: Resampling) -> tf.Tensor:
     (height, width), shape = step["size"], tf.shape(images)
     top, left = (shape[1] - height) // 2, (shape[2] - width) // 2
     return images[:, top : top + height, left : left + width, :]

@@ -1,0 +1,1 @@
+"""Runs in formats that need no TensorFlow: ONNX, OpenVINO, LiteRT, weight files."""

@@ -1,0 +1,59 @@
+"""Resizing as two products of matrices, which every converter and every runtime knows.
+
+TensorFlow's antialiased resizing is an operation without a counterpart elsewhere: ONNX's Resize has
+`antialias`, but runtimes compute it each in their own way (DirectML halves again and again, CUDA has another
+cubic), and LiteRT has none. Any separable resampling is rows · image · columns, with a weight for each pair
+of a new and an old pixel, computed here from the image's size as TensorFlow computes it: half-pixel centres,
+a triangle or a cubic (Keys 1981, a = -1/2) that is widened by the scale where it shrinks.
+"""
+
+import tensorflow as tf
+
+from kerasnets.data.images.resizing import Size
+
+
+def by_matrices(images: tf.Tensor, size: Size, method: str) -> tf.Tensor:
+    """Resample images as `kerasnets.data.images.resizing.antialiased` does, up to rounding in float32.
+
+    Args:
+        images: (N, height, width, C), of which C is known.
+        size: (height, width) wanted.
+        method: "bilinear", "bicubic", "area" or "nearest".
+
+    Returns:
+        float32 (N, *size, C).
+    """
+    channels, (rows, columns) = images.shape[-1], tf.unstack(tf.shape(images)[1:3])
+    height, width = size[0], size[1]
+    lines = tf.reshape(tf.cast(images, tf.float32), tf.stack([-1, rows, columns * channels]))
+    lines = tf.matmul(_weights(rows, height, method), lines)
+    pixels = tf.reshape(lines, tf.stack([-1, columns, channels]))
+    pixels = tf.matmul(_weights(columns, width, method), pixels)
+    return tf.reshape(pixels, tf.stack([-1, height, width, channels]))
+
+
+def _weights(old: tf.Tensor, new: int | tf.Tensor, method: str) -> tf.Tensor:
+    """Return what each of `old` pixels in a row counts in each of `new` ones, float32 (new, old)."""
+    before, after = tf.cast(old, tf.float32), tf.cast(new, tf.float32)
+    source, target = tf.range(before)[None], tf.range(after)[:, None]
+    step = before / after
+    if method == "nearest":
+        nearest = tf.minimum(tf.floor((target + 0.5) * step), before - 1)
+        return tf.cast(tf.equal(source, nearest), tf.float32)
+    if method == "area":  # how much of the old pixel the new one covers
+        covered = tf.minimum(source + 1, (target + 1) * step) - tf.maximum(source, target * step)
+        return tf.nn.relu(covered) / step
+    step = 1 / (after / before)  # rounded as TensorFlow's operation does
+    distances = tf.abs(source + 0.5 - (target + 0.5) * step) * (1 / tf.maximum(step, 1))
+    weights = _triangle(distances) if method == "bilinear" else _cubic(distances)
+    return weights * (1 / tf.reduce_sum(weights, 1, keepdims=True))
+
+
+def _triangle(x: tf.Tensor) -> tf.Tensor:
+    return tf.nn.relu(1 - x)
+
+
+def _cubic(x: tf.Tensor) -> tf.Tensor:
+    """Return Keys's cubic convolution kernel with a = -1/2 at distances of 0 and above."""
+    near, far = ((1.5 * x - 2.5) * x) * x + 1, ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return tf.where(x < 1, near, tf.where(x < 2, far, tf.zeros_like(x)))

@@ -1,0 +1,1 @@
+"""Exported formats in the runtimes that others have: opened, asked, measured, verified."""

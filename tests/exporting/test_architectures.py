@@ -1,0 +1,47 @@
+"""Every architecture is converted, and answers in each runtime as in memory."""
+
+import numpy as np
+import pytest
+from bare_networks import bare_network
+from small import small_input
+from sweep import sweep
+
+from kerasnets.exporting.formats.litert_file import write_litert
+from kerasnets.exporting.formats.onnx_file import write_onnx
+from kerasnets.exporting.formats.openvino_files import write_openvino
+from kerasnets.exporting.runtimes.open_runtime import open_runtime
+from kerasnets.models import BUILDERS
+
+ENDLESS = ("resnet1202",)
+"""Whose graph takes converters many minutes; it is resnet110's, longer."""
+
+
+def _images(channels):
+    draws = np.random.default_rng(0)
+    return [draws.integers(0, 256, (2, *size, channels), "uint8") for size in ((50, 70), (90, 41))]
+
+
+def _relative(found, right):
+    return np.abs(found - right).max() / np.abs(right).max()
+
+
+@pytest.mark.parametrize("name", sweep([each for each in BUILDERS if each not in ENDLESS]))
+def test_each_architecture_answers_in_its_runtimes(name, tmp_path):
+    member = bare_network(name, small_input(name))
+    write_onnx([member], tmp_path / "model.onnx")
+    write_openvino([member], tmp_path / "openvino")
+    write_litert([member], tmp_path / "model.tflite", "float32")
+    onnx, openvino, litert = (
+        open_runtime(*each)
+        for each in (
+            ("onnx", tmp_path / "model.onnx"),
+            ("openvino", tmp_path / "openvino"),
+            ("litert", tmp_path / "model.tflite"),
+        )
+    )
+    for images in _images(small_input(name)[-1]):
+        sized = member.preprocessing.spatial(images)
+        right = member.predict(member.preprocessing.values(sized)).numpy()
+        assert _relative(onnx(images), right) < 1e-4
+        assert _relative(openvino(images), right) < 1e-4
+        assert _relative(litert(sized.numpy().astype("uint8")), right) < 1e-4
