@@ -12,6 +12,7 @@ from kerasnets.api.run import Run
 from kerasnets.proposing.images_path import begun_recipe, is_images
 from kerasnets.rate_range.plan import check_range
 from kerasnets.recipe import Recipe, with_data
+from kerasnets.training.distribution.rendezvous import telling_other_hosts
 from kerasnets.training.reporters.destinations import Destinations
 from kerasnets.training.start import start_training
 
@@ -72,20 +73,21 @@ def train(
         >>> run.result.epochs
         1
     """
-    if isinstance(recipe, str | os.PathLike) and is_images(recipe):
-        recipe = (begun_recipe(recipe, run) if resume else None) or new_recipe(recipe)
-    proposed = ""
-    if not isinstance(recipe, Recipe | str | os.PathLike):
-        proposed, recipe = recipe.text, recipe.recipe
-    recipe = with_data(as_recipe(recipe, overrides), data)
-    path = start_training(
-        recipe,
-        run or Path("runs", recipe.name),
-        proposed=proposed,
-        resume=resume,
-        callbacks=callbacks,
-        destinations=Destinations(tensorboard=tensorboard, mlflow=mlflow, experiment=mlflow_experiment),
-    )
+    with telling_other_hosts():
+        if isinstance(recipe, str | os.PathLike) and is_images(recipe):
+            recipe = (begun_recipe(recipe, run) if resume else None) or new_recipe(recipe)
+        proposed = ""
+        if not isinstance(recipe, Recipe | str | os.PathLike):
+            proposed, recipe = recipe.text, recipe.recipe
+        recipe = with_data(as_recipe(recipe, overrides), data)
+        path = start_training(
+            recipe,
+            run or Path("runs", recipe.name),
+            proposed=proposed,
+            resume=resume,
+            callbacks=callbacks,
+            destinations=Destinations(tensorboard=tensorboard, mlflow=mlflow, experiment=mlflow_experiment),
+        )
     return Run(path)
 
 

@@ -25,6 +25,7 @@ from kerasnets.cli.options import (
 from kerasnets.errors import UserError
 from kerasnets.files.whole_files import check_writable
 from kerasnets.proposing.images_path import begun_recipe, is_images
+from kerasnets.training.distribution.rendezvous import telling_other_hosts
 
 if TYPE_CHECKING:
     from kerasnets.proposing.proposal import Proposal
@@ -74,7 +75,7 @@ def train(
 ) -> None:
     """Train a recipe; or images, with a recipe that is made for them as `kerasnets new` makes it."""
     options = {"network": network, "minutes": minutes, "scratch": scratch}
-    with interruptible():
+    with interruptible(), telling_other_hosts():
         if is_images(recipe):
             chosen = _for_images(recipe, run, resume=resume, weights=weights, **options)
             changes = dict(parse.parse_key_value(each, "--set", SET_FORM) for each in overrides or ())

@@ -3,6 +3,7 @@
 import json
 import math
 import shutil
+import socket
 import socketserver
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +15,16 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from undiagnosed import UNDIAGNOSED
+from waiting import until
 
 import kerasnets
 from kerasnets.errors import FailureError, UserError
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.checkpoints.file import read_checkpoint
+from kerasnets.training.distribution import rendezvous
 from kerasnets.training.distribution.agreement import image_differences, setting_differences
-from kerasnets.training.distribution.rendezvous import wait_for_hosts
+from kerasnets.training.distribution.rendezvous import tell_refusal, wait_for_hosts
 from kerasnets.training.distribution.tf_config import Cluster, Host, cluster
 
 TWENTY_STEPS = (
@@ -173,7 +176,7 @@ def test_the_first_image_that_differs_is_named(own, said):
     )
 
 
-def _two(ports, index=0):
+def _cluster(ports, index=0):
     hosts = (Host(f"worker {number}", "127.0.0.1", port) for number, port in enumerate(ports))
     return Cluster(index, tuple(hosts))
 
@@ -181,7 +184,7 @@ def _two(ports, index=0):
 def test_a_host_that_does_not_come_is_named_and_given_up(caplog):
     ports = host_runs.free_ports(2)
     with pytest.raises(FailureError, match=rf"worker 1 at 127.0.0.1:{ports[1]} did not come within 0.5 s"):
-        wait_for_hosts(_two(ports), 0.5, notice=0.1)
+        wait_for_hosts(_cluster(ports), 0.5, notice=0.1)
     assert f"waiting for worker 1 at 127.0.0.1:{ports[1]}" in caplog.messages
 
 
@@ -195,7 +198,7 @@ def test_another_program_is_no_host():
     with socketserver.TCPServer(("127.0.0.1", 0), _Banner) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with pytest.raises(FailureError, match=r"worker 1 at .* did not come within 0.5 s"):
-            wait_for_hosts(_two([port, server.server_address[1]]), 0.5)
+            wait_for_hosts(_cluster([port, server.server_address[1]]), 0.5)
         server.shutdown()
 
 
@@ -212,9 +215,9 @@ def _grpc_server():
 def test_hosts_that_answer_are_not_waited_for(caplog):
     (own,) = host_runs.free_ports(1)
     with _grpc_server() as port:
-        wait_for_hosts(_two([own, port]), math.inf, notice=0.0)
+        wait_for_hosts(_cluster([own, port]), math.inf, notice=0.0)
         with pytest.raises(UserError, match=rf"worker 1 at .*: cannot listen on port {port} of this host"):
-            wait_for_hosts(_two([own, port], 1), math.inf)
+            wait_for_hosts(_cluster([own, port], 1), math.inf)
     assert not caplog.messages
 
 
@@ -229,7 +232,48 @@ def test_hosts_in_a_process_where_tensorflow_has_run_are_refused(refused, monkey
     )
 
 
+@contextmanager
+def _waiting(*clusters):
+    """Have hosts wait for the others while the block runs; yield what they end in."""
+    with ThreadPoolExecutor(len(clusters)) as threads:
+        waiting = [threads.submit(wait_for_hosts, one, math.inf) for one in clusters]
+        until(lambda: all(_listens(one.hosts[one.index].port) for one in clusters))
+        yield waiting
+
+
+def _listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_a_host_that_is_refused_tells_those_that_wait(refused, monkeypatch, tmp_path):
+    ports = host_runs.free_ports(3)
+    monkeypatch.setenv("TF_CONFIG", host_runs.configuration(["worker"] * 3, ports, 1))
+    with _waiting(_cluster(ports), _cluster(ports, 2)) as others:
+        line = refused("train", "lenet5-digits", "--run", tmp_path / "run", "--set", "train.epochs=none")
+    assert line.startswith("kerasnets: --set train.epochs=none: ")
+    for other in others:
+        assert f"kerasnets: {other.exception()}\n" == line.replace(
+            "kerasnets: ", f"kerasnets: worker 1 at 127.0.0.1:{ports[1]}: "
+        )
+        assert isinstance(other.exception(), UserError)
+
+
+def test_hosts_that_are_refused_together_do_not_wait_for_each_other():
+    ports = host_runs.free_ports(2)
+    with ThreadPoolExecutor(2) as threads:
+        told = [
+            threads.submit(tell_refusal, _cluster(ports, index), "no such file", math.inf)
+            for index in range(2)
+        ]
+    assert [each.result() for each in told] == [None, None]
+
+
 def test_every_host_refuses_a_run_that_is_there_already(refused, default_run, monkeypatch):
+    monkeypatch.setattr(rendezvous, "TELL_SECONDS", 0.0)
     monkeypatch.setenv("TF_CONFIG", json.dumps(_workers("a:1", "b:1", task={"type": "worker", "index": 1})))
     assert "already holds a finished run" in refused("train", "lenet5-digits", "--run", default_run)
 
