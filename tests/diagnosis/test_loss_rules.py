@@ -124,6 +124,17 @@ def test_an_oscillating_loss_is_found_but_not_small_waves():
     assert loss_oscillating(epochs(0.1)) == []
 
 
+def test_a_training_of_a_few_steps_an_epoch_whose_loss_is_low_from_the_start_does_not_oscillate():
+    """The upper layers of a trained network, with the classifier that was trained before."""
+    per_step = np.abs(noisy(np.full(12 * 7, 0.05), 0.04))
+    by_epoch = per_step.reshape(12, 7).mean(1)
+    finished = written(per_step, facts=replace(TEN, classes=2), epochs=epoch_table(loss=by_epoch))
+    assert np.diff(by_epoch)[np.diff(by_epoch) > 0].mean() > 0.15 * 0.06, "as large as the start's swings"
+    assert loss_oscillating(finished) == []
+    higher = written(20 * per_step, facts=replace(TEN, classes=2), epochs=epoch_table(loss=20 * by_epoch))
+    assert [each.rule for each in loss_oscillating(higher)] == ["loss_oscillating"]
+
+
 def test_a_rate_too_high_is_found_with_the_rate_to_use():
     loss = noisy(np.full(100, 8.0), 1.0)
     loss[0] = 2.3

@@ -185,10 +185,12 @@ def loss_rising(records: Records) -> list[Finding]:
 
 
 def loss_oscillating(records: Records) -> list[Finding]:
-    """The training loss of whole epochs goes up and down by much of its starting value."""
+    """The training loss of whole epochs goes up and down by much of its starting value, and is not low."""
     loss = column(records.epochs, "loss")[-2 * EPOCHS :]
     start = losses(records).start
     if len(loss) < EPOCHS or not np.isfinite(loss).all() or not math.isfinite(start):
+        return []
+    if _solved(records, float(loss.mean())):  # a training that goes on from a low loss begins at one
         return []
     change = np.diff(loss)
     rises = change[change > 0]
