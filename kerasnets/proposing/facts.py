@@ -19,6 +19,22 @@ class Noticed:
     first: str
 
 
+@dataclass(frozen=True)
+class Target:
+    """A number that is to be predicted, over the training images.
+
+    Attributes:
+        low, high: the least and the greatest.
+        mean: of all.
+        deviation: standard deviation of all.
+    """
+
+    low: float
+    high: float
+    mean: float
+    deviation: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class DataFacts:
     """What the images say.
@@ -29,7 +45,8 @@ class DataFacts:
         name: a recipe's name made of it.
         images: mapping of split to the number of its images, those drawn included.
         drawn: the splits that were drawn from the training images.
-        classes: training images by class name, in the order of the labels.
+        classes: training images by class name, in the order of the labels; empty of numeric targets.
+        targets: numeric targets by name; empty of classes.
         height, width: the median of the images' sizes, in pixels, upright.
         one_size: whether all have this size.
         grey: whether hardly any has colour.
@@ -51,6 +68,7 @@ class DataFacts:
     refused: tuple[Noticed, ...] = field(default=())
     doubtful: tuple[Noticed, ...] = field(default=())
     odd: tuple[Noticed, ...] = field(default=())
+    targets: Mapping[str, Target] = field(default_factory=dict)
 
     @property
     def short_side(self) -> int:
@@ -59,8 +77,8 @@ class DataFacts:
 
     @property
     def imbalance(self) -> float:
-        """How many times as many training images the largest class has as the smallest."""
-        return max(self.classes.values()) / max(1, min(self.classes.values()))
+        """How many times as many training images the largest class has as the smallest; 1 without classes."""
+        return max(self.classes.values(), default=1) / max(1, min(self.classes.values(), default=1))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from kerasnets.data.sources.load import read_source
 from kerasnets.data.sources.named import source_of_path
 from kerasnets.data.splits.by_hash import Shares
 from kerasnets.errors import UserError, printable
-from kerasnets.proposing.facts import DataFacts, MachineFacts, Noticed
+from kerasnets.proposing.facts import DataFacts, MachineFacts, Noticed, Target
 from kerasnets.proposing.images_path import recipe_name
 from kerasnets.recipe.tables.data import Data
 from kerasnets.training.setup.environment import devices_text
@@ -60,18 +60,14 @@ def look_at_images(path: Path, progress: Callable[[int, int], None] | None = Non
         progress: as of `kerasnets.data.audit.audit_dataset.audit`.
 
     Raises:
-        UserError: there are no such images, they have numbers in place of classes, or an audit refuses more
-            of them than can be left out without asking.
+        UserError: there are no such images, or an audit refuses more of them than can be left out without
+            asking.
     """
     source = source_of(path)
     dataset = read_source(source, path)
-    if dataset.numeric:
-        targets = ", ".join(dataset.classes)
-        raise UserError(f"{path}: found numeric targets ({targets}), allowed: classes, in a column label")
     shares = Shares(*_held_out(dataset))
     dataset, found = audit(dataset, DEFAULTS | REFUSED | DOUBTFUL, progress=progress, shares=shares)
     _check(found, path)
-    counts = np.bincount(dataset.train.labels, minlength=len(dataset.classes)).tolist()
     height, width = np.median(found.sizes, axis=0).astype(int).tolist()
     return DataFacts(
         source=source,
@@ -79,7 +75,8 @@ def look_at_images(path: Path, progress: Callable[[int, int], None] | None = Non
         name=recipe_name(path),
         images={name: len(split) for name, split in dataset.splits.items()},
         drawn=dataset.drawn,
-        classes=dict(zip(dataset.classes, counts, strict=True)),
+        classes={} if dataset.numeric else _counts(dataset),
+        targets=_targets(dataset) if dataset.numeric else {},
         height=height,
         width=width,
         one_size=bool((found.sizes == found.sizes[0]).all()),
@@ -94,6 +91,19 @@ def look_at_machine() -> MachineFacts:
     """Return what this machine trains on."""
     gpus = tf.config.get_visible_devices("GPU")
     return MachineFacts(devices_text(1, 1), len(gpus))
+
+
+def _counts(dataset: Dataset) -> dict[str, int]:
+    counts = np.bincount(dataset.train.labels, minlength=len(dataset.classes)).tolist()
+    return dict(zip(dataset.classes, counts, strict=True))
+
+
+def _targets(dataset: Dataset) -> dict[str, Target]:
+    columns = zip(dataset.classes, dataset.train.labels.astype("float64").T, strict=True)
+    return {
+        name: Target(*map(float, (values.min(), values.max(), values.mean(), values.std())))
+        for name, values in columns
+    }
 
 
 def _held_out(dataset: Dataset) -> tuple[float, float]:

@@ -11,6 +11,9 @@ BATCH = 128
 HEAD_RATE = 1e-3
 """Learning rate of Adam for a new classifier."""
 
+TARGET_RATE = 1e-3
+"""Learning rate of Adam for numeric targets from nothing."""
+
 FEW, TUNED_RATE, TUNED_RATE_OF_FEW = 2000, 3e-5, 1e-5
 """Training images below which a training may hardly change trained layers, and the rates of Adam for these.
 
@@ -39,9 +42,15 @@ def _from_nothing(plan: Plan) -> Iterator[Table]:
     rate = 0.1 if plan.network.normalized else 0.05 if plan.network.name == "lenet5" else 0.02
     rate = float(f"{rate * plan.batch / BATCH:.2g}")
     yield Table("initialization", (Line("kernel", "he_normal", "for rectifiers (He 2015)"),))
-    why = f"for batches of {plan.batch}; kerasnets tune searches a better one"
-    lines = (Line("name", "sgd"), Line("learning_rate", rate, why), Line("momentum", 0.9))
-    yield Table("optimizer", lines)
+    if plan.data.targets:
+        why = (
+            "whose steps are of one size, however large the numbers are; kerasnets tune searches a better one"
+        )
+        yield Table("optimizer", (Line("name", "adam"), Line("learning_rate", TARGET_RATE, why)))
+    else:
+        why = f"for batches of {plan.batch}; kerasnets tune searches a better one"
+        lines = (Line("name", "sgd"), Line("learning_rate", rate, why), Line("momentum", 0.9))
+        yield Table("optimizer", lines)
     yield Table("regularization", (Line("l2", 5e-4, "weight decay"),))
     warmup = Line("warmup_epochs", max(1, plan.epochs // 20), "small steps first")
     yield Table("schedule", (Line("name", "cosine", "falls to nothing at the end"), warmup))

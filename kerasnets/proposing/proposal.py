@@ -43,13 +43,15 @@ def write_down(plan: Plan, *, command: str, file: str = "", missing: Sequence[st
     """
     data, network = plan.data, plan.network
     start = "from published weights" if network.weights else "from nothing"
-    description = f"{network.name} {start} on the {len(data.classes):,} classes of {printable(data.name)}."
+    what = f"to predict {few(data.targets)}" if data.targets else f"on the {len(data.classes):,} classes"
+    description = printable(f"{network.name} {start} {what} of {data.name}.")
     images = _images_text(data)
     header = [
         ("Proposed", f"by {command}: change what you know better"),
         ("Images", images),
         ("Machine", plan.machine.text),
         *(("Missing", line) for line in missing),
+        *(("Numbers", line) for line in _scale_lines(data)),
     ]
     if file:
         quoted = shlex.quote(file)
@@ -59,16 +61,30 @@ def write_down(plan: Plan, *, command: str, file: str = "", missing: Sequence[st
         ]
     text = recipe_text(description, header, [*image_tables(data, network), *training_tables(plan)])
     recipe = recipe_of_text(text, data.name, command)
-    return Proposal(text, recipe, (f"images: {images}", *_notes(plan, recipe)))
+    return Proposal(text, recipe, (f"images: {images}", *_notes(plan, recipe), *_scale_lines(data)))
 
 
 def _images_text(data: DataFacts) -> str:
     sizes = ", ".join(f"{count:,} {split}" for split, count in data.images.items())
     drawn = f" ({' and '.join(data.drawn)} drawn from train)" if data.drawn else ""
-    classes = few((f"{name} {count:,}" for name, count in data.classes.items()), 80)
+    named = [f"{name} {count:,}" for name, count in data.classes.items()]
+    named += [f"{name} from {each.low:.4g} to {each.high:.4g}" for name, each in data.targets.items()]
+    what = "to predict" if data.targets else "to train"
     pixels = f"{'all' if data.one_size else 'about'} {data.height}x{data.width} pixels"
     colour = "grey" if data.grey else "colour"
-    return printable(f"{sizes}{drawn}; to train {classes}; {pixels}, {colour}")
+    return printable(f"{sizes}{drawn}; {what} {few(named, 80)}; {pixels}, {colour}")
+
+
+def _scale_lines(data: DataFacts) -> list[str]:
+    """Return for each target whose numbers are far from 0 or 1 what would be easier to fit."""
+    return [
+        printable(
+            f"{name} has mean {each.mean:.3g} and deviation {each.deviation:.3g}: a table with "
+            f"({name} - {each.mean:.3g}) / {each.deviation:.3g} in its place trains in fewer epochs"
+        )
+        for name, each in data.targets.items()
+        if each.deviation > 0 and not (0.1 <= each.deviation <= 10 and abs(each.mean) <= 10)
+    ]
 
 
 def _notes(plan: Plan, recipe: Recipe) -> tuple[str, ...]:

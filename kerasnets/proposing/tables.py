@@ -21,6 +21,9 @@ def image_tables(data: DataFacts, network: Network) -> Iterator[Table]:
     yield _data(data, network)
     yield from _audit(data)
     yield from _preprocess(network, data)
+    if data.targets:
+        yield Table("loss", (Line("name", "mean_squared_error", "numbers are predicted, not classes"),))
+        return  # to mirror, move or crop an image may change its numbers
     yield from _augment(network)
     if WEIGHTED <= data.imbalance < RESAMPLED:
         why = f"the largest class has {data.imbalance:.3g} times the images of the smallest"
@@ -33,9 +36,13 @@ def _model(network: Network, data: DataFacts) -> Table:
     if network.weights:
         lines += [
             Line("weights", network.weights.file, "of a million photos: more than few images can teach"),
-            Line("new_head", True, f"{len(data.classes)} classes, not those of these weights"),
+            Line("new_head", True, f"{_outputs(data)}, not the classes of these weights"),
         ]
     return Table("model", tuple(lines))
+
+
+def _outputs(data: DataFacts) -> str:
+    return f"{len(data.targets)} numbers" if data.targets else f"{len(data.classes)} classes"
 
 
 def _why_options(network: Network) -> str:
@@ -89,7 +96,8 @@ def _preprocess(network: Network, data: DataFacts) -> Iterator[Table]:
     else:
         short = round(size * 8 / 7)
         yield _step("resize", Line("short_side", short, _why_size(network, data)))
-        yield _step("center_crop", Line("size", [size, size], "the middle; training crops at random"))
+        training = "" if data.targets else "; training crops at random"
+        yield _step("center_crop", Line("size", [size, size], f"the middle{training}"))
     if network.weights and network.weights.values:
         for number, table in enumerate(network.weights.values):
             op, *others = table.items()

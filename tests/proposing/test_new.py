@@ -1,5 +1,7 @@
 """`kerasnets new` and `kerasnets train` on folders of real images."""
 
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -82,6 +84,25 @@ def test_photos_without_published_weights_say_what_would_help(command, tmp_path,
     text = (tmp_path / "other.toml").read_text()
     assert "# Train:    kerasnets train other.toml\n" in text
     assert max(map(len, text.splitlines())) < 120 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize("network", [None, "resnet20"])
+def test_a_table_of_numbers_gets_a_recipe_that_fits_them(command, squares, tmp_path, network):
+    places = {file: float(file.parent.name == "right") for file in sorted(squares.rglob("*.png"))}
+    rows = [f"{file},{place},{100 * place + 20}" for file, place in places.items()]
+    (tmp_path / "places.csv").write_text("\n".join(["path,target_side,target_pixels", *rows]))
+    options = ["--network", network] if network else []
+    code, printed, errors = command("train", "places.csv", *options, "--set", "train.epochs=1", *UNWATCHED)
+    assert code == 0, errors
+    assert "to predict side from 0 to 1, pixels from 20 to 120; all 12x12 pixels, grey" in printed
+    said = re.search(r"pixels has mean (\S+) and deviation (\S+): a table with \(pixels - \1\) / \2", printed)
+    right = (float(said[1]) - 20) / 100  # the share of the training images on the right
+    assert float(said[2]) == pytest.approx(100 * (right * (1 - right)) ** 0.5, rel=0.01)
+    assert "side has mean" not in printed
+    recipe = load_recipe("runs/places/proposed.toml")
+    assert (recipe.loss.name, recipe.optimizer.name, recipe.augment) == ("mean_squared_error", "adam", [])
+    assert recipe.model.name == (network or "lenet5")
+    assert list(kerasnets.Run("runs/places").evaluate().targets.target) == ["side", "pixels"]
 
 
 def test_mistakes_are_one_line(refused, squares, tmp_path):
