@@ -12,7 +12,11 @@ if TYPE_CHECKING:
 
 
 def study(
-    name: str, to: PathLike | None = None, *, progress: Callable[[int, int, str], None] | None = None
+    name: str,
+    to: PathLike | None = None,
+    *,
+    data: str | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
 ) -> "StudyResult":
     """Run a study: many small trainings that show one claim.
 
@@ -22,7 +26,9 @@ def study(
     Args:
         name: a key of `kerasnets.studies.catalog.STUDIES`.
         to: the folder for results.csv, NAME.csv (the table), NAME.png (the picture) and NAME.md (a page of
-            them); by default runs/NAME-study.
+            them); by default runs/NAME-study, with `data` runs/NAME-DATA-study.
+        data: the source that "filters" trains on: "digits", "mnist", "fashion_mnist" or "cifar10"; by default
+            CIFAR-10 where it is on this machine, else digits.
         progress: a function called with the number of parts done, of all parts, and the name of the part
             that begins, empty at the end.
 
@@ -30,7 +36,7 @@ def study(
         A `kerasnets.studies.run.StudyResult`: `table`, a DataFrame, and `sentence`, which it prints as.
 
     Raises:
-        UserError: there is no such study, or the folder holds another one.
+        UserError: there is no such study, the folder holds another one, or `data` is not for this study.
 
     Example:
         >>> print(kerasnets.study("faults"))  # doctest: +SKIP
@@ -41,4 +47,5 @@ def study(
     runtime.prepare()
     from kerasnets.studies.run import run_study
 
-    return run_study(name, Path(to or Path("runs", f"{name}-study")), progress or (lambda *_: None))
+    folder = Path(to or Path("runs", f"{name}-{data}-study" if data else f"{name}-study"))
+    return run_study(name, folder, progress or (lambda *_: None), data=data)

@@ -2,9 +2,11 @@
 
 Stanford CS231n, "Neural Networks Part 3", first-layer visualizations: smooth and various filters tell of a
 training that went well, noisy ones of one that has not converged, had an improper rate, or too little
-regularization. A small network on CIFAR-10 where it is on this machine, else on scikit-learn's digits.
+regularization. A small network on CIFAR-10 where it is on this machine, else on scikit-learn's digits; or on
+the source that is asked for.
 """
 
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -18,9 +20,11 @@ from kerasnets.studies.course_training import shuffled_digits, watched_training
 from kerasnets.studies.study import Row, Study
 
 RATES = {"good": 0.01, "rate too high": 1.0, "rate too low": 1e-6}
-EPOCHS = {"cifar10": 15, "digits": 20}
+EPOCHS = {"cifar10": 15, "digits": 20, "mnist": 15, "fashion_mnist": 15}
+"""By source; all of ten classes."""
+
 IMAGES = 5000
-"""Images of CIFAR-10 that are trained on."""
+"""Images that are trained on, if there are so many."""
 
 
 def network(shape: tuple[int, int, int]) -> keras.Model:
@@ -41,22 +45,27 @@ def network(shape: tuple[int, int, int]) -> keras.Model:
     return keras.Model(images, keras.layers.Dense(10, name="classes")(x))
 
 
-def data() -> tuple[str, np.ndarray, np.ndarray]:
-    """Return the name of the data that there is, its images, of zero mean and unit variance, and labels."""
+def data(source: str | None = None) -> tuple[str, np.ndarray, np.ndarray]:
+    """Return the name of the data, its images, of zero mean and unit variance, and labels.
+
+    Args:
+        source: a key of `EPOCHS`; by default CIFAR-10 where it is on this machine.
+    """
     from kerasnets.data.sources.availability import is_local
     from kerasnets.data.sources.load import read_source
 
-    if not is_local("cifar10"):
-        return ("digits", *shuffled_digits(24))
-    train = read_source("cifar10").train
+    source = source or ("cifar10" if is_local("cifar10") else "digits")
+    if source == "digits":
+        return (source, *shuffled_digits(24))
+    train = read_source(source).train
     images = np.asarray(train.images)[:IMAGES].astype("float32")
-    return "cifar10", (images - images.mean()) / images.std(), np.asarray(train.labels)[:IMAGES]
+    return source, (images - images.mean()) / images.std(), np.asarray(train.labels)[:IMAGES]
 
 
-def run(part: str, folder: Path) -> list[Row]:
+def run(part: str, folder: Path, source: str | None = None) -> list[Row]:
     """Train at one rate, and keep the first layer's kernel."""
     keras.utils.set_random_seed(0)
-    name, x, y = data()
+    name, x, y = data(source)
     model = network(x.shape[1:])
     trained = watched_training(model, x, y, rate=RATES[part], epochs=EPOCHS[name], batch_size=64)
     kernel = keras.ops.convert_to_numpy(model.get_layer("filters").kernel)
@@ -112,4 +121,17 @@ def sentence(results: pd.DataFrame) -> str:
     return f"Roughness of the first filters on {results.data.iloc[0]} (noise has 2): {'; '.join(found)}."
 
 
-STUDY = Study(parts=list(RATES), run=run, table=table, draw=draw, sentence=sentence)
+def study(source: str | None = None) -> Study:
+    """Return the study on a source; by default on CIFAR-10 where it is on this machine."""
+    return Study(
+        parts=list(RATES),
+        run=partial(run, source=source),
+        table=table,
+        draw=draw,
+        sentence=sentence,
+        data=list(EPOCHS),
+        on=study,
+    )
+
+
+STUDY = study()

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import pandas as pd
 
+from kerasnets.errors import UserError, nearest
 from kerasnets.files.whole_files import check_writable, owned, whole_file, write_text
 from kerasnets.studies.catalog import STUDIES
 from kerasnets.studies.results import Results
@@ -42,18 +43,39 @@ class StudyResult:
         return self.folder / f"{self.name}.{suffix}"
 
 
-def run_study(name: str, folder: Path, progress: Progress) -> StudyResult:
+def run_study(name: str, folder: Path, progress: Progress, *, data: str | None = None) -> StudyResult:
     """Run what is missing of a study; see `kerasnets.study`."""
     check_writable(folder, "the study")
     study: Study = import_module(STUDIES[name].module).STUDY
+    if data is not None:
+        study = _on(study, name, data)
     with owned(folder):
         results = Results(folder, study.parts)
+        if data is not None and results.missing != list(study.parts):
+            _check_data(results, data)
         for part in results.missing:
             progress(len(study.parts) - len(results.missing), len(study.parts), part)
             results.add(part, study.run(part, folder))
             keras.utils.clear_session()
         progress(len(study.parts), len(study.parts), "")
         return _written(name, folder, study=study, results=results.frame())
+
+
+def _on(study: Study, name: str, data: str) -> Study:
+    if study.on is None:
+        raise UserError(f"--data: found {data!r}, allowed: with a study that runs on any, not with {name}")
+    if data not in study.data:
+        raise UserError(
+            f"--data: found {data!r}, allowed: {', '.join(study.data)}{nearest(data, study.data)}"
+        )
+    return study.on(data)
+
+
+def _check_data(results: Results, data: str) -> None:
+    """Refuse to go on with a study that began on other data."""
+    others = set(results.frame()["data"]) - {data}
+    if others:
+        raise UserError(f"{results.path}: found results on {min(others)}; give another --to for {data}")
 
 
 def _written(name: str, folder: Path, *, study: Study, results: pd.DataFrame) -> StudyResult:

@@ -24,6 +24,9 @@ class Study:
             `part` and those of the rows, in the order of `parts`, as `pandas.read_csv` reads them.
         draw: draws the picture from the results and the folder.
         sentence: says in one sentence what came out, given the results.
+        data: sources that `on` knows, whose names are in the results' column `data`; none where the study has
+            data of its own.
+        on: returns the same study on one of these sources.
     """
 
     parts: Sequence[str]
@@ -31,3 +34,5 @@ class Study:
     table: Callable[[pd.DataFrame], pd.DataFrame]
     draw: Callable[[pd.DataFrame, Path], Figure]
     sentence: Callable[[pd.DataFrame], str]
+    data: Sequence[str] = ()
+    on: "Callable[[str], Study] | None" = None

@@ -48,6 +48,21 @@ def test_tables_and_pictures_are_made_of_any_results(tmp_path):
     assert rates.sentence(steps).startswith("Loss at the end by rate: 1 (very high)")
 
 
+def test_filters_train_on_the_data_that_is_asked_for(refused, tmp_path, monkeypatch):
+    monkeypatch.setattr(filters, "RATES", {"good": 0.01})
+    monkeypatch.setitem(filters.EPOCHS, "digits", 1)
+    monkeypatch.setattr(filters, "STUDY", filters.study())
+    result = kerasnets.study("filters", tmp_path / "digits", data="digits")
+    assert result.table.data.tolist() == ["digits"]
+    assert "of the first filters on digits" in result.sentence
+    arguments = ("study", "filters", "--to", tmp_path / "digits", "--data")
+    assert "found results on digits; give another --to for mnist" in refused(*arguments, "mnist")
+    assert "--data: found 'cifar', allowed: cifar10, digits, mnist, fashion_mnist" in refused(
+        *arguments, "cifar"
+    )
+    assert "not with rates" in refused("study", "rates", "--to", tmp_path / "r", "--data", "mnist")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("study", "causes"),
