@@ -32,8 +32,8 @@ def value_text(value: Any) -> str:
 
 
 def is_trained(key: str) -> bool:
-    """Return whether a key says how a network is trained: its name and what is searched do not."""
-    return key != "name" and not key.startswith("tune.")
+    """Return whether a key says how a network is trained: its names and what is searched do not."""
+    return key not in ("name", "based_on") and not key.startswith("tune.")
 
 
 def recipe_differences(recipes: Sequence[Recipe]) -> list[tuple[str, ...]]:

@@ -123,7 +123,9 @@ def _with_base(path: Path, seen: list[Path]) -> dict[str, Any]:
         return tables
     if not isinstance(base, str):
         raise UserError(f"{path}: base: found {base!r}, allowed: a recipe's name or the path of a .toml file")
-    inherited = _with_base(find_recipe(base, beside=path.parent), [*seen, path])
+    file = find_recipe(base, beside=path.parent)
+    inherited = _with_base(file, [*seen, path])
+    tables["based_on"] = base if base in recipe_names() else str(file.absolute())
     return _merged({key: value for key, value in inherited.items() if key not in ABOUT}, tables)
 
 

@@ -24,10 +24,12 @@ class Recipe(Section):
     """One experiment, resolved: every key has its value.
 
     `description`, `measured` and `published` tell people about the recipe's file. They are no part of the
-    experiment: tables, copies and comparisons leave them out.
+    experiment: tables, copies and comparisons leave them out. `based_on` is what the file had as its `base`,
+    a shipped recipe's name or an absolute path; it has been merged in, and is kept for reports alone.
     """
 
     name: str
+    based_on: str | None = None
     description: str = Field("", exclude=True)
     measured: str = Field("", exclude=True)
     published: str = Field("", exclude=True)
@@ -49,7 +51,7 @@ class Recipe(Section):
 
     def __eq__(self, other: object) -> bool:
         # two recipes are the same experiment wherever they were read from
-        return isinstance(other, Recipe) and self.tables() == other.tables()
+        return isinstance(other, Recipe) and self.experiment() == other.experiment()
 
     __hash__ = None  # type: ignore[assignment]  # `object`'s stub has a method here
 
@@ -114,6 +116,10 @@ class Recipe(Section):
     def to_toml(self) -> str:
         """Return the resolved recipe as TOML text that `load_recipe` reads back to an equal recipe."""
         return tomli_w.dumps(self.tables())
+
+    def experiment(self) -> dict[str, Any]:
+        """Return `tables` without what the recipe was based on."""
+        return {key: value for key, value in self.tables().items() if key != "based_on"}
 
     def tables(self) -> dict[str, Any]:
         """Return the resolved recipe as plain tables; keys without a value are left out."""

@@ -1,5 +1,6 @@
 """The run directory: the only thing that training leaves for the commands after it."""
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ MAY_CHANGE = {
     *(("data", key) for key in ("path", "workers", "prefetch", "cache", "cache_gib", "disk_gib")),
     *(("train", key) for key in ("strategy", "devices", "steps_per_execution", "checkpoint_seconds")),
     ("train", "host_wait_seconds"),
+    ("based_on", None),
     *(("diagnostics", key) for key in Diagnostics.model_fields),
 }
 """Keys that do not change what is trained: a run may go on with others. Its list of images, and not the path,
@@ -210,6 +212,19 @@ class RunDirectory(os.PathLike[str]):
     def evaluation(self, split: str) -> Path:
         """Return the folder of what was measured on a split: tables, metrics.json and page.html."""
         return self.path / "evaluation" / split
+
+    def network_digest(self, *, calibrated: bool) -> str:
+        """Return the SHA-256, in hexadecimal, of all that a finished run's predictions follow from.
+
+        Args:
+            calibrated: whether it predicts as `kerasnets calibrate` has set, where it has.
+        """
+        digest = hashlib.sha256()
+        for file in (self.recipe_file, self.preprocessing_file, self.model_file, self.calibration_file):
+            if file != self.calibration_file or calibrated:
+                with file.open("rb") as opened:
+                    digest.update(hashlib.file_digest(opened, "sha256").digest())
+        return digest.hexdigest()
 
     def epochs_done(self) -> int:
         """Return how many epochs the newest checkpoint has behind it, or 0."""

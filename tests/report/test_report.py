@@ -6,6 +6,7 @@ import shutil
 
 import tensorflow as tf
 
+from kerasnets.recipe import changed, load_recipe
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.records.history import read_history
 
@@ -38,6 +39,26 @@ def _check_links(page):
     assert {link[1:] for link in links if link.startswith("#")} <= set(ids)
     assert set(re.findall(r"url\(#([^)]*)\)", page)) <= set(ids)
     assert all(link.startswith(("#", "data:")) for link in links)
+
+
+def test_a_recipe_is_shown_beside_its_base(run_copy, tmp_path, command):
+    base, own = tmp_path / "mine.toml", tmp_path / "child.toml"
+    base.write_text('base = "lenet5-digits"\n[train]\nepochs = 77\n')
+    own.write_text('base = "mine.toml"\n[train]\nbatch_size = 55\n')
+    recipe = load_recipe(own)
+    assert (recipe.train.epochs, recipe.based_on) == (77, str(base))
+    kept = load_recipe(RunDirectory(run_copy).recipe_file)
+    RunDirectory(run_copy).recipe_file.write_text(changed(kept, {"based_on": str(base)}).to_toml())
+    _page(command, run_copy)
+    page = (run_copy / "report.html").read_text()
+    assert "base mine" in page
+    (row,) = re.findall(r"<tr><td>(\* train\.epochs</td>.*)</tr>", page)
+    assert re.findall(r">([^<]+)</td>", row) == [*[str(kept.train.epochs)] * 2, "77", "–"], (
+        "run, shipped, base"
+    )
+    base.unlink()
+    _page(command, run_copy)
+    assert "base mine" not in (run_copy / "report.html").read_text()
 
 
 def test_pictures_are_written_as_png_and_svg(run_copy, tmp_path, command):

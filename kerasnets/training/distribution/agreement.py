@@ -17,7 +17,9 @@ from kerasnets.runs.directory import RunDirectory
 from kerasnets.training.distribution.hosts import Hosts
 
 PACKAGES = ("kerasnets", "tensorflow", "keras", "numpy")
-OF_A_HOST = {f"data.{key}" for key in ("path", "workers", "prefetch", "cache", "cache_gib", "disk_gib")}
+OF_A_HOST = {"based_on"} | {
+    f"data.{key}" for key in ("path", "workers", "prefetch", "cache", "cache_gib", "disk_gib")
+}
 """Keys of a recipe that each host may have its own of: where its images lie, and how it reads them."""
 MOST_NAMED = 3
 """How many differing settings an error names."""
