@@ -260,18 +260,23 @@ def compare(
     *,
     to: PathLike | None = None,
     data: PathLike | None = None,
+    views: str | None = None,
+    short_sides: Sequence[int] | None = None,
 ) -> "Comparison":
     """Compare finished runs on the same images, and write a page of what differs.
 
-    Each run is measured, and compared with the first one: McNemar's exact test of the images that one of the
-    two alone has right, of numeric targets a permutation test; with Holm's correction where there are several
-    runs. What is tested are these networks, not their recipes: another seed gives another network.
+    Each run is measured, unless `evaluate` has kept what it measures, and compared with the first one:
+    McNemar's exact test of the images that one of the two alone has right, of numeric targets a permutation
+    test; with Holm's correction where there are several runs. What is tested are these networks, not their
+    recipes: another seed gives another network.
 
     Args:
         runs: run directories, two or more, that hold out the same images.
         split: "train", "validation" or "test".
         to: file of the page; by default `comparison.html` in the current folder.
         data: path of the images, if they have moved since the runs were made.
+        views: what the networks see of each image, as of `evaluate`; by default what each recipe says.
+        short_sides: lengths in pixels that each image's short side is resized to for the views.
 
     Returns:
         A `kerasnets.comparing.compare.Comparison`: `metrics` and `recipes`, DataFrames with a column a run,
@@ -290,7 +295,9 @@ def compare(
     from kerasnets.comparing.compare import compare_runs
     from kerasnets.report.comparison import write_comparison
 
-    return write_comparison(compare_runs(runs, split, data=data), to or "comparison.html")
+    return write_comparison(
+        compare_runs(runs, split, data=data, views=views, short_sides=short_sides), to or "comparison.html"
+    )
 
 
 def write_report(

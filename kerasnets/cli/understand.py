@@ -151,6 +151,8 @@ def compare(
     ] = "test",
     to: Annotated[Path, typer.Option(metavar="FILE", help="Path of the page.")] = Path("comparison.html"),
     data: Data = None,
+    views: Annotated[str | None, views_option("each recipe's")] = None,
+    short_sides: Annotated[list[int] | None, short_sides_option("each recipe's")] = None,
 ) -> None:
     """Compare finished runs on the same images, and say whether their difference is more than chance.
 
@@ -159,7 +161,7 @@ def compare(
     """
     from kerasnets.files.tables import frame_text  # loads pandas
 
-    compared = kerasnets.compare(runs, split, to=to, data=data)
+    compared = kerasnets.compare(runs, split, to=to, data=data, views=views, short_sides=short_sides)
     for table in compared.tables():
         output.print_table(table, plain=frame_text(table))
     print("\n".join(compared.lines()))
@@ -225,6 +227,14 @@ def study(
         Path | None,
         typer.Option(metavar="DIR", help="Folder for the results.", show_default="runs/NAME-study"),
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Images that the study filters trains on: digits, mnist, fashion_mnist or cifar10.",
+            show_default="cifar10 where it is here, else digits",
+        ),
+    ] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List the studies and what each shows.")] = False,
 ) -> None:
     """Run a study: many small trainings that show one claim; a table, a picture and a sentence.
@@ -237,7 +247,7 @@ def study(
     if name is None:
         raise UserError(f"study: found no name, allowed: {', '.join(STUDIES)}, or --list")
     with interruptible("what is done is kept: run it again to go on"):
-        result = kerasnets.study(name, to, progress=output.show_part)
+        result = kerasnets.study(name, to, data=data, progress=output.show_part)
     output.print_table(result.table, plain=result.table.to_string(index=False), numbers="{:.4g}")
     output.print_path("table", result.file("csv"))
     output.print_path("picture", result.file("png"))

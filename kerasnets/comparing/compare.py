@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from kerasnets.comparing.differences import Difference, differences
 from kerasnets.comparing.same_images import check_same_images, common_order
 from kerasnets.errors import UserError
 from kerasnets.files.tables import frame_text, frames_html
-from kerasnets.inference.evaluate import Evaluation, evaluate_runs
+from kerasnets.inference.judged_run import judged_run
 from kerasnets.inference.run_splits import DataOptions
 from kerasnets.judgement.judge import ClassJudgement, Judgement
 from kerasnets.judgement.outcomes import NAMES
@@ -102,7 +103,12 @@ def _nearness(judgement: Judgement) -> np.ndarray:
 
 
 def compare_runs(
-    paths: Sequence[str | os.PathLike[str]], split: str, *, data: str | os.PathLike[str] | None = None
+    paths: Sequence[str | os.PathLike[str]],
+    split: str,
+    *,
+    data: str | os.PathLike[str] | None = None,
+    views: str | None = None,
+    short_sides: Sequence[int] | None = None,
 ) -> Comparison:
     """Compare finished runs; see `kerasnets.compare`."""
     directories = tuple(map(RunDirectory, paths))
@@ -115,7 +121,8 @@ def compare_runs(
     if len(numeric) > 1:
         raise UserError("compare: found runs of classes and of numeric targets, allowed: one kind")
     check_same_images(directories, split)
-    judgements = tuple(_judged(directory, split, data) for directory in directories)
+    options: dict[str, Any] = {"data": DataOptions(data), "views": views, "short_sides": short_sides}
+    judgements = tuple(judged_run(directory, split, **options) for directory in directories)
     names = run_labels(directories)
     return Comparison(
         directories=directories,
@@ -124,9 +131,3 @@ def compare_runs(
         judgements=judgements,
         differences=tuple(differences(names, judgements)),
     )
-
-
-def _judged(directory: RunDirectory, split: str, data: str | os.PathLike[str] | None) -> Judgement:
-    measured: Evaluation = evaluate_runs(directory, split, data=DataOptions(data))
-    assert measured.judgement is not None
-    return measured.judgement

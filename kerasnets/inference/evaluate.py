@@ -17,15 +17,21 @@ from kerasnets.data.pipeline.read import Reading
 from kerasnets.errors import UserError
 from kerasnets.files.tables import frame_text, frames_html
 from kerasnets.inference.metrics import class_scores, cross_entropy, value_scores
-from kerasnets.inference.run_splits import WHERE_THE_RECIPE_SAYS, DataOptions, load_shared_splits
+from kerasnets.inference.run_splits import (
+    WHERE_THE_RECIPE_SAYS,
+    DataOptions,
+    SharedSplits,
+    load_shared_splits,
+)
 from kerasnets.inference.views import averaged_predictions
 from kerasnets.judgement.judge import Judgement, judge
 from kerasnets.losses import example_loss
 from kerasnets.optimizers import decayed_variables
 from kerasnets.runs.chosen_views import chosen_views
+from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.ensemble import open_runs
 from kerasnets.runs.records.result import measures_text
-from kerasnets.runs.trained_run import TrainedNetwork
+from kerasnets.runs.trained_run import TrainedNetwork, TrainedRun
 from kerasnets.weights.freezing import freeze
 
 
@@ -109,10 +115,16 @@ class Evaluation:
         return [self.table, *([] if self.judgement is None else [self.judgement.metrics_table])]
 
     def about(self) -> dict[str, Any]:
-        """Return what was measured, as metrics.json says it: split, runs, views and what has changed."""
+        """Return what was measured, as metrics.json says it: split, runs, views and what has changed.
+
+        `networks` are the digests of what each run predicts with.
+        """
+        runs = [member.run for member in self.members or (self,)]
+        networks = [RunDirectory(run).network_digest(calibrated=self.calibrated) for run in runs if run]
         return {
             "split": self.split,
-            "runs": [member.run for member in self.members or (self,)],
+            "runs": runs,
+            "networks": networks,
             "views": self.views,
             "short_sides": list(self.short_sides),
             "changed_data": self.changed_data,
@@ -162,6 +174,18 @@ def evaluate_runs(
     """Measure a finished run, or an ensemble of several; see `kerasnets.evaluate`."""
     members = open_runs(runs, "evaluate", calibrated=calibrated)
     shared = load_shared_splits(members, split, data)
+    return evaluate_opened(members, split, shared, views=views, short_sides=short_sides)
+
+
+def evaluate_opened(
+    members: Sequence[TrainedRun],
+    split: str,
+    shared: SharedSplits,
+    *,
+    views: str | None = None,
+    short_sides: Sequence[int] | None = None,
+) -> Evaluation:
+    """Measure finished runs that have been opened, on splits that have been loaded."""
     if split not in shared.splits:
         raise UserError(f"{members[0].directory}: split {split!r}, allowed: {', '.join(shared.splits)}")
     others = {name: each for name, each in shared.splits.items() if name != split}

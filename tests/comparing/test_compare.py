@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -16,7 +17,10 @@ from kerasnets.comparing.differences import differences
 from kerasnets.comparing.paired_tests import holm
 from kerasnets.data.dataset import Identities, Split
 from kerasnets.data.sources.load import load_dataset
+from kerasnets.inference import judged_run
+from kerasnets.judgement.files import write_tables
 from kerasnets.judgement.judge import judge
+from kerasnets.judgement.kept import kept_judgement
 from kerasnets.runs.directory import RunDirectory
 
 ODD = "<img src=x onerror=\"alert(1)\"> & 'b' 🐜"
@@ -115,6 +119,54 @@ def test_a_run_and_its_copy_do_not_differ(default_run, run_copy, tmp_path, comma
         "alone right on 0 and on 0 of 145 images, McNemar's exact p = 1.0000: that may be chance." in printed
     )
     assert page.is_file()
+
+
+def test_what_evaluate_has_kept_is_not_measured_anew(compared, run_copy, weaker, tmp_path, monkeypatch):
+    for run in (run_copy, weaker):
+        kerasnets.evaluate(run)
+    runs, page = [run_copy, weaker], tmp_path / "page.html"
+    with monkeypatch.context() as patched:
+        patched.setattr(judged_run, "evaluate_opened", _measured_anew)
+        kept = kerasnets.compare(runs, to=page)
+        for runs_or_views in ({"views": "dense"}, {"split": "validation"}):
+            with pytest.raises(_MeasuredAnewError):
+                kerasnets.compare(runs, to=page, **runs_or_views)
+        shutil.copy(RunDirectory(weaker).model_file, RunDirectory(run_copy).model_file)
+        with pytest.raises(_MeasuredAnewError):
+            kerasnets.compare(runs, to=page)
+    new, old = compared.differences[0], kept.differences[0]
+    assert (old.alone, old.p, old.values) == (new.alone, new.p, new.values)
+    assert old.log_loss.value == pytest.approx(new.log_loss.value, rel=1e-12)
+    assert kept.metrics.iloc[:, 1:].to_numpy().tolist() == compared.metrics.iloc[:, 1:].to_numpy().tolist()
+    for own, other in zip(kept.disagreements(1), compared.disagreements(1), strict=True):
+        np.testing.assert_array_equal(own, other)
+    for own, other in zip(kept.judgements, compared.judgements, strict=True):
+        pd.testing.assert_frame_equal(own.by_class, other.by_class, check_dtype=False)
+
+
+class _MeasuredAnewError(Exception):
+    pass
+
+
+def _measured_anew(*_, **__):
+    raise _MeasuredAnewError
+
+
+def test_kept_numbers_are_those_that_were_judged(tmp_path):
+    draws = np.random.default_rng(0)
+    labels = draws.normal(size=(30, 2)).astype("float32")
+    split = Split(draws.integers(0, 256, (30, 4, 4, 1), "uint8"), labels)
+    judged = judge(labels + draws.normal(size=(30, 2)), split, ["x", "1"])
+    write_tables(tmp_path, judged, {"views": "center"})
+    kept = kept_judgement(tmp_path, split, ["x", "1"], {"views": "center"})
+    np.testing.assert_array_equal(kept.predictions, judged.predictions)
+    pd.testing.assert_frame_equal(kept.by_target, judged.by_target, check_dtype=False)
+    assert kept.metrics == judged.metrics
+    assert kept_judgement(tmp_path, split, ["x", "1"], {"views": "dense"}) is None
+    others = replace(split, labels=labels[::-1])
+    assert kept_judgement(tmp_path, others, ["x", "1"], {"views": "center"}) is None
+    (tmp_path / "images.csv").write_text("image\n")
+    assert kept_judgement(tmp_path, split, ["x", "1"], {"views": "center"}) is None
 
 
 def test_what_cannot_be_compared_is_refused(default_run, run_copy, refused, tmp_path):
