@@ -9,7 +9,7 @@ BIN      := $(VENV)/bin
 READY    := $(VENV)/.ready
 BACKENDS := $(VENV)/.backends
 
-.PHONY: help setup train tune audit preview check export report watch test test-all study bench lint format clean
+.PHONY: help setup train tune audit preview check export serve report watch test test-all study bench lint format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -51,6 +51,9 @@ check: $(READY)  ## check RECIPE before it is trained
 
 export: $(READY)  ## write RUN as a SavedModel
 	@$(BIN)/kerasnets export $(RUN)
+
+serve: $(READY)  ## serve RUN's export over HTTP
+	@$(BIN)/kerasnets serve $(RUN)/export
 
 report: $(READY)  ## write RUN's report.html
 	@$(BIN)/kerasnets report $(RUN)

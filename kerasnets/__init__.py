@@ -10,7 +10,7 @@ Prepare:     new_recipe, audit, preview, check, pack, cache
 Train:       load_recipe, train, tune, build, load_weights
 Understand:  evaluate, calibrate, predict, predict_each, compare, write_report, watch, study
 Networks:    summary, size, complexity, bench, evaluate_weights
-Hand over:   export
+Hand over:   export, serve
 
 `help(kerasnets.train)` explains one of them. TensorFlow and other large libraries are loaded only by the
 functions that need them, on their first call. All exceptions are `KerasnetsError`s of one line.
@@ -24,7 +24,7 @@ from kerasnets.runtime import turn_onednn_on
 
 if TYPE_CHECKING:
     from kerasnets.api.claims import study
-    from kerasnets.api.hand_over import export
+    from kerasnets.api.hand_over import export, serve
     from kerasnets.api.networks import bench, complexity, evaluate_weights, size, summary
     from kerasnets.api.prepare import audit, cache, check, new_recipe, pack, preview
     from kerasnets.api.run import Run
@@ -70,6 +70,7 @@ __all__ = [
     "predict",
     "predict_each",
     "preview",
+    "serve",
     "size",
     "study",
     "summary",
@@ -81,7 +82,7 @@ __all__ = [
 
 _MODULES = {
     "kerasnets.api.claims": ("study",),
-    "kerasnets.api.hand_over": ("export",),
+    "kerasnets.api.hand_over": ("export", "serve"),
     "kerasnets.api.networks": ("bench", "complexity", "evaluate_weights", "size", "summary"),
     "kerasnets.api.prepare": ("audit", "cache", "check", "new_recipe", "pack", "preview"),
     "kerasnets.api.run": ("Run",),

@@ -1,6 +1,6 @@
-"""Finished runs made ready for serving."""
+"""Finished runs made ready for serving, and served."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kerasnets import runtime
@@ -51,3 +51,62 @@ def export(
     from kerasnets.inference.run_splits import DataOptions
 
     return export_runs(runs, to, kind=kind, data=DataOptions(data, allow_changed_data), calibrated=calibrated)
+
+
+def serve(
+    export: PathLike,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8501,
+    name: str | None = None,
+    max_batch: int = 32,
+    batch_wait: float = 0.002,
+    queue: int = 256,
+    max_body: int = 32 * 2**20,
+    max_pixels: int = 50_000_000,
+    timeout: float = 30.0,
+    announce: Callable[[str], None] = print,
+) -> None:
+    """Serve an export over HTTP until SIGTERM or Ctrl-C, which let requests that have begun be answered.
+
+    It speaks TensorFlow Serving's REST API (/v1/models/NAME) and the Open Inference Protocol
+    (/v2/models/NAME), counts for Prometheus (/metrics), and shows at / a page that takes an image. Requests
+    of several clients go through the model together. What is refused gets a status from 400 to 499 and
+    {"error": why}.
+
+    Args:
+        export: folder that `export` wrote, of which the newest SavedModel is served, or else its ONNX file;
+            or the folder of one SavedModel, or an ONNX file.
+        host: name or address of this machine to listen on. By default only this machine reaches it.
+        port: 0 for one that is free.
+        name: of the model in addresses; by default that of the run's recipe.
+        max_batch: images that go through the model together.
+        batch_wait: seconds that a first image waits for others.
+        queue: images that may wait; also the most in one request.
+        max_body: bytes of a request.
+        max_pixels: that an image may declare.
+        timeout: seconds for a request to arrive, and for the model to answer it.
+        announce: called with the page's address once it can be reached.
+
+    Raises:
+        UserError: nothing to serve lies there, the port is in use, `host` is no address of this machine, or
+            the extra `serve` is missing.
+        KeyboardInterrupt: Ctrl-C.
+
+    Example:
+        >>> kerasnets.serve("runs/first/export")  # doctest: +SKIP
+        http://127.0.0.1:8501/
+    """
+    runtime.prepare()
+    from kerasnets.serving.limits import Limits
+    from kerasnets.serving.server import serve as serve_export
+
+    limits = Limits(
+        body_bytes=max_body,
+        pixels=max_pixels,
+        seconds=timeout,
+        batch=max_batch,
+        wait_seconds=batch_wait,
+        queue=queue,
+    )
+    serve_export(Path(export), host=host, port=port, name=name, limits=limits, announce=announce)

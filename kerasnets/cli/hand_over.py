@@ -1,4 +1,4 @@
-"""Commands that write a finished run for others to use."""
+"""Commands that hand a finished run over to others."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,9 @@ from typing import Annotated
 import typer
 
 import kerasnets
+from kerasnets.catalog.parse import parse_bytes
 from kerasnets.cli import output
+from kerasnets.cli.exits import interruptible
 from kerasnets.cli.options import AllowChangedData, Data, NoCalibration, RunsArgument
 
 
@@ -32,3 +34,60 @@ def export(
         calibrated=not no_calibration,
     )
     output.print_path("exported", path)
+
+
+def serve(
+    export: Annotated[
+        Path,
+        typer.Argument(
+            metavar="EXPORT",
+            help="Folder of exports, of one SavedModel, or an ONNX file.",
+            show_default=False,
+        ),
+    ],
+    port: Annotated[
+        int, typer.Option(metavar="N", min=0, max=65535, help="Port to serve on. 0 takes one that is free.")
+    ] = 8501,
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address of this machine to serve on.")
+    ] = "127.0.0.1",
+    name: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Name of the model in addresses.", show_default="the recipe's"),
+    ] = None,
+    max_batch: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Images that go through the model together.")
+    ] = 32,
+    batch_wait: Annotated[
+        float,
+        typer.Option(metavar="MS", min=0, help="Milliseconds that a first image waits for others."),
+    ] = 2.0,
+    queue: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Images that may wait; also the most in one request.")
+    ] = 256,
+    max_body: Annotated[str, typer.Option(metavar="SIZE", help="Size of a request.")] = "32MiB",
+    max_pixels: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Pixels that an image may declare.")
+    ] = 50_000_000,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            metavar="S", min=0.1, help="Seconds for a request to arrive, and for the model to answer it."
+        ),
+    ] = 30.0,
+) -> None:
+    """Serve an export over HTTP, with a page that shows what it sees in an image."""
+    with interruptible(kept="requests that had begun are answered"):
+        kerasnets.serve(
+            export,
+            host=host,
+            port=port,
+            name=name,
+            max_batch=max_batch,
+            batch_wait=batch_wait / 1000,
+            queue=queue,
+            max_body=parse_bytes(max_body),
+            max_pixels=max_pixels,
+            timeout=timeout,
+            announce=lambda address: output.print_path("serve", address),
+        )

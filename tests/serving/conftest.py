@@ -1,0 +1,58 @@
+"""Exports to serve: the default run's, and two of which TensorFlow Serving's documentation has requests."""
+
+import pytest
+import tensorflow as tf
+from running_server import served
+
+from kerasnets.exporting.saved_model import write_saved_model
+from kerasnets.runs.ensemble import open_runs
+
+
+@pytest.fixture(scope="session")
+def digits(default_run, tmp_path_factory):
+    """The default run's SavedModel: grey digits of 8x8 pixels."""
+    path = tmp_path_factory.mktemp("export") / "1"
+    write_saved_model(open_runs(default_run, "serve"), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def server(digits):
+    """A server of it, of the name "digits"."""
+    with served(digits, name="digits", seconds=20) as running:
+        yield running
+
+
+class HalfPlusThree(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
+    def __call__(self, x):
+        return {"y": x * 0.5 + 3}
+
+
+class Three(tf.Module):
+    @tf.function(input_signature=[
+        tf.TensorSpec([None], tf.string, name="tag"),
+        tf.TensorSpec([None, 5], tf.float32, name="signal"),
+        tf.TensorSpec([None, None, 2], tf.int64, name="sensor"),
+    ])  # fmt: skip
+    def __call__(self, tag, signal, sensor):
+        total = tf.reduce_sum(signal, 1) + tf.cast(tf.reduce_sum(sensor, (1, 2)), tf.float32)
+        return {"tag_bytes": tag, "upper": tf.strings.upper(tag), "total": total}
+
+
+@pytest.fixture(scope="session")
+def half_plus_three(tmp_path_factory):
+    """The model of the documentation's example, version 123."""
+    folder = tmp_path_factory.mktemp("half")
+    model = HalfPlusThree()
+    tf.saved_model.save(model, str(folder / "123"), {"serving_default": model.__call__})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def three(tmp_path_factory):
+    """A model of the documentation's three named inputs: tag, signal and sensor."""
+    folder = tmp_path_factory.mktemp("three")
+    model = Three()
+    tf.saved_model.save(model, str(folder / "1"), {"serving_default": model.__call__})
+    return folder
