@@ -2,7 +2,8 @@
 
 RECIPE ?= lenet5-digits
 RUN    ?= runs/$(basename $(notdir $(RECIPE)))
-TRIALS ?= 8
+TRIALS ?=
+WORKERS ?= 1
 
 VENV     := .venv
 BIN      := $(VENV)/bin
@@ -16,7 +17,7 @@ help:  ## list the targets
 	@echo
 	@echo "  RECIPE=$(RECIPE)  a shipped recipe's name or the path of a TOML file"
 	@echo "  RUN=$(RUN)  the run directory"
-	@echo "  TRIALS=$(TRIALS)  how many learning rates make tune tries"
+	@echo "  TRIALS=8  WORKERS=$(WORKERS)  how many trials make tune runs, and how many at a time"
 
 setup: $(READY)  ## make .venv with everything in it
 
@@ -37,8 +38,8 @@ $(READY): pyproject.toml
 train: $(READY)  ## train RECIPE in RUN; go on with it if it was stopped
 	@$(BIN)/kerasnets train $(RECIPE) --run $(RUN) --resume
 
-tune: $(READY)  ## search RECIPE's learning rate in TRIALS runs
-	@$(BIN)/kerasnets tune $(RECIPE) --trials $(TRIALS) --to $(RUN)-tune --resume
+tune: $(READY)  ## search RECIPE's best learning rate, WORKERS trials at a time
+	@$(BIN)/kerasnets tune $(RECIPE) $(if $(TRIALS),--trials $(TRIALS)) --workers $(WORKERS) --to $(RUN)-tune --resume
 
 audit: $(READY)  ## look at every image of RECIPE's data
 	@$(BIN)/kerasnets audit $(RECIPE) --to $(RUN)-audit

@@ -11,7 +11,7 @@ from kerasnets.api.prepare import new_recipe
 from kerasnets.api.run import Run
 from kerasnets.proposing.images_path import begun_recipe, is_images
 from kerasnets.rate_range.plan import check_range
-from kerasnets.recipe import Recipe, with_data
+from kerasnets.recipe import Recipe, changed, with_data
 from kerasnets.training.distribution.rendezvous import telling_other_hosts
 from kerasnets.training.reporters.destinations import Destinations
 from kerasnets.training.start import start_training
@@ -93,38 +93,47 @@ def train(
 
 def tune(
     recipe: RecipeLike,
-    trials: int = 8,
+    trials: int | None = None,
     to: PathLike | None = None,
     *,
+    workers: int = 1,
     resume: bool = False,
     data: PathLike | None = None,
     overrides: Mapping[str, Any] | None = None,
 ) -> "pd.DataFrame":
-    """Search the ranges of a recipe's [tune] with Keras Tuner.
+    """Search the best values of a recipe's keys: of its learning rate, unless its [tune] says others.
+
+    Each trial is a run directory in a process of its own. With Keras Tuner's variables KERASTUNER_TUNER_ID,
+    KERASTUNER_ORACLE_IP and KERASTUNER_ORACLE_PORT, several processes search together in one folder.
 
     Args:
         recipe: a `Recipe`, a shipped recipe's name or the path of a TOML file.
-        trials: how many runs to train, those of a resumed search included.
-        to: the folder for the trials' run directories, trials.csv and best.toml; by default
+        trials: how many trials "random" and "bayesian" run before the best are trained in full, at most how
+            many "grid" does; those of a resumed search included. By default the recipe's tune.trials, or 8.
+        to: the folder for the trials' run directories, trials.csv, best.toml and best.json; by default
             runs/NAME-tune.
+        workers: how many trials run at a time, on as many parts of this machine's cores and GPUs.
         resume: continue the search that was stopped in that folder.
         data: path of the images, in place of the recipe's `data.path`.
         overrides: recipe keys to change and their values, as of `train`.
 
     Returns:
-        DataFrame of the trials, the best first.
+        DataFrame of the trials, those trained longest first, among them the best first.
 
     Raises:
-        UserError: the recipe has no ranges to search, or the folder cannot be used.
+        UserError: what is to be searched cannot be, or the folder cannot be used.
+        StoppedError: a signal stopped the search, which can be resumed.
 
     Example:
-        >>> kerasnets.tune("lenet5-digits", trials=4, to="runs/search")  # doctest: +SKIP
+        >>> kerasnets.tune("lenet5-digits", to="runs/search")  # doctest: +SKIP
     """
     recipe = with_data(as_recipe(recipe, overrides), data)
-    runtime.prepare()
+    if trials is not None:
+        recipe = changed(recipe, {"tune.trials": trials})
     from kerasnets.tuning.search import tune_recipe
 
-    return tune_recipe(recipe, trials, Path(to or Path("runs", f"{recipe.name}-tune")), resume=resume)
+    folder = Path(to or Path("runs", f"{recipe.name}-tune"))
+    return tune_recipe(recipe, folder, resume=resume, workers=workers).ranked_table()
 
 
 def find_rate(

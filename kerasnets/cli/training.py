@@ -184,7 +184,19 @@ def lr(
 
 def tune(
     recipe: RecipeArgument,
-    trials: Annotated[int, typer.Option(metavar="N", min=1, help="Number of runs to train.")] = 8,
+    trials: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Trials of random, bayesian or grid before the best are trained in full.",
+            show_default="tune.trials, or 8",
+        ),
+    ] = None,
+    workers: Annotated[
+        int,
+        typer.Option(metavar="N", min=1, help="Trials at a time, each with its part of the cores and GPUs."),
+    ] = 1,
     to: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder for the search.", show_default="runs/NAME-tune")
     ] = None,
@@ -194,13 +206,19 @@ def tune(
     data: Data = None,
     overrides: Overrides = None,
 ) -> None:
-    """Search for a recipe's best learning rate, or other numbers, with Keras Tuner."""
+    """Search the best learning rate of a recipe, or the best values of the keys that its [tune] names."""
+    from kerasnets.runs.searches.directory import SearchDirectory
+
     loaded = kerasnets.load_recipe(recipe, overrides or ())
-    with interruptible():
-        table = kerasnets.tune(loaded, trials, to, resume=resume, data=data)
     folder = to or Path("runs", f"{loaded.name}-tune")
+    with interruptible():
+        table = kerasnets.tune(loaded, trials, folder, workers=workers, resume=resume, data=data)
     print()
     output.print_table(table, plain=table.to_string(index=False), numbers="{:.4g}")
     print()
-    output.print_path("best", folder / "best.toml")
-    print(f"train it: kerasnets train {folder / 'best.toml'}")
+    best = SearchDirectory(folder).best()
+    if best is not None:  # a worker of a chief elsewhere ends without
+        print(best.verdict)
+        print(f"cost: {best.trainings:.3g} trainings")
+        output.print_path("best", folder / "best.toml")
+        print(f"train it: kerasnets train {folder / 'best.toml'}")

@@ -173,10 +173,13 @@ def owner() -> str:
 
 
 @contextmanager
-def owned(folder: str | Path) -> Iterator[None]:
+def owned(folder: str | Path, *, leftovers: bool = True) -> Iterator[None]:
     """Be the one process that writes `folder`, created if need be, until the block or the process ends.
 
-    What a killed process left half-written is removed.
+    Args:
+        folder: the folder.
+        leftovers: whether to remove what killed processes left half-written; not where processes of other
+            machines write below it, of which nobody here knows whether they live.
 
     Raises:
         UserError: another process writes there, or its `lock` is not a plain file.
@@ -195,7 +198,8 @@ def owned(folder: str | Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(owner())
         lock.flush()
-        remove_leftovers(folder, recursive=True)
+        if leftovers:
+            remove_leftovers(folder, recursive=True)
         yield
 
 

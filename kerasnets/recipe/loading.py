@@ -15,6 +15,7 @@ from kerasnets.files.toml_file import MAX_DEPTH, check_bounds, parse_toml
 from kerasnets.recipe.error_messages import Override, mistake_line, with_overrides
 from kerasnets.recipe.recipe_files import find_recipe, merged_tables
 from kerasnets.recipe.schema import Recipe
+from kerasnets.recipe.searched_keys import SearchedKey, find_searched
 
 PATHS = (("data", "path"), ("model", "weights"), ("loss", "tree"), ("initialization", "from_run"))
 """Table and key of each value that names a file or folder."""
@@ -156,7 +157,8 @@ def _tune_key(key: str) -> list[str]:
 def _index(items: list[Any], part: str, *, key: str, origin: object) -> int:
     if part.isdecimal() and int(part) < len(items):
         return int(part)
-    raise UserError(f"{origin}: {key}: found {part!r}, allowed: an index below {len(items)}")
+    allowed = f"an index below {len(items)}" if items else "none: the list is empty"
+    raise UserError(f"{origin}: {key}: found {part!r}, allowed: {allowed}")
 
 
 def _resolve(tables: dict[str, Any], origin: object, given: list[Override] | None = None) -> Recipe:
@@ -172,19 +174,22 @@ def _resolve(tables: dict[str, Any], origin: object, given: list[Override] | Non
     except ValidationError as error:
         raise UserError(mistake_line(error, origin, given or [])) from None
     recipe._origin = with_overrides(origin, given or [])
-    for key, searched in recipe.tune.parameters.items():
-        _check_searched(recipe, key, (searched.min, searched.max))
+    searched_keys(recipe)  # refuses what cannot be searched
     return recipe
 
 
-def _check_searched(recipe: Recipe, key: str, bounds: tuple[float, float]) -> None:
+def searched_keys(recipe: Recipe) -> list[SearchedKey]:
+    """Return what a recipe's [tune] searches.
+
+    Raises:
+        UserError: the recipe does not take a key of it, or one of its values.
+    """
     tables = recipe.tables()
-    table: Any = tables
-    for part in key.split("."):
-        table = table.get(part) if isinstance(table, dict) else None
-    if not isinstance(table, float | int) or isinstance(table, bool):
-        raise UserError(f"{recipe.origin}: tune.parameters.{key}: found no number of that name in the recipe")
-    del tables["tune"]
-    for bound in bounds:
-        changed_tables = _overridden(tables, [Override(key, bound, "")], recipe.origin)
-        _resolve(changed_tables, f"{recipe.origin}: tune.parameters")
+    tables.pop("tune", None)
+
+    def allowed(values: Mapping[str, Any]) -> None:
+        given = [Override(key, value, "") for key, value in values.items()]
+        origin = f"{recipe.origin}: tune.parameters"
+        _resolve(_overridden(tables, given, origin), origin)
+
+    return find_searched(recipe.tune.parameters, allowed) if recipe.tune.parameters else []

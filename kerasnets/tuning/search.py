@@ -1,226 +1,310 @@
-"""Search for the learning rate, or any other number of a recipe, with Keras Tuner; each trial is a run."""
+"""A search from start to end: what it will cost, its workers, and what it found."""
 
-import contextlib
-import io
-import math
-import shutil
-import warnings
-from collections.abc import Iterator
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import keras
-import keras_tuner
-import pandas as pd
-from keras_tuner.engine.base_tuner import BaseTuner
-from keras_tuner.engine.trial import Trial
-from keras_tuner.errors import FatalError
-from keras_tuner.src.engine.stateful import Stateful
+from kerasnets import runtime
+from kerasnets.errors import FailureError, StoppedError, UserError
+from kerasnets.files.whole_files import final_name, owned, write_text
+from kerasnets.recipe import Recipe, changed
+from kerasnets.runs.searches.best_record import BestRecord
+from kerasnets.runs.searches.directory import SearchDirectory
+from kerasnets.runs.searches.search_record import SearchRecord
+from kerasnets.terminal import clear, phase, recorded_by, say
+from kerasnets.training.signals import StopSignals
+from kerasnets.tuning.planning.no_effect import check_effects
+from kerasnets.tuning.planning.plan import RANGE_COST, Plan, make_plan
+from kerasnets.tuning.progress import Progress, duration
+from kerasnets.tuning.workers.processes import Processes, Share, gpu_names, shares
 
-from kerasnets.errors import DivergedError, UserError
-from kerasnets.files.records import naming_damage
-from kerasnets.files.tables import unexecuted
-from kerasnets.files.whole_files import final_name, owned, read_json, whole_file, write_json, write_text
-from kerasnets.recipe import Recipe, changed, load_recipe
-from kerasnets.runs.directory import RunDirectory
-from kerasnets.training.setup.inputs import list_inputs
-from kerasnets.training.start import start_training
+if TYPE_CHECKING:
+    from kerasnets.tuning.oracles import TrialTuner
+    from kerasnets.tuning.workers.roles import Role
 
-ORACLES = {
-    "random": keras_tuner.oracles.RandomSearchOracle,
-    "bayesian": keras_tuner.oracles.BayesianOptimizationOracle,
-}
-RECIPE = "recipe.toml"
-"""The file of a search's folder that holds its recipe; it is written first and makes the folder a search."""
+LOOK = "kerasnets.tuning.workers.trial_jobs.look"
 
+SHOW_SECONDS = 0.25
+"""How often the main thread looks at the trials."""
 
-def tune_recipe(recipe: Recipe, trials: int, folder: Path, *, resume: bool) -> pd.DataFrame:
-    """Run the search; see `kerasnets.tune`."""
-    _check(recipe, folder, resume=resume)
-    before = list(folder.iterdir()) if folder.is_dir() else None
-    folder.mkdir(parents=True, exist_ok=True)
-    with owned(folder), _keras_tuner_writes_whole_files():
-        if not (folder / RECIPE).is_file():
-            write_text(folder / RECIPE, recipe.to_toml())
-        with _naming_damaged_search_files(folder):
-            search = RecipeSearch(recipe, trials, folder)
-        try:
-            with warnings.catch_warnings():
-                # NumPy's, of the objective of a trial that diverged
-                warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
-                warnings.filterwarnings("ignore", "(Mean of empty slice|Degrees of freedom)", RuntimeWarning)
-                search.search()
-        except FatalError as error:  # Keras Tuner goes on after any other exception of a trial
-            if isinstance(error.__cause__, UserError) and not search.oracle.end_order:
-                _remove_all_but(before, folder)  # the first trial could not even start
-            raise error.__cause__ from None
-    return search.write_results()
+LOST_SECONDS = 120.0
+"""How long a trial on another machine may show no sign of life before another worker goes on with it."""
 
 
-def _check(recipe: Recipe, folder: Path, *, resume: bool) -> None:
-    """Refuse what cannot be searched, or not in this folder, before anything is written."""
-    if not recipe.tune.parameters:
-        raise UserError(
-            f"{recipe.origin}: tune.parameters: found none, allowed: ranges to search, for instance "
-            '[tune.parameters."optimizer.learning_rate"] with min, max and sampling'
-        )
-    if (folder / RECIPE).is_file():
+LATE_SECONDS = 20.0
+"""How long a chief waits for its workers to hear that there are no more trials."""
+
+
+def tune_recipe(
+    recipe: Recipe, folder: Path, *, resume: bool = False, workers: int = 1, time_steps: bool = True
+) -> SearchDirectory:
+    """Run the search; see `kerasnets.tune`.
+
+    Args:
+        recipe: what is searched.
+        folder: of the search.
+        resume: go on with the search there, if there is one.
+        workers: how many trials this machine runs at a time.
+        time_steps: whether to say beforehand how long it will take.
+    """
+    from kerasnets.tuning.workers.roles import role
+
+    plan = make_plan(recipe)
+    check_effects(plan)
+    search, part = SearchDirectory(folder), role()
+    _check_folder(search, plan, resume=resume or part == "worker")
+    with StopSignals() as signals, Processes() as processes, recorded_by(lambda text: None):
+        if part == "worker":
+            plan = _chiefs_plan(search, plan, signals)
+        elif not search.exists:
+            plan, record = _looked(plan, processes, time_steps=time_steps)
+            _say_cost(plan, record, workers)
+        else:
+            plan = plan.comparing_by(search.search().objective)
+        with ExitStack() as stack:
+            if part != "worker":
+                stack.enter_context(owned(folder, leftovers=part == "alone"))
+                if not search.exists:
+                    search.trials.mkdir(parents=True, exist_ok=True)
+                    record.write(search.search_file)
+                    write_text(search.recipe_file, plan.recipe.to_toml())
+            _Workers(search, plan, processes, signals, part=part, count=workers).run()
+            if part != "worker":
+                _finish(search, plan)
+    return search
+
+
+def _check_folder(search: SearchDirectory, plan: Plan, *, resume: bool) -> None:
+    """Refuse a folder that holds something else, before anything is written."""
+    if search.exists:
         if not resume:
             raise UserError(
-                f"{folder}: already holds a search; give another --to, or --resume to go on with it"
+                f"{search}: already holds a search; give another --to, or --resume to go on with it"
             )
-        with naming_damage(folder, folder / RECIPE, owner="search"):
-            kept = load_recipe(folder / RECIPE)
-        if kept != recipe:
-            raise UserError(f"{folder}: holds a search of another recipe; give another --to")
-    elif folder.is_file() or (folder.is_dir() and not all(map(_is_of_beginning, folder.iterdir()))):
-        raise UserError(f"{folder}: found other files, allowed: an empty or a new folder")
-    else:
-        _check_objective(recipe)
+        kept = make_plan(search.recipe()).recipe
+        if kept != plan.recipe and not _more_trials(kept, plan.recipe):
+            raise UserError(f"{search}: holds a search of another recipe; give another --to")
+    elif search.path.is_file() or (
+        search.path.is_dir() and not all(map(_is_of_beginning, search.path.iterdir()))
+    ):
+        raise UserError(f"{search}: found other files, allowed: an empty or a new folder")
 
 
-def _check_objective(recipe: Recipe) -> None:
-    """Raise UserError unless trials are as long as asked, and measure what the search compares them by."""
-    if recipe.tune.epochs and recipe.train.phases:
-        raise UserError(
-            f"{recipe.origin}: tune.epochs: found {recipe.tune.epochs}, allowed: none with train.phases, "
-            "which say how long a trial is"
-        )
-    listed = list_inputs(recipe)
-    if not listed.validated:
-        raise UserError(
-            f"{recipe.origin}: data.validation: found 0, allowed: above 0, for the trials' objective"
-        )
-    measured = [name for name in listed.measured if name.startswith("val_")]
-    if recipe.tune.objective not in measured:
-        raise UserError(
-            f"{recipe.origin}: tune.objective: found {recipe.tune.objective!r}, allowed: "
-            f"{', '.join(measured)}"
-        )
+def _more_trials(kept: Recipe, asked: Recipe) -> bool:
+    """Return whether two recipes differ in the number of trials alone, and more are asked for."""
+    before, now = kept.tune.trials, asked.tune.trials
+    grown = before is not None and now is not None and now > before
+    return grown and changed(kept, {"tune.trials": now}) == asked
 
 
 def _is_of_beginning(entry: Path) -> bool:
     """Return whether a file is one that a search leaves which was killed at its beginning."""
-    return final_name(entry.name) in ("lock", RECIPE)
+    empty = not (entry.is_dir() and any(entry.iterdir()))
+    return empty and final_name(entry.name) in ("lock", "trials", "search.json", "recipe.toml")
 
 
-def _remove_all_but(before: list[Path] | None, folder: Path) -> None:
-    """Remove what a folder holds besides `before`; where that is None, the folder too."""
-    if before is None:
-        shutil.rmtree(folder)
-        return
-    for made in set(folder.iterdir()) - set(before):
-        shutil.rmtree(made) if made.is_dir() else made.unlink()
+def _looked(plan: Plan, processes: Processes, *, time_steps: bool) -> tuple[Plan, SearchRecord]:
+    """Return the plan with its objective, and what the search is; a process of its own looks at the data."""
+    phase("loading TensorFlow, looking at the images")
+    recipe = plan.recipe
+    ended = processes.run(LOOK, [recipe.to_toml(), recipe.origin, time_steps])
+    if ended.outcome is None:
+        raise FailureError(f"{recipe.origin}: looking at the images failed: {ended.errors}")
+    if "refused" in ended.outcome:
+        raise UserError(ended.outcome["refused"])
+    plan = plan.comparing_by(ended.outcome["objective"])
+    return plan, SearchRecord(
+        name=recipe.name,
+        tuner=plan.tuner,
+        objective=plan.objective,
+        direction=plan.direction,
+        keys={key.key: key.searched.model_dump(exclude_none=True) for key in plan.keys},
+        seeds=recipe.tune.seeds,
+        finals=recipe.tune.finals,
+        short=plan.short,
+        full=plan.full,
+        trials=len(plan.expected) + plan.tests_range + plan.final_trainings,
+        trainings=round(plan.trainings, 2),
+        seconds=ended.outcome["seconds"],
+        overhead=ended.outcome["overhead"],
+    )
 
 
-@contextlib.contextmanager
-def _keras_tuner_writes_whole_files() -> Iterator[None]:
-    """Have the files of Keras Tuner's oracle, tuner and trials appear whole while the block runs.
-
-    It writes them in place: a search that is killed meanwhile could not go on.
-    """
-    in_place = Stateful.save
-    Stateful.save = lambda self, path: write_json(Path(path), self.get_state())
-    try:
-        yield
-    finally:
-        Stateful.save = in_place
+def _chiefs_plan(search: SearchDirectory, plan: Plan, signals: StopSignals) -> Plan:
+    """Return the plan when the chief has written what the search is."""
+    phase("waiting for the chief")
+    while not search.exists:
+        signals.check(signals.received)
+        time.sleep(SHOW_SECONDS)
+    return plan.comparing_by(search.search().objective)
 
 
-@contextlib.contextmanager
-def _naming_damaged_search_files(folder: Path) -> Iterator[None]:
-    """Name the file of Keras Tuner's that is damaged, where it cannot go on from its files in the block."""
-    kept = folder / "search"
-    for file in sorted(kept.rglob("*.json")):
-        with naming_damage(folder, file, owner="search"):
-            read_json(file)
-            if file.name == "trial.json":
-                Trial.load(str(file))
-    named = naming_damage(folder, kept / "oracle.json", owner="search")
-    with named if kept.is_dir() else contextlib.nullcontext():
-        yield
-
-
-class RecipeSearch(BaseTuner):
-    """Keras Tuner's search over recipes instead of hypermodels.
-
-    Args:
-        recipe: a recipe with ranges in [tune].
-        trials: how many to run, those of an interrupted search included.
-        folder: where trial-N/, trials.csv and best.toml go.
-    """
-
-    def __init__(self, recipe: Recipe, trials: int, folder: Path) -> None:
-        self.recipe, self.folder = recipe, folder
-        space = keras_tuner.HyperParameters()
-        for key, searched in recipe.tune.parameters.items():
-            space.Float(key, searched.min, searched.max, sampling=searched.sampling)
-        name = recipe.tune.objective
-        oracle = ORACLES[recipe.tune.tuner](
-            objective=keras_tuner.Objective(name, "max" if name == "val_accuracy" else "min"),
-            max_trials=trials,
-            hyperparameters=space,
-            seed=recipe.train.seed + 1,  # Keras Tuner takes 0 for "draw one"
-            max_consecutive_failed_trials=trials + 1,  # a rate that diverges is a result, not a failure
+def _say_cost(plan: Plan, record: SearchRecord, workers: int) -> None:
+    if plan.unasked:
+        say("the recipe has no [tune.parameters]: its learning rate is searched")
+    parts = [f"a range test, {RANGE_COST:g}" if plan.tests_range else ""]
+    parts.append(
+        f"{len(plan.expected)} trials of up to {plan.short} epochs, {sum(plan.expected) / plan.full:.3g}"
+    )
+    if plan.final_trainings:
+        tune = plan.recipe.tune
+        parts.append(
+            f"the best {tune.finals} and your recipe's own in full with {tune.seeds} seeds, "
+            f"{plan.final_trainings}"
         )
-        oracle.verbose = 0
-        with contextlib.redirect_stdout(io.StringIO()):  # it announces that it reloads
-            super().__init__(oracle, directory=str(self.folder), project_name="search")
+    took = ""
+    if record.seconds is not None and record.overhead is not None:
+        seconds = record.seconds * plan.trainings + record.overhead * record.trials
+        took = f", about {duration(seconds / workers)}"
+    say(f"{plan.tuner}: {' + '.join(filter(None, parts))}: {plan.trainings:.3g} trainings at most{took}")
 
-    def run_trial(self, trial: Trial) -> dict[str, float]:
-        """Train one trial's recipe in its own run directory and return its last objective."""
-        values, objective = dict(trial.hyperparameters.values), self.recipe.tune.objective
-        chosen = ", ".join(f"{key} = {value:.3g}" for key, value in values.items())
-        print(f"\ntrial {int(trial.trial_id) + 1} of {self.oracle.max_trials}: {chosen}")
-        changes = {**values, "name": f"{self.recipe.name}-trial-{int(trial.trial_id)}", "tune": {}}
-        if self.recipe.tune.epochs:
-            changes["train.epochs"] = self.recipe.tune.epochs
-        run = self._run(trial)
-        try:
-            # its own run, gone on with where a stopped search left it
-            recipe = changed(self.recipe, changes)
-            start_training(recipe, run, resume=True, rescue=False, data_of=self._first_run())
-            return {objective: float(run.history()[objective].iloc[-1])}
-        except DivergedError as diverged:
-            print(diverged)
-            return {objective: math.nan}
-        except Exception as error:
-            raise FatalError("the trial's training failed") from error
-        finally:
-            keras.backend.clear_session()
 
-    def _first_run(self) -> RunDirectory | None:
-        """Return the run of a trial whose images all others have; None where they may differ."""
-        if any(key.startswith("data.") for key in self.recipe.tune.parameters):
-            return None
-        return next((run for run in map(self._run, self.oracle.trials.values()) if run.exists), None)
+class _Workers:
+    """Runs a search's trials on this machine, or serves workers elsewhere, until there are no more."""
 
-    def _run(self, trial: Trial) -> RunDirectory:
-        return RunDirectory(self.folder / f"trial-{int(trial.trial_id)}")
+    def __init__(
+        self,
+        search: SearchDirectory,
+        plan: Plan,
+        processes: Processes,
+        signals: StopSignals,
+        *,
+        part: "Role",
+        count: int,
+    ) -> None:
+        self._search, self._plan, self._processes, self._signals = search, plan, processes, signals
+        self._part, self._count = part, count
+        self._stopping = threading.Event()
+        self._failures: list[Exception] = []
+        self._progress = Progress(plan, search, count)
+        self._finished_at: float | None = None
+        self._seen: dict[str, tuple[float, float]] = {}
 
-    def write_results(self) -> pd.DataFrame:
-        """Write trials.csv and best.toml; return the table of trials, best first."""
-        objective = self.oracle.objective
-        rows = [
-            {
-                "trial": int(trial.trial_id),
-                **trial.hyperparameters.values,
-                objective.name: math.nan if trial.score is None else trial.score,
-                "run": str(self._run(trial)),
-            }
-            for trial in self.oracle.trials.values()
+    def run(self) -> None:
+        """Run them; raise what went wrong, or that a signal came."""
+        phase("loading Keras Tuner")
+        runtime.prepare()  # Keras Tuner loads TensorFlow
+        from kerasnets.tuning.oracles import make_oracle, remote_oracle
+
+        oracle = (
+            remote_oracle(self._plan) if self._part == "worker" else make_oracle(self._search, self._plan)
+        )
+        threads = [
+            threading.Thread(target=self._work, args=(tuner,), name=tuner.tuner_id, daemon=True)
+            for tuner in self._tuners(oracle)
         ]
-        table = pd.DataFrame(rows).sort_values(
-            [objective.name, "trial"], ascending=[objective.direction == "min", True]
-        )
-        with whole_file(self.folder / "trials.csv") as temporary:
-            unexecuted(table).to_csv(temporary, index=False)
-        best = table.iloc[0]
-        if not math.isfinite(best[objective.name]):
-            ranges = ", ".join(f"tune.parameters.{key}" for key in self.recipe.tune.parameters)
-            raise UserError(f"{self.recipe.origin}: no trial has a finite {objective.name}: lower {ranges}")
-        values = {key: float(best[key]) for key in self.recipe.tune.parameters}
-        recipe = changed(self.recipe, {**values, "name": f"{self.recipe.name}-best"})
-        reached = f"{objective.name} {best[objective.name]:.4f}"
-        header = f"# Best of {len(table)} trials of {self.recipe.name}: {reached}\n\n"
-        write_text(self.folder / "best.toml", header + recipe.to_toml())
-        return table.reset_index(drop=True)
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads) and not self._is_over(oracle):
+            threads[0].join(SHOW_SECONDS)
+            if self._signals.received and not self._stopping.is_set():
+                say("stopping: trials save themselves")
+                self._stop()
+                if self._part == "chief":
+                    break
+            if self._part != "worker":
+                self._progress.show(list(oracle.records.values()))
+            if self._part == "chief":
+                self._leave_lost(oracle)
+        clear()
+        self._signals.check(self._signals.received)
+        for failure in self._failures:
+            if not isinstance(failure, StoppedError):
+                raise failure
+
+    def _is_over(self, oracle: Any) -> bool:
+        """Return whether nothing comes any more, although workers here or elsewhere still seem to ask."""
+        if self._failures:  # Keras Tuner may hold a lock that others wait for
+            return not self._processes.busy
+        if self._part == "worker":
+            return self._search.finished and not self._processes.busy
+        if self._part == "chief" and oracle.finished:
+            self._finished_at = self._finished_at or time.monotonic()
+            return time.monotonic() - self._finished_at > LATE_SECONDS
+        return False
+
+    def _tuners(self, oracle: Any) -> list["TrialTuner"]:
+        """Return the workers of this machine; of a chief the one that serves others."""
+        from kerasnets.tuning.oracles import TrialTuner
+        from kerasnets.tuning.workers.roles import worker_names
+
+        names = worker_names(self._part, self._count)
+        own = shares(self._count, gpu_names())
+        return [
+            TrialTuner(
+                oracle, self._search, name=name, run=self._runner(name, share), stopping=self._stopping
+            )
+            for name, share in zip(names, own, strict=False)
+        ]
+
+    def _runner(self, name: str, share: Share) -> Callable[[str], None]:
+        from kerasnets.tuning.workers.trial_runs import TrialRuns
+
+        return TrialRuns(
+            search=self._search,
+            worker=name,
+            processes=self._processes,
+            share=share,
+            stopping=self._stopping,
+            told=self._progress.told,
+        ).run
+
+    def _work(self, tuner: "TrialTuner") -> None:
+        from kerasnets.tuning.oracles import work
+
+        try:
+            work(tuner, self._search, self._stopping)
+        except Exception as failure:  # the main thread raises it
+            self._failures.append(failure)
+            self._stop()
+
+    def _stop(self) -> None:
+        self._stopping.set()
+        self._processes.signal_all(signal.SIGTERM)
+
+    def _leave_lost(self, oracle: Any) -> None:
+        """Have other workers go on with trials that have shown no sign of life for long."""
+        now = time.monotonic()
+        for record in list(oracle.records.values()):
+            path = self._search.run(record.id).trial_file
+            if record.id in oracle.end_order or not path.is_file():
+                continue
+            changed_at, seen_at = path.stat().st_mtime, self._seen.get(record.id, (0.0, now))
+            if changed_at != seen_at[0]:
+                self._seen[record.id] = (changed_at, now)
+            elif now - seen_at[1] > LOST_SECONDS:
+                oracle.leave(record.id)
+                self._seen[record.id] = (changed_at, now)
+
+
+def _finish(search: SearchDirectory, plan: Plan) -> None:
+    """Write what the search found; its record last, which makes it finished."""
+    from kerasnets.tuning.planning.judging import judge
+
+    trials = search.trial_records()
+    search.write_table()
+    best = judge(plan, trials, _range_cost(search))
+    if best is None:
+        ended = ", ".join(dict.fromkeys(trial.status for trial in trials if trial.stage != "range"))
+        ranges = ", ".join(f"tune.parameters.{key.key}" for key in plan.keys)
+        raise UserError(f"{plan.recipe.origin}: no trial has a {plan.objective} ({ended}): change {ranges}")
+    _write_best(search, plan, best)
+
+
+def _range_cost(search: SearchDirectory) -> float:
+    from kerasnets.rate_range.curve.rate_range import RateRange
+
+    if not search.range_file.is_file():
+        return 0.0
+    with search.naming_damage(search.range_file):
+        return RateRange.read(search.range_file).trainings or 0.0
+
+
+def _write_best(search: SearchDirectory, plan: Plan, best: BestRecord) -> None:
+    recipe = changed(plan.recipe, {**best.values, "name": f"{plan.recipe.name}-best"})
+    write_text(search.best_recipe_file, f"# {best.verdict}\n\n{recipe.to_toml()}")
+    best.write(search.best_file)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 from sklearn.datasets import load_digits
+from small_search import InProcess
 from undiagnosed import UNDIAGNOSED
 
 import kerasnets
@@ -204,18 +205,21 @@ def test_a_search_of_the_least_absolute_error(centres, tmp_path):
     ranges = [
         f"tune.parameters.optimizer.learning_rate.{end}={rate}" for end, rate in (("min", 1e-6), ("max", 0.1))
     ]
-    asked = ("tune.objective=val_mean_absolute_error", "tune.epochs=1", "tune.tuner=random", *ranges)
-    table = kerasnets.tune(_recipe(centres, "mean_squared_error", *asked), trials=2, to=tmp_path / "search")
-    assert table.val_mean_absolute_error.is_monotonic_increasing
-    for run, error in zip(table.run, table.val_mean_absolute_error, strict=True):
-        assert pd.read_csv(f"{run}/history.csv").val_mean_absolute_error.iloc[-1] == error
+    asked = ("tune.epochs=1", "tune.tuner=random", "tune.finals=0", *ranges)
+    table = kerasnets.tune(_recipe(centres, "mean_squared_error", *asked), 2, tmp_path / "search")
+    assert table.score.is_monotonic_increasing
+    for trial, error in zip(table.id, table.score, strict=True):
+        history = pd.read_csv(tmp_path / "search" / "trials" / trial / "history.csv")
+        assert history.val_mean_absolute_error.iloc[-1] == error
 
 
-def test_a_search_is_told_what_numbers_can_be_judged_by(centres, tmp_path):
+def test_a_search_is_told_what_numbers_can_be_judged_by(centres, tmp_path, monkeypatch):
+    monkeypatch.setattr("kerasnets.tuning.search.Processes", InProcess)
+    recipe = _recipe(centres, "mean_squared_error", "tune.objective=val_accuracy")
     with pytest.raises(
         UserError, match=r"objective: found 'val_accuracy', allowed: .*val_mean_absolute_error"
     ):
-        kerasnets.tune(_recipe(centres, "mean_squared_error", "tune.epochs=1"), 1, tmp_path / "search")
+        kerasnets.tune(recipe, to=tmp_path / "search")
     assert not (tmp_path / "search").exists(), "before any trial"
 
 

@@ -127,11 +127,15 @@ MISTAKES = [
         "",
     ),
     (
-        "tune.parameters.optimizer.learning_rate.min=-1",
-        "tune.parameters.optimizer.learning_rate.min: found -1.0, allowed: above 0 with sampling",
+        'tune.parameters={"optimizer.learning_rate"={min=-1, max=1, sampling="log"}}',
+        "tune.parameters.optimizer.learning_rate.min: found -1, allowed: above 0 with sampling",
         "",
     ),
-    ("tune.parameters.optimizer.learning_rate.max=1000", "optimizer.learning_rate: found 1000.0", ""),
+    (
+        'tune.parameters={"optimizer.learning_rate"={min=1e-3, max=1000}}',
+        "optimizer.learning_rate: found 1000",
+        "",
+    ),
     ("optimizer.learning_rate.x=1", "optimizer.learning_rate.x: learning_rate is a value, not a table", ""),
     ("name=../up", "name: found '../up', allowed: a folder's name", ""),
     ("train.epochs", "--set train.epochs: allowed: dotted.key=value", ""),

@@ -50,10 +50,10 @@ class Constant(_Schedule):
 
 
 class Step(_Schedule):
-    """The rate is multiplied by `factor` at the start of each epoch listed in `epochs`."""
+    """The rate is multiplied by `factor` after each of `epochs`; 0.5 is half of the first."""
 
     name: Literal["step"]
-    epochs: Annotated[list[Positive], Field(min_length=1)]
+    epochs: Annotated[list[Positive | Above0], Field(min_length=1)]
     factor: Between0And1 = 0.1
 
 

@@ -103,6 +103,14 @@ class SearchDirectory(os.PathLike[str]):
 
         return trials_table(self.trial_records(), list(self.search().keys))
 
+    def ranked_table(self) -> "pd.DataFrame":
+        """Return the trials as a table: those of most epochs first, among them the best first."""
+        best_first = self.search().direction == "min"
+        table = self.table().sort_values(
+            ["budget", "score", "id"], ascending=[False, best_first, True], na_position="last"
+        )
+        return table.reset_index(drop=True)
+
     def write_table(self) -> None:
         """Write trials.csv as it stands now."""
         from kerasnets.runs.searches.trials_table import write_trials_table

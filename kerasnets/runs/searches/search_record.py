@@ -30,6 +30,7 @@ class SearchRecord:
         trials: how many trials are expected, those in full included.
         trainings: what they are expected to cost, in trainings of the recipe.
         seconds: what a training of the recipe is expected to take; None where that was not measured.
+        overhead: seconds that a trial takes besides, to prepare its first step; None likewise.
     """
 
     name: str
@@ -44,6 +45,7 @@ class SearchRecord:
     trials: int
     trainings: float
     seconds: float | None = None
+    overhead: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON can hold it."""
@@ -62,6 +64,11 @@ class SearchRecord:
         """
         texts = dict.fromkeys(("name", "tuner", "objective", "direction"), str)
         counts = dict.fromkeys(("seeds", "finals", "short", "full", "trials"), int)
-        others: dict[str, Any] = {"keys": dict, "trainings": NUMBER, "seconds": (*NUMBER, type(None))}
+        others: dict[str, Any] = {
+            "keys": dict,
+            "trainings": NUMBER,
+            "seconds": (*NUMBER, type(None)),
+            "overhead": (*NUMBER, type(None)),
+        }
         table = read_record(path, FORMAT, **texts, **counts, **others)
         return cls(**{name: table[name] for name in cls.__dataclass_fields__})

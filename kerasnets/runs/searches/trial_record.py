@@ -1,7 +1,8 @@
 """trial.json of a trial of a search: what was tried, and what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -11,8 +12,8 @@ from kerasnets.files.records import read_record, write_record
 FORMAT = 1
 """Version of the file."""
 
-Value = bool | int | float | str
-"""What a search may give a key of a recipe."""
+Value = Any
+"""What a search may give a key of a recipe: a boolean, a number, a text; of choices also a list or table."""
 
 Status = Literal["running", "done", "stopped", "diverged", "failed", "killed"]
 
@@ -49,7 +50,6 @@ class TrialRecord:
         promoted_from: id of the trial whose checkpoint it goes on from; None where it began anew.
         ended_before: how many trials had ended when this one began.
         place: how many trials had ended before this one did; None while it runs.
-        keys: what the tuner keeps with the trial for itself.
     """
 
     id: str
@@ -68,7 +68,6 @@ class TrialRecord:
     promoted_from: str | None = None
     ended_before: int = 0
     place: int | None = None
-    keys: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:
@@ -81,7 +80,7 @@ class TrialRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON can hold it."""
-        return asdict(self) | {"values": dict(self.values), "keys": dict(self.keys)}
+        return asdict(self) | {"values": dict(self.values)}
 
     def write(self, path: Path) -> None:
         """Write trial.json, whole or not at all."""
@@ -106,10 +105,14 @@ class TrialRecord:
             **counts,
             **optional,
             "values": dict,
-            "keys": dict,
             "seconds": NUMBER,
         }
         table = read_record(path, FORMAT, **kinds)
         if table["status"] not in STATUSES:
             raise UserError(f"{path}: status: found {table['status']!r}, allowed: {', '.join(STATUSES)}")
         return cls(**{name: table[name] for name in cls.__dataclass_fields__})
+
+
+def utc_now() -> str:
+    """Return the time in UTC, as records have it."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

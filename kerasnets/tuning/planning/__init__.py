@@ -1,0 +1,1 @@
+"""What a search will do, and what came of it: pure functions of recipes and of records of trials."""

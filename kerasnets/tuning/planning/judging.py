@@ -1,0 +1,191 @@
+"""Which values are best, how sure that is, and which are trained in full, from the records of trials."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scipy import stats
+
+from kerasnets.runs.searches.best_record import BestRecord
+from kerasnets.runs.searches.trial_record import TrialRecord
+from kerasnets.tuning.planning.plan import Plan, PlannedTrial
+
+CONFIDENCE = 0.95
+"""Of intervals, and of what separates values."""
+
+
+def ranked(plan: Plan, trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Return trials with a score: those trained longest first, then those that ended well, then the best."""
+    sign = -1 if plan.direction == "max" else 1
+    scored = [trial for trial in trials if trial.score is not None and math.isfinite(trial.score)]
+    return sorted(
+        scored,
+        key=lambda trial: (-trial.budget, trial.status != "done", sign * float(trial.score or 0), trial.id),
+    )
+
+
+def finals(plan: Plan, trials: Sequence[TrialRecord]) -> list[PlannedTrial]:
+    """Return what is still to be trained in full, with several seeds: the best values and the recipe's own.
+
+    Args:
+        plan: of the search.
+        trials: all of the search, ended.
+    """
+    tune, first = plan.recipe.tune, plan.recipe.train.seed
+    chosen = finalists(plan, trials)
+    there = [(trial.values, trial.seed) for trial in trials if in_full(plan, trial)]
+    return [
+        PlannedTrial(stage="full", values=values, seed=seed, budget=plan.full)
+        for seed in range(first, first + tune.seeds)
+        for values in chosen
+        if (values, seed) not in there
+    ]
+
+
+def finalists(plan: Plan, trials: Iterable[TrialRecord]) -> list[dict[str, Any]]:
+    """Return which values are trained in full: the best of the search, and the recipe's own."""
+    searched = [trial for trial in trials if trial.stage != "full"]
+    best = _distinct(trial.values for trial in ranked(plan, searched))[: plan.recipe.tune.finals]
+    return _distinct([*best, *([plan.own] if best and _whole(plan, plan.own) else [])])
+
+
+def in_full(plan: Plan, trial: TrialRecord) -> bool:
+    """Return whether a trial is a whole training of the recipe, early stopping by a rule included."""
+    return trial.stage != "range" and trial.budget >= plan.full and not trial.running
+
+
+def judge(plan: Plan, trials: Sequence[TrialRecord], range_cost: float = 0.0) -> BestRecord | None:
+    """Return what a search found; None where no trial has a score.
+
+    Values that were trained in full are compared by the mean over their seeds. What separates two means is
+    Student's t of the spread between seeds, pooled over all values that have several.
+
+    Args:
+        plan: of the search.
+        trials: all of the search, ended.
+        range_cost: what the range test took, in trainings of the recipe.
+    """
+    order = ranked(plan, trials)
+    if not order:
+        return None
+    means = _means(plan, trials) if plan.recipe.tune.finals else []
+    spread = _Spread.of(means)
+    own = next((each for each in means if dict(each.values) == plan.own), None)
+    seconds = sum(trial.seconds for trial in trials)
+    common: dict[str, Any] = {"objective": plan.objective, "recipe": plan.own, "seconds": seconds}
+    common["trainings"] = range_cost + sum(_cost(plan, trial, trials) for trial in trials)
+    if not means:
+        best = order[0]
+        shown = f"{_text(best.values)} was best of {len(order)} trials with {plan.objective} {best.score:.4f}"
+        return BestRecord(
+            values=best.values, mean=float(best.score or 0), interval=None, seeds=1, not_separated=[],
+            recipe_mean=None, verdict=f"{shown}; nothing was trained in full", **common,
+        )  # fmt: skip
+    best_mean, *others = means
+    level = [each for each in others if not spread.separates(best_mean, each)]
+    return BestRecord(
+        values=best_mean.values,
+        mean=best_mean.mean,
+        interval=spread.interval(best_mean),
+        seeds=len(best_mean.scores),
+        not_separated=[each.values for each in level],
+        recipe_mean=own.mean if own else None,
+        verdict=_verdict(plan, best_mean, own, level, spread),
+        **common,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Mean:
+    """Values and the scores of their trainings in full."""
+
+    values: Mapping[str, Any]
+    scores: Sequence[float]
+
+    @property
+    def mean(self) -> float:
+        return sum(self.scores) / len(self.scores)
+
+
+@dataclass(frozen=True)
+class _Spread:
+    """The deviation between seeds, pooled over values: None where no values have several."""
+
+    deviation: float | None
+    freedom: int
+
+    @classmethod
+    def of(cls, means: Sequence[_Mean]) -> "_Spread":
+        squares = sum((score - each.mean) ** 2 for each in means for score in each.scores)
+        freedom = sum(len(each.scores) - 1 for each in means)
+        return cls(math.sqrt(squares / freedom) if freedom else None, freedom)
+
+    def interval(self, each: _Mean) -> tuple[float, float] | None:
+        if self.deviation is None:
+            return None
+        half = self._t() * self.deviation / math.sqrt(len(each.scores))
+        return each.mean - half, each.mean + half
+
+    def separates(self, one: _Mean, other: _Mean) -> bool:
+        if self.deviation is None:
+            return False
+        apart = self._t() * self.deviation * math.sqrt(1 / len(one.scores) + 1 / len(other.scores))
+        return abs(one.mean - other.mean) > apart
+
+    def _t(self) -> float:
+        return float(stats.t.ppf((1 + CONFIDENCE) / 2, self.freedom))
+
+
+def _means(plan: Plan, trials: Sequence[TrialRecord]) -> list[_Mean]:
+    """Return the values that were trained in full, the best first, without those that ever failed."""
+    complete = []
+    for values in finalists(plan, trials):
+        alike = [trial for trial in trials if in_full(plan, trial) and dict(trial.values) == values]
+        scores = [trial.score for trial in alike if trial.score is not None]
+        if scores and len(scores) == len(alike):
+            complete.append(_Mean(values=values, scores=scores))
+    sign = -1 if plan.direction == "max" else 1
+    return sorted(complete, key=lambda each: sign * each.mean)
+
+
+def _verdict(plan: Plan, best: _Mean, own: _Mean | None, level: Sequence[_Mean], spread: _Spread) -> str:
+    interval = spread.interval(best)
+    sure = f" ({interval[0]:.4f} to {interval[1]:.4f})" if interval else ""
+    seeds = f"{len(best.scores)} seed{'s' if len(best.scores) > 1 else ''}"
+    text = f"{_text(best.values)} is best: {plan.objective} {best.mean:.4f}{sure} over {seeds}"
+    if level:
+        text += f"; no evidence separates it from {' or '.join(_text(each.values) for each in level)}"
+    if own is best:
+        return f"{text}; these are your recipe's own values"
+    if own is None:
+        return text
+    better = f"your recipe's {_text(own.values)} with {own.mean:.4f}"
+    return f"{text}; {'no better than' if own in level else 'better than'} {better}"
+
+
+def _cost(plan: Plan, trial: TrialRecord, trials: Sequence[TrialRecord]) -> float:
+    """Return what a trial took, in trainings of the recipe."""
+    before = next((other.epochs for other in trials if other.id == trial.promoted_from), 0)
+    return max(0, trial.epochs - before) / plan.full
+
+
+def _whole(plan: Plan, values: Mapping[str, Any]) -> bool:
+    """Return whether values are there for all keys that count beside the others."""
+    return all(key.key in values for key in plan.keys if key.counts_with(values))
+
+
+def _distinct(values: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for each in values:
+        if dict(each) not in found:
+            found.append(dict(each))
+    return found
+
+
+def _text(values: Mapping[str, Any]) -> str:
+    numbers = [
+        f"{key} = {value:.4g}" if isinstance(value, float) else f"{key} = {value}"
+        for key, value in values.items()
+    ]
+    return ", ".join(numbers)
