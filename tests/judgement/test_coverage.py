@@ -41,7 +41,7 @@ def _coverage(population, images, samples):
 @pytest.mark.parametrize("sureness", [1.4, 2.0])
 def test_intervals_hold_the_truth_in_95_of_100(sureness):
     covered = _coverage(Population(sureness), images=800, samples=1200)
-    assert covered.pop("ece") >= 0.89, "a little less than 95 of 100: a sum of sizes has no unbiased estimate"
+    assert 0.93 <= covered.pop("ece") <= 0.98
     assert all(0.93 <= share <= 0.97 for share in covered.values()), covered
 
 
