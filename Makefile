@@ -10,7 +10,7 @@ BIN      := $(VENV)/bin
 READY    := $(VENV)/.ready
 BACKENDS := $(VENV)/.backends
 
-.PHONY: help setup train tune audit preview check export serve report watch test test-all study bench lint format clean
+.PHONY: help setup train lr tune audit preview check export serve report watch test test-all study bench lint format clean
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 16
@@ -40,6 +40,9 @@ train: $(READY)  ## train RECIPE in RUN; go on with it if it was stopped
 
 tune: $(READY)  ## search RECIPE's best learning rate, WORKERS trials at a time
 	@$(BIN)/kerasnets tune $(RECIPE) $(if $(TRIALS),--trials $(TRIALS)) --workers $(WORKERS) --to $(RUN)-tune --resume
+
+lr: $(READY)  ## find between which learning rates RECIPE's best one lies
+	@$(BIN)/kerasnets lr $(RECIPE) --to $(RUN)-lr
 
 audit: $(READY)  ## look at every image of RECIPE's data
 	@$(BIN)/kerasnets audit $(RECIPE) --to $(RUN)-audit

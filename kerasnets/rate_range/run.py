@@ -75,12 +75,13 @@ class RangeTest:
         count: rates of each sweep.
 
     Attributes:
+        prepared: the same.
         steps: optimizer steps taken.
     """
 
     def __init__(self, prepared: PreparedRun, count: int):
         self.steps = 0
-        self._prepared, self._count = prepared, count
+        self.prepared, self._count = prepared, count
         self._first = capture(prepared.trainer)
 
     def rates(self, lowest: float | None, highest: float | None) -> np.ndarray:
@@ -99,7 +100,7 @@ class RangeTest:
             number: which seed, from 0: that many after the recipe's.
             seeds: how many there are.
         """
-        sweep, iterator = Sweep(rates), self._batches(self._begin(number))
+        sweep, iterator = Sweep(rates), self._batches(self.begin(number))
         while not sweep.finished:
             show(
                 f"range test: seed {number + 1} of {seeds}, rate {sweep.rate:.2g}",
@@ -112,17 +113,17 @@ class RangeTest:
 
     def _probed(self) -> tuple[float, float]:
         """Return the rates at which a first step would move the weights by `RATIOS` of their norm."""
-        recipe = self._prepared.inputs.recipe
+        recipe = self.prepared.inputs.recipe
         rate = recipe.optimizer.learning_rate
-        _, ratio = self._step(self._batches(self._begin(0)), 0, rate)
+        _, ratio = self._step(self._batches(self.begin(0)), 0, rate)
         if not 0 < ratio < math.inf:
             return FALLBACK
         low, high = (each * rate / ratio for each in RATIOS)
         return min(low, 1e-3 * HIGHEST_RATE), min(high, HIGHEST_RATE)
 
-    def _begin(self, number: int) -> TrainingInputs:
+    def begin(self, number: int) -> TrainingInputs:
         """Have the network as the training of another seed begins; return that training's inputs."""
-        prepared = self._prepared
+        prepared = self.prepared
         inputs, trainer = prepared.inputs, prepared.trainer
         restore("the first weights", trainer, self._first)
         if not number:
@@ -137,11 +138,11 @@ class RangeTest:
         epochs = math.ceil((self._count + 1) / inputs.steps_per_epoch)
         plan = replace(inputs.plan, epochs=max(epochs, inputs.plan.epochs))
         batches = replace(inputs, plan=plan).training_batches()
-        return self._prepared.trainer.distribute(ahead_on_device(batches, self._prepared.strategy))
+        return self.prepared.trainer.distribute(ahead_on_device(batches, self.prepared.strategy))
 
     def _step(self, iterator: tf.data.Iterator, first: int, rate: float) -> tuple[float, float]:
         """Take a step; return its loss, NaN where it was not finite, and its update ratio."""
-        trainer = self._prepared.trainer
+        trainer = self.prepared.trainer
         trainer.take_steps(iterator, first, np.array([rate], "float32"), count=1)
         self.steps += 1
         assert trainer.recorded is not None, "every step is recorded"
