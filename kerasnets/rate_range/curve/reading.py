@@ -30,8 +30,8 @@ NORMAL = 1.4826
 HEALTHY = 1e-3
 """Update ratio of a healthy training (Stanford CS231n, "Neural Networks Part 3")."""
 
-UNFALLEN = 1e-3
-"""The lowest rate of a search, as a part of that of divergence, where no fall tells."""
+SPAN = 1e-3
+"""The lowest rate of a search is no smaller part of its highest: losses far above chance fall very early."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +94,7 @@ def read_curve(rates: np.ndarray, losses: np.ndarray, update_ratios: np.ndarray,
     if not len(usable):  # not one step was finite
         return Reading(diverges_at=float(rates[0]) if diverged else None, update_ratio_1e_3=healthy)
     raw = tamed(usable)
-    curve = mean_curve(smoothed(raw, rates))
+    curve = _together(smoothed(raw, rates))
     start = float(np.nanmean(_first(curve)))
     fall, lowest = start - float(np.nanmin(curve)), int(np.nanargmin(curve))
     chance = max(ERRORS * _standard_error(raw, rates), LEAST_FALL * abs(start))
@@ -103,16 +103,17 @@ def read_curve(rates: np.ndarray, losses: np.ndarray, update_ratios: np.ndarray,
     if not fallen:
         if diverges is None or diverges <= rates[_start_count(curve)]:
             return Reading(diverges_at=diverges, update_ratio_1e_3=healthy)
-        low = max(UNFALLEN * diverges, float(rates[0]))
+        low = max(SPAN * diverges, float(rates[0]))
         return Reading(diverges_at=diverges, update_ratio_1e_3=healthy, low=low, high=diverges)
     begins = _begins(rates, curve[: lowest + 1], start - BEGUN * fall)
+    high = float(rates[-1]) if diverges is None else max(diverges, float(rates[lowest]))
     return Reading(
         falls_from=begins,
         steepest=_steepest(rates, curve[: lowest + 1]),
         diverges_at=diverges,
         update_ratio_1e_3=healthy,
-        low=begins,
-        high=float(rates[-1]) if diverges is None else max(diverges, float(rates[lowest])),
+        low=max(begins, SPAN * high),
+        high=high,
     )
 
 
@@ -122,6 +123,17 @@ def mean_curve(losses: np.ndarray) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
         return np.where(2 * running >= len(losses), np.nanmean(losses, axis=0), math.nan)
+
+
+def _together(losses: np.ndarray) -> np.ndarray:
+    """Return the mean over sweeps of smoothed losses; a sweep that has ended counts as high as any went.
+
+    Left out, it would move the mean by how much it differed from the others.
+    """
+    ended = ~np.isfinite(losses)
+    diverged = ended & (np.cumsum(~ended, axis=1) > 0)
+    filled = np.where(diverged, np.nanmax(losses), losses)
+    return np.where(ended.all(axis=0), math.nan, np.nanmean(filled, axis=0))
 
 
 def rate_of_ratio(rates: np.ndarray, update_ratios: np.ndarray, ratio: float = HEALTHY) -> float | None:
@@ -185,10 +197,10 @@ def _begins(rates: np.ndarray, curve: np.ndarray, level: float) -> float:
     return _between(rates, curve, int(above[-1]), level) if above[-1] + 1 < len(curve) else float(rates[-1])
 
 
-def _steepest(rates: np.ndarray, curve: np.ndarray) -> float | None:
-    if len(curve) < 2:
-        return None
-    return float(rates[int(np.nanargmin(np.gradient(curve, np.log(rates[: len(curve)]))))])
+def _steepest(rates: np.ndarray, curve: np.ndarray) -> float:
+    rates = rates[: len(curve)]
+    slopes = smoothed(np.gradient(curve, np.log(rates)), rates)  # again: a slope has the noise of two losses
+    return float(rates[int(np.nanargmin(slopes))])
 
 
 def _divergence(rates: np.ndarray, losses: np.ndarray, level: float, *, diverged: int) -> float | None:

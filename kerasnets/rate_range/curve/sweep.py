@@ -54,6 +54,7 @@ class Sweep:
         self.rates, self.diverged = rates, False
         self._losses: list[float] = []
         self._ratios: list[float] = []
+        self._lowest = math.inf
 
     @property
     def steps(self) -> int:
@@ -95,17 +96,13 @@ class Sweep:
         losses = np.asarray(self._losses)
         if len(losses) <= START_STEPS:
             return len(losses) > 1 and losses[-1] > 10 * max(abs(losses[0]), 1.0)
+        recent = float(np.median(losses[-RECENT_STEPS:]))
+        self._lowest = min(self._lowest, recent)
         first = losses[:START_STEPS]
         start = float(np.median(first))
         noise = float(np.std(first, ddof=1))
         margin = max(RISE * abs(start), NOISE * noise)
-        recent = losses[-RECENT_STEPS:]
-        if np.median(recent) > start + margin:
+        if recent > start + margin:
             return True
-        back = losses[-BACK_STEPS:]
-        fallen = _running_median(losses).min() < start - margin
-        return bool(fallen and len(losses) > 2 * BACK_STEPS and np.median(back) > start - RISE * margin)
-
-
-def _running_median(losses: np.ndarray) -> np.ndarray:
-    return np.median(np.lib.stride_tricks.sliding_window_view(losses, RECENT_STEPS), axis=1)
+        fallen = self._lowest < start - margin and len(losses) > 2 * BACK_STEPS
+        return fallen and float(np.median(losses[-BACK_STEPS:])) > start - RISE * margin
