@@ -116,7 +116,7 @@ def test_a_loss_that_only_rises_is_searched_below_divergence():
     assert test.low == pytest.approx(1e-3 * test.diverges_at)
 
 
-def test_a_loss_that_falls_to_the_end_is_searched_up_to_the_highest_rate():
+def test_a_loss_that_falls_to_the_end_is_searched_up_to_where_it_is_lowest():
     losses = np.append(2.0, 2.0 / (1 + RATES / 1e-2))
     test = found(*(swept(losses) for _ in range(3)))
     assert test.diverges_at is None

@@ -106,7 +106,7 @@ def read_curve(rates: np.ndarray, losses: np.ndarray, update_ratios: np.ndarray,
         low = max(SPAN * diverges, float(rates[0]))
         return Reading(diverges_at=diverges, update_ratio_1e_3=healthy, low=low, high=diverges)
     begins = _begins(rates, curve[: lowest + 1], start - BEGUN * fall)
-    high = float(rates[-1]) if diverges is None else max(diverges, float(rates[lowest]))
+    high = max(diverges or 0.0, float(rates[lowest]))
     return Reading(
         falls_from=begins,
         steepest=_steepest(rates, curve[: lowest + 1]),
