@@ -1,6 +1,6 @@
 """Studies of claims about training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ def study(
     to: PathLike | None = None,
     *,
     data: str | None = None,
+    parts: Sequence[str] = (),
     progress: Callable[[int, int, str], None] | None = None,
 ) -> "StudyResult":
     """Run a study: many small trainings that show one claim.
@@ -29,6 +30,8 @@ def study(
             them); by default runs/NAME-study, with `data` runs/NAME-DATA-study.
         data: the source that "filters" trains on: "digits", "mnist", "fashion_mnist" or "cifar10"; by default
             CIFAR-10 where it is on this machine, else digits.
+        parts: patterns, for instance "lenet5*": only parts whose names one of them fits are run. What is
+            summed up are all parts that are there. By default all are run.
         progress: a function called with the number of parts done, of all parts, and the name of the part
             that begins, empty at the end.
 
@@ -36,7 +39,8 @@ def study(
         A `kerasnets.studies.run.StudyResult`: `table`, a DataFrame, and `sentence`, which it prints as.
 
     Raises:
-        UserError: there is no such study, the folder holds another one, or `data` is not for this study.
+        UserError: there is no such study, the folder holds another one, `data` is not for this study, or no
+            pattern of `parts` fits one.
 
     Example:
         >>> print(kerasnets.study("faults"))  # doctest: +SKIP
@@ -48,4 +52,4 @@ def study(
     from kerasnets.studies.run import run_study
 
     folder = Path(to or Path("runs", f"{name}-{data}-study" if data else f"{name}-study"))
-    return run_study(name, folder, progress or (lambda *_: None), data=data)
+    return run_study(name, folder, progress or (lambda *_: None), data=data, parts=parts)

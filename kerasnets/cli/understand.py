@@ -235,6 +235,14 @@ def study(
             show_default="cifar10 where it is here, else digits",
         ),
     ] = None,
+    part: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help='Run only the parts whose names this fits, for instance "lenet5*". May be given again.',
+            show_default=False,
+        ),
+    ] = None,
     list_all: Annotated[bool, typer.Option("--list", help="List the studies and what each shows.")] = False,
 ) -> None:
     """Run a study: many small trainings that show one claim; a table, a picture and a sentence.
@@ -247,7 +255,7 @@ def study(
     if name is None:
         raise UserError(f"study: found no name, allowed: {', '.join(STUDIES)}, or --list")
     with interruptible("what is done is kept: run it again to go on"):
-        result = kerasnets.study(name, to, data=data, progress=output.show_part)
+        result = kerasnets.study(name, to, data=data, parts=part or (), progress=output.show_part)
     output.print_table(result.table, plain=result.table.to_string(index=False), numbers="{:.4g}")
     output.print_path("table", result.file("csv"))
     output.print_path("picture", result.file("png"))

@@ -1,14 +1,15 @@
 """A study from its first part to its table, picture and sentence; stopped, it goes on at the next part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from importlib import import_module
 from pathlib import Path
 
 import keras
 import pandas as pd
 
-from kerasnets.errors import UserError, nearest
+from kerasnets.errors import UserError, few, nearest
 from kerasnets.files.whole_files import check_writable, owned, whole_file, write_text
 from kerasnets.studies.catalog import STUDIES
 from kerasnets.studies.results import Results
@@ -43,22 +44,42 @@ class StudyResult:
         return self.folder / f"{self.name}.{suffix}"
 
 
-def run_study(name: str, folder: Path, progress: Progress, *, data: str | None = None) -> StudyResult:
+def run_study(
+    name: str,
+    folder: Path,
+    progress: Progress,
+    *,
+    data: str | None = None,
+    parts: Sequence[str] = (),
+) -> StudyResult:
     """Run what is missing of a study; see `kerasnets.study`."""
     check_writable(folder, "the study")
     study: Study = import_module(STUDIES[name].module).STUDY
     if data is not None:
         study = _on(study, name, data)
+    chosen = _chosen(study, parts)
     with owned(folder):
         results = Results(folder, study.parts)
         if data is not None and results.missing != list(study.parts):
             _check_data(results, data)
-        for part in results.missing:
+        for part in [part for part in results.missing if part in chosen]:
             progress(len(study.parts) - len(results.missing), len(study.parts), part)
             results.add(part, study.run(part, folder))
             keras.utils.clear_session()
-        progress(len(study.parts), len(study.parts), "")
+        progress(len(study.parts) - len(results.missing), len(study.parts), "")
         return _written(name, folder, study=study, results=results.frame())
+
+
+def _chosen(study: Study, patterns: Sequence[str]) -> list[str]:
+    """Return the parts that any pattern fits; all where there is no pattern."""
+    chosen = [
+        part
+        for part in study.parts
+        if not patterns or any(fnmatchcase(part, pattern) for pattern in patterns)
+    ]
+    if not chosen:
+        raise UserError(f"part: found {', '.join(patterns)}, allowed: patterns of {few(study.parts)}")
+    return chosen
 
 
 def _on(study: Study, name: str, data: str) -> Study:

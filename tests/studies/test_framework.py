@@ -66,6 +66,17 @@ def test_the_command_shows_progress_and_what_came_out(command, tmp_path):
 
 
 @pytest.mark.usefixtures("_small")
+def test_chosen_parts_are_run_and_summed_up_alone(command, refused, tmp_path):
+    code, text, _ = command("study", "small", "--to", tmp_path, "--part", "[24]", "--part", "4")
+    assert code == 0
+    assert text.startswith("1 of 4: 2\n2 of 4: 4\n")
+    assert text.endswith("2 rows, the largest area is 16.\n")
+    assert kerasnets.study("small", tmp_path).sentence == "5 rows, the largest area is 16."
+    assert (tmp_path / "runs.txt").read_text().split() == ["2", "4", "1", "3"]
+    assert "part: found 5, allowed: patterns of 1, 2, 3, 4" in refused("study", "small", "--part", "5")
+
+
+@pytest.mark.usefixtures("_small")
 def test_all_studies_are_listed(command):
     code, text, _ = command("study", "--list")
     assert code == 0
