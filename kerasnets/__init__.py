@@ -8,7 +8,8 @@
 
 Prepare:     new_recipe, audit, preview, check, pack, cache
 Train:       load_recipe, train, tune, build, load_weights
-Understand:  evaluate, calibrate, predict, predict_each, compare, write_report, watch, study
+Understand:  evaluate, calibrate, predict, predict_each, compare, write_report,
+             write_search_report, watch, study
 Networks:    summary, size, complexity, bench, evaluate_weights
 Hand over:   export, serve
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         predict_each,
         watch,
         write_report,
+        write_search_report,
     )
     from kerasnets.api.training import find_rate, load_weights, train, tune
     from kerasnets.models import build
@@ -78,6 +80,7 @@ __all__ = [
     "tune",
     "watch",
     "write_report",
+    "write_search_report",
 ]
 
 _MODULES = {
@@ -94,6 +97,7 @@ _MODULES = {
         "predict_each",
         "watch",
         "write_report",
+        "write_search_report",
     ),
     "kerasnets.api.training": ("find_rate", "load_weights", "train", "tune"),
     "kerasnets.models": ("build",),

@@ -331,6 +331,34 @@ def write_report(
     return write_page(paths, to, pictures=pictures)
 
 
+def write_search_report(
+    search: PathLike, to: PathLike | None = None, *, pictures: PathLike | None = None
+) -> Path:
+    """Write one self-contained page of a search that `tune` has made, or is making.
+
+    Verdict, score by value, range test, importance of keys, contours of each two, learning curves, time and
+    cost.
+
+    Args:
+        search: its folder, at any time.
+        to: file of the page; by default `page.html` in that folder.
+        pictures: folder that gets every picture of the page as a PNG and an SVG file too, created if need be.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        UserError: the folder holds no search, or a damaged one.
+
+    Example:
+        >>> kerasnets.write_search_report("runs/lenet5-digits-tune").name  # doctest: +SKIP
+        'page.html'
+    """
+    from kerasnets.report.tuning.page import write_search_page
+
+    return write_search_page(search, to, pictures=pictures)
+
+
 def watch(
     runs: PathLike | Sequence[PathLike],
     *,

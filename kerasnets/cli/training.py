@@ -183,7 +183,7 @@ def lr(
 
 
 def tune(
-    recipe: RecipeArgument,
+    recipe: RecipeArgument = "",
     trials: Annotated[
         int | None,
         typer.Option(
@@ -205,8 +205,29 @@ def tune(
     ] = False,
     data: Data = None,
     overrides: Overrides = None,
+    show: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Search nothing; write page.html of the search in this folder, finished or not.",
+            show_default=False,
+        ),
+    ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for every picture of the page as PNG and SVG.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Search the best learning rate of a recipe, or the best values of the keys that its [tune] names."""
+    if show:
+        _show_search(show, pictures)
+        return
+    if not recipe:
+        raise UserError("tune: found no recipe, allowed: a recipe, or --show DIR")
     from kerasnets.runs.searches.directory import SearchDirectory
 
     loaded = kerasnets.load_recipe(recipe, overrides or ())
@@ -221,4 +242,12 @@ def tune(
         print(best.verdict)
         print(f"cost: {best.trainings:.3g} trainings")
         output.print_path("best", folder / "best.toml")
+        _show_search(folder, pictures)
         print(f"train it: kerasnets train {folder / 'best.toml'}")
+
+
+def _show_search(search: Path, pictures: Path | None) -> None:
+    """Write the page of a search, and say where it is."""
+    output.print_path("page", kerasnets.write_search_report(search, pictures=pictures))
+    if pictures:
+        output.print_path("pictures", pictures)

@@ -39,7 +39,7 @@ def write_page(
         file = Path(to or (own if len(paths) == 1 else own.name))
         write_text(file, _rendered(runs, sections))
         if pictures is not None:
-            _write_pictures(sections, Path(pictures))
+            write_pictures(sections, Path(pictures))
     return file
 
 
@@ -79,7 +79,7 @@ def _rendered(runs: Sequence[RunRecords], sections: Sequence[Section]) -> str:
     )
 
 
-def _write_pictures(sections: Sequence[Section], folder: Path) -> None:
+def write_pictures(sections: Sequence[Section], folder: Path) -> None:
     """Write every picture as a PNG file, and as an SVG file what was not drawn while training."""
     folder.mkdir(parents=True, exist_ok=True)
     for picture in (picture for section in sections for picture in section.pictures):

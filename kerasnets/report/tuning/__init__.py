@@ -1,0 +1,1 @@
+"""page.html of a search."""
