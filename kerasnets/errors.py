@@ -31,7 +31,7 @@ class DivergedError(FailureError):
         broken: what was not finite, for instance "the gradient of conv1/kernel"; empty if unknown.
     """
 
-    def __init__(self, epoch: int, step: int, count: int = 0, broken: str = "") -> None:
+    def __init__(self, epoch: int, step: int, *, count: int = 0, broken: str = "") -> None:
         where = f" in epoch {epoch + 1} at step {step + 1}"
         super().__init__(f"training diverged{where}{f': {broken} is not finite' if broken else ''}")
         self.epoch, self.step, self.count = epoch, step, count

@@ -154,7 +154,7 @@ class _Reducer(keras.Model):
             for tensor in tensors:
                 if not keras.backend.is_float_dtype(keras.backend.standardize_dtype(tensor.dtype)):
                     continue
-                place, statistics = _reduced(path, tensor, _limits(layers[path]), self._most)
+                place, statistics = _reduced(path, tensor, _limits(layers[path]), most=self._most)
                 self._layout.places.append(place)
                 parts.append(statistics)
         return keras.ops.concatenate(parts)[None]
@@ -186,7 +186,7 @@ class _Reducer(keras.Model):
 
 
 def _reduced(
-    path: str, tensor: keras.KerasTensor, limits: tuple[float, float] | None, most: int
+    path: str, tensor: keras.KerasTensor, limits: tuple[float, float] | None, *, most: int
 ) -> tuple[_Place, keras.KerasTensor]:
     values = flat([tensor])
     some = sample(values, most)

@@ -70,7 +70,7 @@ class ConfusionMatrix(ByEpoch):
         self._fresh = False
         correct = np.trace(counts) / max(counts.sum(), 1)
         title = f"epoch {epochs}: {correct:.1%} of {counts.sum():,} right"
-        draw_confusion(self.path(epochs, "confusion"), counts, names, title)
+        draw_confusion(self.path(epochs, "confusion"), counts, names, title=title)
 
     def counts(self) -> np.ndarray:
         """Return the counts with the present weights, int64 (classes, classes): rows true."""

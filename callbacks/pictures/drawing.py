@@ -23,7 +23,7 @@ def draw_tiles(path: Path, rows: list[list[np.ndarray]]) -> None:
         Image.fromarray(grid(rows)).save(temporary, format="PNG", optimize=True)
 
 
-def draw_confusion(path: Path, counts: np.ndarray, classes: Sequence[str], title: str = "") -> None:
+def draw_confusion(path: Path, counts: np.ndarray, classes: Sequence[str], *, title: str = "") -> None:
     """Write a confusion matrix as a PNG: a row a true class, darker the larger its share of that row.
 
     Args:

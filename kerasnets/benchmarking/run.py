@@ -87,28 +87,27 @@ def _measured(
     taken = timing.alternating(engine, {name: (work, counts[name]) for name, work in works.items()}, REPEATS)
     product = MatrixProduct(rows, 2 * rows**3 / timing.median(taken["product"]), taken["product"])
     parts = _step_parts(case, engine, taken)
-
-    def rate(seconds: float, macs: int) -> dict[str, float]:
-        flops = 2 * macs * case.batch / seconds
-        return {
-            "images_per_second": case.batch / seconds,
-            "seconds": seconds,
-            "flops_per_second": flops,
-            "share_of_matrix_product": flops / product.flops_per_second,
-        }
-
+    training = _rate(sum(parts.values()), 3 * cost.training_macs * case.batch, case, product=product)
+    inference = _rate(timing.median(taken["forward"]), cost.macs * case.batch, case, product=product)
     return {
         "steps": counts["fed"],
         "training": TrainingRate(
-            **rate(sum(parts.values()), 3 * cost.training_macs),
-            step_seconds=parts,
-            repeats={name: taken[name] for name in ("fixed", "fed")},
+            **training, step_seconds=parts, repeats={name: taken[name] for name in ("fixed", "fed")}
         ),
-        "inference": InferenceRate(
-            **rate(timing.median(taken["forward"]), cost.macs), repeats=taken["forward"]
-        ),
+        "inference": InferenceRate(**inference, repeats=taken["forward"]),
         "matrix_product": product,
         "memory": PeakMemory(peak, counted),
+    }
+
+
+def _rate(seconds: float, macs: int, case: Case, *, product: MatrixProduct) -> dict[str, float]:
+    """Return how fast a batch is that takes so many seconds and multiply-accumulates."""
+    flops = 2 * macs / seconds
+    return {
+        "images_per_second": case.batch / seconds,
+        "seconds": seconds,
+        "flops_per_second": flops,
+        "share_of_matrix_product": flops / product.flops_per_second,
     }
 
 

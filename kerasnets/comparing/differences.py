@@ -95,7 +95,7 @@ def differences(names: Sequence[str], judgements: Sequence[Judgement]) -> list[D
     """
     first, *others = judgements
     found = [
-        _difference(name, names[0], judgement, first)
+        _difference((name, names[0]), (judgement, first))
         for name, judgement in zip(names[1:], others, strict=True)
     ]
     corrected = holm([each.p for each in found])
@@ -104,17 +104,17 @@ def differences(names: Sequence[str], judgements: Sequence[Judgement]) -> list[D
     ]
 
 
-def _difference(name: str, first_name: str, judgement: Judgement, first: Judgement) -> Difference:
-    """Return the difference of two networks, its p-value not corrected."""
-    (own, losses), (other, other_losses) = map(_by_image, (judgement, first))
+def _difference(names: tuple[str, str], judgements: tuple[Judgement, Judgement]) -> Difference:
+    """Return the difference of a network from another, its p-value not corrected."""
+    (own, losses), (other, other_losses) = map(_by_image, judgements)
     columns = np.stack([own - other, losses - other_losses], 1)
     change, log_loss = mean_changes(columns)
-    numeric = judgement.numeric
+    numeric = judgements[0].numeric
     alone = None if numeric else (int((own > other).sum()), int((other > own).sum()))
     p = mean_is_zero(columns[:, 0]) if alone is None else mcnemar(*alone)
     return Difference(
-        run=name,
-        first=first_name,
+        run=names[0],
+        first=names[1],
         measure="mean_absolute_error" if numeric else "accuracy",
         values=(float(own.mean()), float(other.mean())),
         images=len(own),

@@ -213,18 +213,27 @@ def evaluate_opened(
         others=others,
         workers=members[0].recipe.data.workers,
     )
-    if len(members) == 1:
-        return replace(alone[0], judgement=judgement)
+    together = alone[0] if len(alone) == 1 else _of_ensemble(alone, scores(members[0], mean, labels))
+    return replace(together, judgement=judgement)
+
+
+def _of_ensemble(alone: Sequence[Evaluation], averaged: dict[str, Any]) -> Evaluation:
+    """Return the evaluation of several runs as one.
+
+    Args:
+        alone: of each run.
+        averaged: the scores of the mean of their predictions.
+    """
     return Evaluation(
         run=None,
-        split=split,
+        split=alone[0].split,
         views=", ".join(dict.fromkeys(member.views for member in alone)),
         short_sides=tuple(sorted({side for member in alone for side in member.short_sides})),
-        changed_data="; ".join(dict.fromkeys(filter(None, shared.changes))) or None,
+        changed_data="; ".join(dict.fromkeys(each.changed_data for each in alone if each.changed_data))
+        or None,
         calibrated=any(member.calibrated for member in alone),
         members=tuple(alone),
-        judgement=judgement,
-        **scores(members[0], mean, labels),
+        **averaged,
     )
 
 

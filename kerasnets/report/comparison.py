@@ -144,11 +144,11 @@ def _disagreements(comparison: Comparison) -> Iterator[Section]:
                 title=f"{better} {what} {worse}",
                 caption=f"{len(pairs):,} images"
                 + (f"; the {MOST_SHOTS} clearest." if len(pairs) > MOST_SHOTS else "."),
-                gallery=tuple(_shot(comparison, number, pair, album) for pair in pairs[:MOST_SHOTS]),
+                gallery=tuple(_shot(comparison, number, pair, album=album) for pair in pairs[:MOST_SHOTS]),
             )
 
 
-def _shot(comparison: Comparison, number: int, pair: Sequence[int], album: Album) -> Shot:
+def _shot(comparison: Comparison, number: int, pair: Sequence[int], *, album: Album) -> Shot:
     """Return an image with its truth, and what both runs say."""
     first, other = comparison.judgements[0], comparison.judgements[number]
     lines = (

@@ -72,7 +72,7 @@ def new_figure(height: float, *, placed: bool = False) -> Figure:
     return Figure(figsize=(WIDTH / 72, height / 72), layout=None if placed else "constrained")
 
 
-def place(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+def place(figure: Figure, *, left: float, top: float, width: float, height: float) -> Axes:
     """Return new axes at a place of a figure; all in points, `top` from its upper edge."""
     whole = 72 * figure.get_figheight()
     return figure.add_axes((left / WIDTH, 1 - (top + height) / whole, width / WIDTH, height / whole))

@@ -67,7 +67,8 @@ class Phases:
 
     def _enter(self, phase: RunPhase) -> None:
         if phase != self.present:
-            begin_phase(self._prepared.trainer, self._prepared.network, self._prepared.inputs, phase)
+            prepared = self._prepared
+            begin_phase(prepared.trainer, prepared.network, prepared.inputs, phase=phase)
             self._callbacks.begin_phase(phase)
             self.present = phase
 

@@ -112,13 +112,13 @@ def bad_initialization(subject: Subject) -> Iterator[Finding]:
     shrunk = {path: min(factor, 1.0) for path, factor in factors.items()}
     fans = {each.path: each for each in kernels}
     if large:
-        yield _badly_scaled(fans, large, factors, "too large: activations grow from layer to layer")
+        yield _badly_scaled(fans, large, factors, cause="too large: activations grow from layer to layer")
     elif small and math.prod(shrunk.values()) < COLLAPSED ** (1 / 2):
-        yield _badly_scaled(fans, small, factors, "too small: activations and gradients vanish")
+        yield _badly_scaled(fans, small, factors, cause="too small: activations and gradients vanish")
 
 
 def _badly_scaled(
-    kernels: dict[str, Kernel], paths: list[str], factors: dict[str, float], cause: str
+    kernels: dict[str, Kernel], paths: list[str], factors: dict[str, float], *, cause: str
 ) -> Finding:
     kernel, factor = kernels[paths[0]], factors[paths[0]]
     right = math.sqrt(2 / kernel.fan_in)

@@ -49,13 +49,13 @@ def _is_finding(text: str) -> bool:
 def about_sections(runs: Sequence[RunRecords]) -> list[Section]:
     """Return the sections of data and of machine and versions."""
     return [
-        _facts_section("data", "Data and audit", [_data(run) for run in runs], runs),
-        _facts_section("machine", "Machine and versions", [_machine(run) for run in runs], runs),
+        _facts_section("data", "Data and audit", [_data(run) for run in runs], runs=runs),
+        _facts_section("machine", "Machine and versions", [_machine(run) for run in runs], runs=runs),
     ]
 
 
 def _facts_section(
-    anchor: str, title: str, facts: Sequence[dict[str, str]], runs: Sequence[RunRecords]
+    anchor: str, title: str, facts: Sequence[dict[str, str]], *, runs: Sequence[RunRecords]
 ) -> Section:
     names = list(dict.fromkeys(name for each in facts for name in each))
     rows = tuple((name, *(each.get(name, "") for each in facts)) for name in names)

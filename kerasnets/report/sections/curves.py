@@ -67,11 +67,11 @@ def _loss(runs: Sequence[RunRecords], by_step: bool, *, log: bool) -> Figure:
             x, y = thinned(steps.step, steps.loss)
             top.plot(x, y, color=color, alpha=0.3, linewidth=0.8)
             x, y = thinned(steps.step, _smooth(steps.loss))
-            _rate(bottom, steps.step, steps.learning_rate, color)
+            _rate(bottom, steps.step, steps.learning_rate, color=color)
         else:
             x, y = _columns(run.history, "loss")
             if "learning_rate" in run.history:
-                _rate(bottom, run.history.epoch, run.history.learning_rate, color)
+                _rate(bottom, run.history.epoch, run.history.learning_rate, color=color)
         top.plot(x, y, color=color, marker=marker_of(y), markersize=3, label=label)
         drawn.append(y)
         if "val_loss" in run.history:
@@ -90,7 +90,7 @@ def _loss(runs: Sequence[RunRecords], by_step: bool, *, log: bool) -> Figure:
     return figure
 
 
-def _rate(axes: Axes, x: pd.Series, rate: pd.Series, color: str) -> None:
+def _rate(axes: Axes, x: pd.Series, rate: pd.Series, *, color: str) -> None:
     x, rate = thinned(x, rate)
     axes.plot(x, rate, color=color, marker=marker_of(rate) and ".", markersize=3)
 

@@ -154,7 +154,7 @@ def heat_map(table: pd.DataFrame, norm: Normalize, scale: Scale) -> Figure:
     left = 12 + 5.2 * max(map(len, names))
     # fixed places: matplotlib's own layout takes seconds for a hundred labels
     figure, top, height = new_figure(layers * row + 70, placed=True), 28, layers * row
-    axes = place(figure, left, top, WIDTH - left - 12, height)
+    axes = place(figure, left=left, top=top, width=WIDTH - left - 12, height=height)
     axes.grid(visible=False)
     axes.imshow((255 * colors).astype("uint8"), aspect="auto", interpolation="none")
     places = np.arange(0, layers, int(-(-LABEL_HEIGHT // row)))
@@ -165,7 +165,7 @@ def heat_map(table: pd.DataFrame, norm: Normalize, scale: Scale) -> Figure:
     axes.tick_params(axis="y", length=2, labelsize=8)
     bar = figure.colorbar(
         ScalarMappable(norm, scale.colors),
-        cax=place(figure, left, 15, WIDTH - left - 12, 7),
+        cax=place(figure, left=left, top=15, width=WIDTH - left - 12, height=7),
         orientation="horizontal",
         ticklocation="top",
     )

@@ -99,7 +99,7 @@ def _matrix(counts: np.ndarray, classes: Sequence[str]) -> Figure:
     left = 16 + 5.4 * max(map(len, names), default=3)
     side = WIDTH - left - 6
     figure = new_figure(side + left + 6, placed=True)
-    axes = place(figure, left, 6, side, side)
+    axes = place(figure, left=left, top=6, width=side, height=side)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     axes.imshow(shares, cmap="cividis", vmin=0, vmax=1, interpolation="none", aspect="auto")
     axes.grid(visible=False)

@@ -71,7 +71,7 @@ def ridges(rows: pd.DataFrame) -> Figure:
     width = (WIDTH - left - 8 - gap * (len(steps) - 1)) / len(steps)
     figure = new_figure(top + height + 34, placed=True)
     for number, (step, share) in enumerate(shares.items()):
-        axes = place(figure, left + number * (width + gap), top, width, height)
+        axes = place(figure, left=left + number * (width + gap), top=top, width=width, height=height)
         _draw(axes, share, seen=slice(int(max(low, 0)), int(high) + 1), color=COLOURS[number])
         axes.set_title(f"step {step:,}", pad=4)
         axes.set(xlim=(low, high), ylim=(len(layers) - 0.6, -1.6))

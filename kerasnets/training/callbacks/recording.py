@@ -43,7 +43,7 @@ class Recording:
     """
 
     def __init__(
-        self, inputs: TrainingInputs, trainer: Trainer, directory: RunDirectory, history: EpochHistory
+        self, inputs: TrainingInputs, trainer: Trainer, *, directory: RunDirectory, history: EpochHistory
     ):
         self.records = RunRecords(
             directory,
@@ -59,7 +59,7 @@ class Recording:
             self.records,
             steps_per_epoch=inputs.steps_per_epoch,
             ends=[phase.end for phase in run_phases(inputs.recipe)],
-            before=lambda: _before_training(inputs, trainer.model, images, labels),
+            before=lambda: _before_training(inputs, trainer.model, probe=(images, labels)),
         )
         pictures = _pictures(inputs, directory, images) if inputs.recipe.diagnostics.pictures_every else []
         self.measuring = [StepHistory(trainer, self.records.steps), *layers.values(), *pictures]
@@ -120,13 +120,12 @@ def _pictures(
 
 
 def _before_training(
-    inputs: TrainingInputs, network: keras.Model, images: np.ndarray, labels: np.ndarray
+    inputs: TrainingInputs, network: keras.Model, *, probe: tuple[np.ndarray, np.ndarray]
 ) -> Sequence[Finding]:
     recipe = inputs.recipe
     return static_findings(
         network,
-        images,
-        labels,
+        *probe,
         loss=run_loss(recipe),
         pretrained=is_pretrained(recipe),
         at_once=min(AT_ONCE, recipe.train.evaluation_batch),

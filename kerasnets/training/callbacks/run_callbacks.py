@@ -64,7 +64,7 @@ class RunCallbacks:
         first = run_phases(recipe)[0]
         self.rate = ScheduledRate(self._schedule(first), self._steps_per_epoch)
         self.history = EpochHistory(directory.history_file if chief else None)
-        recording = Recording(inputs, trainer, directory, self.history) if chief else None
+        recording = Recording(inputs, trainer, directory=directory, history=self.history) if chief else None
         self._recording = recording
         self.diagnosis = recording.diagnosis if recording else None
         self.early_stopping = EarlyStopping(

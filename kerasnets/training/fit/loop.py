@@ -186,7 +186,7 @@ class _Steps:
             step += done
             bad = self._trainer.bad_in_row
             if bad >= self._trainer.max_bad_steps:
-                raise DivergedError(epoch, step - 1, bad)
+                raise DivergedError(epoch, step - 1, count=bad)
             self._called.on_train_batch_end(step - 1, self._trainer.results())
 
     def _agreed_count(self, position: int, step: int) -> int:

@@ -34,7 +34,8 @@ def confirm_batch(inputs: TrainingInputs, trainer: Trainer, main: keras.Model) -
     """
     phase("taking a step to see whether the batch fits")
     phases, before = run_phases(inputs.recipe), capture(trainer)
-    begin_phase(trainer, main, inputs, max(phases, key=lambda each: _trained(trainer, inputs, each)))
+    largest = max(phases, key=lambda each: _trained(trainer, inputs, each))
+    begin_phase(trainer, main, inputs, phase=largest)
     unit = batch_unit(inputs.recipe, trainer.hosts.replicas)
     while not _fits(inputs, trainer):
         batch = inputs.recipe.train.batch
@@ -46,7 +47,7 @@ def confirm_batch(inputs: TrainingInputs, trainer: Trainer, main: keras.Model) -
         say(f"batch size: {batch // 2}: a step of {batch} images has exhausted the memory")
         recipe = changed(inputs.recipe, {"train.batch_size": batch // 2})
         inputs = replace(inputs, recipe=recipe, plan=batch_plan(recipe, labels=inputs.dataset.train.labels))
-    begin_phase(trainer, main, inputs, phases[0])
+    begin_phase(trainer, main, inputs, phase=phases[0])
     restore("the numbers before", trainer, before)
     return inputs
 

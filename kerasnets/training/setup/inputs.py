@@ -8,8 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasnets.data.audit.result import Audit
-from kerasnets.data.augmentation import check_operations
-from kerasnets.data.augmentation.crops import check_crop, split_crop
+from kerasnets.data.augmentation.crops import split_crop
 from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.pipeline.batches import evaluation_batches, spatial_batches, training_batches
 from kerasnets.data.pipeline.decoded_cache import keep_decoded
@@ -23,16 +22,13 @@ from kerasnets.errors import UserError
 from kerasnets.recipe import Recipe, changed
 from kerasnets.runs.dataset import audit_settings, recipe_shares
 from kerasnets.runs.network import build_network
-from kerasnets.runs.view_sizes import view_short_sides
 from kerasnets.sizing.layers import shapes_only
 from kerasnets.terminal import phase, say
 from kerasnets.training.setup.batch_size import choose_batch, training_room
+from kerasnets.training.setup.refusals import check_augmentation, check_dealt, check_loss, check_views
 
 LEAVES_CLASSES_OUT = ("empty_class", "one_image_class", "unknown_class")
 """Kinds of findings whose policy "skip" leaves classes out."""
-
-REGRESSION = ("mean_squared_error", "mean_absolute_error")
-"""Losses that numeric targets can be fitted by."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,14 +173,14 @@ def list_inputs(recipe: Recipe) -> ListedInputs:
     """
     data = recipe.data
     dataset = read_source(data.source, data.path, data.channels, workers=data.workers)
-    _check_loss(recipe, dataset)
+    check_loss(recipe, dataset)
     try:
         preprocessing = Preprocessing([step.model_dump() for step in recipe.preprocess], dataset.image_shape)
     except UserError as error:
         raise UserError(f"{recipe.origin}: {error}") from None
     operations = [operation.model_dump() for operation in recipe.augment]
-    _check_operations(recipe, operations, preprocessing)
-    _check_views(recipe, preprocessing)
+    check_augmentation(recipe, operations, preprocessing)
+    check_views(recipe, preprocessing)
     return ListedInputs(recipe=recipe, dataset=dataset, preprocessing=preprocessing, operations=operations)
 
 
@@ -206,7 +202,7 @@ def prepare_inputs(
         devices: how many of this host share a batch, where their number is to be chosen.
         check: called with the audited images before any statistics are taken; it may refuse them.
     """
-    recipe, preprocessing, operations = listed.recipe, listed.preprocessing, listed.operations
+    recipe, preprocessing = listed.recipe, listed.preprocessing
     data = recipe.data
     dataset = audited(
         listed.dataset,
@@ -221,56 +217,34 @@ def prepare_inputs(
     recipe = _with_batch(recipe, dataset, preprocessing, devices=devices)
     _check_batches(recipe, len(dataset.train))
     plan = batch_plan(recipe, host=host, hosts=hosts, labels=dataset.train.labels)
-    _check_dealt(recipe, dataset)
+    check_dealt(recipe, dataset)
     reading = Reading(data.workers, data.prefetch)
-    in_words = [o for o in operations if o.get("fill") == "mean" or o.get("axes") == "training"]
-    if preprocessing.needs or in_words:
-        phase("taking statistics of the training images")
-        moments = training_moments(
-            dataset.train,
-            [preprocessing.spatial_steps, preprocessing.image_shape],
-            lambda: spatial_batches(dataset.train, preprocessing, reading),
-            products=preprocessing.needs == "products",
-        )
-        preprocessing.fit(moments)
-        operations = [_in_numbers(operation, moments) for operation in operations]
-    else:
-        preprocessing.fit(None)
     return TrainingInputs(
         recipe=recipe,
         dataset=dataset,
         preprocessing=preprocessing,
-        operations=operations,
+        operations=_with_statistics(listed, dataset.train, reading),
         plan=plan,
         reading=reading,
     )
 
 
-def _check_loss(recipe: Recipe, dataset: Dataset) -> None:
-    """Refuse what only classes have where numbers are to be predicted."""
-    if dataset.numeric and recipe.loss.name not in REGRESSION:
-        raise UserError(
-            f"{recipe.origin}: loss.name: found {recipe.loss.name!r}, allowed: {', '.join(REGRESSION)}: "
-            f"the labels are numeric targets ({', '.join(dataset.classes)})"
-        )
-    if dataset.numeric and recipe.data.sampling == "balanced":
-        raise UserError(
-            f"{recipe.origin}: data.sampling: found 'balanced', allowed: 'shuffled': the labels are numeric "
-            f"targets ({', '.join(dataset.classes)})"
-        )
-
-
-def _check_dealt(recipe: Recipe, dataset: Dataset) -> None:
-    """Refuse streams that do not hold every class, where classes are drawn equally."""
-    if recipe.data.sampling == "shuffled":
-        return
-    counts = np.bincount(dataset.train.labels, minlength=len(dataset.classes))
-    least, streams = int(np.where(counts, counts, counts.max()).argmin()), recipe.data.streams
-    if counts[least] < streams:
-        raise UserError(
-            f"{recipe.origin}: data.streams: found {streams}, allowed with data.sampling = 'balanced': up to "
-            f"{counts[least]}, the training images of {dataset.classes[least]}: each stream holds all classes"
-        )
+def _with_statistics(listed: ListedInputs, train: Split, reading: Reading) -> list[dict[str, Any]]:
+    """Fit the preprocessing to the training images; return the augmentation tables, words made numbers."""
+    preprocessing, operations = listed.preprocessing, listed.operations
+    in_words = [o for o in operations if o.get("fill") == "mean" or o.get("axes") == "training"]
+    if not (preprocessing.needs or in_words):
+        preprocessing.fit(None)
+        return operations
+    phase("taking statistics of the training images")
+    moments = training_moments(
+        train,
+        [preprocessing.spatial_steps, preprocessing.image_shape],
+        lambda: spatial_batches(train, preprocessing, reading),
+        products=preprocessing.needs == "products",
+    )
+    preprocessing.fit(moments)
+    return [_in_numbers(operation, moments) for operation in operations]
 
 
 def _with_batch(recipe: Recipe, dataset: Dataset, preprocessing: Preprocessing, *, devices: int) -> Recipe:
@@ -291,27 +265,6 @@ def _check_batches(recipe: Recipe, images: int) -> None:
             f"{recipe.origin}: train.batch_size: found {recipe.train.batch}, allowed: up to "
             f"{images // recipe.data.streams * recipe.data.streams}, the training images there are"
         )
-
-
-def _check_operations(recipe: Recipe, operations: list[dict[str, Any]], preprocessing: Preprocessing) -> None:
-    crop, others = split_crop(operations)
-    try:
-        check_crop(crop, preprocessing.output_shape[:2])
-        check_operations(others, preprocessing.output_shape)
-    except UserError as error:
-        raise UserError(f"{recipe.origin}: {error}") from None
-    if crop and recipe.data.cache in ("memory", "disk"):
-        raise UserError(
-            f"{recipe.origin}: data.cache: found {recipe.data.cache!r}, allowed: 'auto' or 'none': "
-            f"{crop['op']} cuts from the stored images"
-        )
-
-
-def _check_views(recipe: Recipe, preprocessing: Preprocessing) -> None:
-    try:
-        view_short_sides(recipe.evaluation.views, recipe.evaluation.short_sides, preprocessing)
-    except UserError as error:
-        raise UserError(f"{recipe.origin}: {error}") from None
 
 
 def _in_numbers(operation: dict[str, Any], moments: Moments) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def make_trainer(
         return Trainer(network, *parts, options=options), main
 
 
-def begin_phase(trainer: Trainer, main: keras.Model, inputs: TrainingInputs, phase: RunPhase) -> None:
+def begin_phase(trainer: Trainer, main: keras.Model, inputs: TrainingInputs, *, phase: RunPhase) -> None:
     """Have a trainer begin a phase: its layers, an optimizer that holds nothing yet, its penalty.
 
     Args:
