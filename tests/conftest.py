@@ -7,6 +7,7 @@ import sys
 import tempfile
 
 import pytest
+from undiagnosed import UNDIAGNOSED
 
 import kerasnets
 from kerasnets import runtime
@@ -14,14 +15,7 @@ from kerasnets.cli import main as cli
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
 
-QUICK = (
-    "train.epochs=2",
-    "train.batch_size=64",
-    "diagnostics.update_ratio_every=10",
-    "diagnostics.activation_stats_every=10",
-    "diagnostics.gradient_stats_every=0",
-    "diagnostics.weight_stats_every=0",
-)
+QUICK = ("train.epochs=2", "train.batch_size=64", *UNDIAGNOSED)
 
 
 def pytest_configure():
@@ -48,7 +42,7 @@ def default_run(tmp_path_factory, worker_id):
 
 @pytest.fixture
 def quick_recipe():
-    """Two short epochs of the default recipe; further overrides as arguments."""
+    """Two short epochs of the default recipe, layers not measured; further overrides as arguments."""
 
     def make(*overrides):
         return load_recipe("lenet5-digits", [*QUICK, *overrides])

@@ -28,7 +28,7 @@ def _failures(name):
     return "".join(report)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def folder(tmp_path_factory, digit_photos):
     """A folder with what the examples name: the run that `train`'s example makes, and images."""
     folder = tmp_path_factory.mktemp("examples")

@@ -114,7 +114,7 @@ def test_too_few_answers_tell_nothing(precision, fewest):
     assert (found.value, found.answered, found.precision) == (0, 1, 1)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def run(default_run, tmp_path_factory):
     """The trained run with noise on its weights: a network that is wrong more often."""
     folder = shutil.copytree(default_run, tmp_path_factory.mktemp("calibration") / "run")
@@ -125,7 +125,7 @@ def run(default_run, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def calibrated(run):
     return kerasnets.calibrate(run, precision=WANTED)
 
@@ -181,7 +181,7 @@ def test_evaluate_measures_the_calibrated_probabilities_and_no_answer_changes(ru
     assert after.classes.equals(before.classes)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def pictures(tmp_path_factory):
     """Test images as files: (paths, uint8 (N, 8, 8, 1))."""
     folder, images = tmp_path_factory.mktemp("pictures"), load_dataset("digits").test.images[:16]

@@ -1,11 +1,11 @@
 """A table that grows: whole at each save, exact after it goes on, bounded in memory."""
 
 import math
-import multiprocessing
 
 import numpy as np
 import pandas as pd
 import pytest
+from forked import SERVER
 
 from kerasnets.callbacks import DiagnosticsLog
 from kerasnets.errors import UserError
@@ -88,9 +88,8 @@ def test_the_log_is_read_while_it_is_written(tmp_path):
     log = DiagnosticsLog(tmp_path / "diagnostics.csv")
     log.record("a", "b", 0.0, step=1, epoch=0)
     log.save()
-    context = multiprocessing.get_context("spawn")
-    stop, found = context.Event(), context.Queue()
-    reader = context.Process(target=_read_often, args=(log.path, stop, found))
+    stop, found = SERVER.Event(), SERVER.Queue()
+    reader = SERVER.Process(target=_read_often, args=(log.path, stop, found))
     reader.start()
     for step in range(2, 80):
         for layer in range(50):

@@ -31,7 +31,7 @@ MEMBERS = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """Train a short run with overrides; return its directory."""
     folder = tmp_path_factory.mktemp("members")
@@ -43,12 +43,12 @@ def trained(tmp_path_factory):
     return run
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def runs(trained):
     return [trained(*overrides) for overrides in MEMBERS]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def test_split():
     return load_dataset("digits").test
 

@@ -26,7 +26,7 @@ from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.trained_run import open_run
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def centres(tmp_path_factory):
     """The bundled digits and where the centre of their ink lies, in pixels from the image's: an npz file."""
     images = load_digits().images
@@ -48,12 +48,12 @@ def _recipe(path, loss, *overrides):
     )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def l2_run(centres, tmp_path_factory):
     return kerasnets.train(_recipe(centres, "mean_squared_error"), tmp_path_factory.mktemp("runs") / "l2")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def l1_run(centres, tmp_path_factory):
     recipe = _recipe(centres, "mean_absolute_error", "train.seed=1")
     return kerasnets.train(recipe, tmp_path_factory.mktemp("runs") / "l1")
@@ -322,7 +322,7 @@ def test_losses_of_classes_are_refused_and_so_is_packing(centres, tmp_path, refu
         pack(read_npz(centres), tmp_path / "packed")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def class_run(tmp_path_factory):
     overrides = [
         "loss.name=mean_squared_error",

@@ -30,7 +30,7 @@ OTHER_TEXT = {
 }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def whole_run(tmp_path_factory):
     """A run that leaves every file there is: a label tree, statistics too many for JSON."""
     folder = tmp_path_factory.mktemp("damaged")

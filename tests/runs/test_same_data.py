@@ -31,9 +31,9 @@ def _write_photo(path, seed):
     Image.fromarray(noise).save(path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def trained(tmp_path_factory):
-    """Photos with their own splits, as folder, CSV, archive and shards; a run on each. Read only."""
+    """Photos with their own splits, as folder, CSV, archive and shards; runs on the first two. Read only."""
     root = tmp_path_factory.mktemp("same")
     rows = []
     for split, count in COUNTS.items():
@@ -51,9 +51,17 @@ def trained(tmp_path_factory):
     np.savez(root / "images.npz", **arrays)
     pack(read_source("folder", str(root / "photos")), root / "shards")
     places = {"folder": "photos", "csv": "images.csv", "npz": "images.npz", "tfrecord": "shards"}
-    for source, place in places.items():
-        kerasnets.train(_recipe(source, root / place), root / "runs" / source)
+    for source in ("folder", "csv"):
+        _run_on(root, places, source)
     return root, places
+
+
+def _run_on(root, places, source):
+    """Return the run on a source, which is trained where none has been yet."""
+    run = root / "runs" / source
+    if not run.exists():
+        kerasnets.train(_recipe(source, root / places[source]), run)
+    return run
 
 
 def _recipe(source, path, *more):
@@ -78,7 +86,7 @@ def _accuracy(run, **options):
 @pytest.mark.parametrize("source", sweep(["folder", "csv", "npz", "tfrecord"], quick=["folder"]))
 def test_data_that_has_moved_is_named_and_is_the_same(source, trained, tmp_path, command, refused):
     root, places = trained
-    before = _accuracy(root / "runs" / source)
+    before = _accuracy(_run_on(root, places, source))
     new = tmp_path / "new"
     root.rename(new)
     try:
@@ -101,6 +109,7 @@ def test_data_that_has_moved_is_named_and_is_the_same(source, trained, tmp_path,
 @pytest.mark.parametrize("source", ["folder", "csv", "npz", "tfrecord"])
 def test_a_run_whose_data_has_moved_is_exported_without_it_and_with_it(source, trained, tmp_path, command):
     root, places = trained
+    _run_on(root, places, source)
     new = tmp_path / "new"
     root.rename(new)
     try:
@@ -155,7 +164,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", sweep(CHANGES, quick=["replaced", "moved", "class"]))
+@pytest.mark.parametrize("change", sweep(CHANGES, quick=["replaced", "class"]))
 def test_changed_data_is_refused_with_counts_and_names_and_nothing_is_rewritten(
     change, trained, tmp_path, command, refused
 ):

@@ -1,13 +1,12 @@
 """What all studies share: they go on after a kill, are listed, and end in a table, a picture and a page."""
 
-import os
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+import small_study
+from forked import start
 from PIL import Image
 
 import kerasnets
@@ -25,14 +24,9 @@ def _small(monkeypatch):
 def test_a_killed_study_goes_on_and_ends_in_the_same_files(tmp_path):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     kerasnets.study("small", whole)
-    code = (
-        "import kerasnets; from kerasnets.studies.catalog import STUDIES, Listed;"
-        "STUDIES['small'] = Listed('Squares grow.', 'small_study');"
-        f"kerasnets.study('small', {str(stopped)!r})"
-    )
-    environment = os.environ | {"SMALL_STUDY_KILL": "3", "PYTHONPATH": os.pathsep.join(sys.path)}
-    killed = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
-    assert killed.returncode == -signal.SIGKILL
+    killed = start(small_study.study_killed, stopped, "3", said=tmp_path / "said.txt")
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
     assert list(pd.read_csv(stopped / "results.csv").part) == [1, 2]
     begun = []
     kerasnets.study("small", stopped, progress=lambda done, total, part: begun.append((done, total, part)))

@@ -27,6 +27,16 @@ def start_command(*arguments, said, before=None):
     return start(_command, before, tuple(map(str, arguments)), said=said)
 
 
+def on_terminal(path):
+    """Have this process write to a terminal, which is its controlling one: it is hung up with it."""
+    os.setsid()
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have it ignored
+    terminal = os.open(path, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(terminal, stream)
+    os.close(terminal)
+
+
 def _run(said, function, arguments):
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores Ctrl-C
     with open(said, "ab", 0) as file:

@@ -1,6 +1,24 @@
 """What tests of packed shards share."""
 
+import time
+
 import numpy as np
+
+from kerasnets.data.shards.pack import pack
+
+TINY = 512
+"""Bytes of a shard that holds few of the bundled digits."""
+
+
+def pack_slowly(dataset, folder):
+    """Pack a data set, saying "shard" after each; never come to the end of it."""
+
+    def progress(done, total, size):
+        print("shard", flush=True)
+        if done > 100:
+            time.sleep(3600)  # this thread; the others go on packing
+
+    pack(dataset, folder, shard_bytes=TINY, progress=progress)
 
 
 def assert_same_images(read, given):

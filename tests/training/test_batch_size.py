@@ -59,8 +59,7 @@ def test_the_room_is_half_of_the_memory_that_is_free():
 
 
 def test_a_run_holds_the_number_and_goes_on_with_it(quick_recipe, tmp_path, capfd):
-    unmeasured = ("diagnostics.update_ratio_every=0", "diagnostics.activation_stats_every=0")
-    recipe = quick_recipe('train.batch_size="auto"', "train.epochs=1", *unmeasured)
+    recipe = quick_recipe('train.batch_size="auto"', "train.epochs=1")
     run = RunDirectory(kerasnets.train(recipe, tmp_path / "auto"))
     assert run.recipe().train.batch_size == 128
     assert "batch size: 128: with twice as many an epoch of 1,302 images" in capfd.readouterr().out
@@ -71,8 +70,9 @@ def test_a_run_holds_the_number_and_goes_on_with_it(quick_recipe, tmp_path, capf
 
 @pytest.mark.exhaustive
 def test_the_step_that_was_tried_leaves_nothing(quick_recipe, tmp_path):
+    measured = ("train.epochs=1", "diagnostics.update_ratio_every=10")
     runs = [
-        kerasnets.train(quick_recipe(f"train.batch_size={size}", "train.epochs=1"), tmp_path / str(place))
+        kerasnets.train(quick_recipe(f"train.batch_size={size}", *measured), tmp_path / str(place))
         for place, size in enumerate(('"auto"', 128))
     ]
     tried, given = map(small_runs.fingerprints, runs)

@@ -99,7 +99,8 @@ def test_a_finding_is_told_once_also_by_a_run_that_was_stopped(zeros):
 
 
 def test_a_run_whose_rate_is_too_high_says_so(tmp_path, quick_recipe):
-    run = kerasnets.train(quick_recipe("train.epochs=8", "optimizer.learning_rate=3"), tmp_path / "run")
+    rate = ("train.epochs=8", "optimizer.learning_rate=3", "diagnostics.update_ratio_every=10")
+    run = kerasnets.train(quick_recipe(*rate), tmp_path / "run")
     assert "rate_too_high" in run.result.verdict
     found = next(finding for finding in run.findings if finding.rule == "rate_too_high")
     assert 0 < found.step <= run.result.steps

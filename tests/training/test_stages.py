@@ -23,7 +23,7 @@ TINY = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
     """Train a recipe of some network on ten images of 32x32; return its run directory."""
     folder = tmp_path_factory.mktemp("stages")
@@ -41,12 +41,12 @@ def tiny(tmp_path_factory):
     return run
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def net_a(tiny):
     return tiny("vgg11", "model.options.units=16")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def residual(tiny):
     return tiny("resnet_cifar", "model.options.depth=8")
 

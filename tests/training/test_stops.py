@@ -1,16 +1,18 @@
 """Signals, folders that go away, disks that are full: what a run says, and what it leaves."""
 
+import contextlib
 import errno
+import functools
 import io
 import os
 import pty
 import shutil
 import signal
-import sys
 import time
 
 import pandas as pd
 import pytest
+from forked import on_terminal, start_command
 from undiagnosed import UNDIAGNOSED
 
 import kerasnets
@@ -44,22 +46,24 @@ def test_a_signal_stops_with_its_exit_code_unless_it_is_ignored(number, code):
 
 def test_a_closed_terminal_saves_the_run(tmp_path):
     """A real terminal that is closed while the command writes to it."""
-    arguments = ["train", "lenet5-digits", "--run", str(tmp_path / "run"), "--set", "train.epochs=500"]
-    process, end = pty.fork()
-    if not process:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may have it ignored
-        code = "from kerasnets.cli.main import main; main()"
-        os.execv(sys.executable, [sys.executable, "-c", code, *arguments])
-    run = RunDirectory(tmp_path / "run")
+    overrides = ["train.epochs=500", "train.batch_size=64", *UNDIAGNOSED]
+    arguments = [part for override in overrides for part in ("--set", override)]
+    ours, theirs = pty.openpty()
+    os.set_blocking(ours, False)
+    run, said = RunDirectory(tmp_path / "run"), tmp_path / "said.txt"
+    process = start_command(
+        "train", "lenet5-digits", "--run", run, *arguments,
+        said=said, before=functools.partial(on_terminal, os.ttyname(theirs)),
+    )  # fmt: skip
     while not run.epochs_done():
-        os.set_blocking(end, False)
-        try:
-            os.read(end, 100_000)
-        except BlockingIOError:
-            time.sleep(0.05)
-    os.close(end)
-    _, status = os.waitpid(process, 0)
-    assert os.waitstatus_to_exitcode(status) == 129
+        assert process.is_alive(), said.read_text()
+        with contextlib.suppress(BlockingIOError):
+            os.read(ours, 100_000)
+        time.sleep(0.01)
+    os.close(theirs)
+    os.close(ours)
+    process.join()
+    assert process.exitcode == 129
     assert run.log_file.read_text().endswith("stopped: hung up\n")
     assert run.checkpointed()
 

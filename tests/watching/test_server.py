@@ -4,12 +4,12 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
+import live_pages
 import pytest
+from forked import start_command
 from waiting import until
 
 from kerasnets.runs.directory import RunDirectory
@@ -18,20 +18,13 @@ from kerasnets.runs.directory import RunDirectory
 class Watch:
     """The command, watching runs."""
 
-    def __init__(self, *runs):
-        # a shell that starts the tests in the background leaves SIGINT ignored, which children inherit
-        # and how long the page takes to draw does not matter here
-        code = (
-            "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-            "from kerasnets.watching import live_page; live_page.SHARE = 1.0\n"
-            "from kerasnets.cli.main import main; main()"
+    def __init__(self, said, *runs):
+        self.said = said
+        self.process = start_command(
+            "watch", *runs, "--port", 0, said=said, before=live_pages.draw_whenever_asked
         )
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", code, "watch", *map(str, runs), "--port", "0"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=os.environ | {"PYTHONUNBUFFERED": "1"},
-        )  # fmt: skip
-        self.address = self.process.stdout.readline().removeprefix("watch: ").strip()
+        until(lambda: "\n" in said.read_text() or not self.process.is_alive(), said.read_text)
+        self.address = said.read_text().splitlines()[0].removeprefix("watch: ")
         self.port = urlsplit(self.address).port
 
     def get(self, path="/", **headers):
@@ -48,24 +41,24 @@ class Watch:
         until(lambda: all(text in self.get()[2] for text in texts), lambda: self.get()[2][-2000:])
 
     def ended(self, number):
-        """Send a signal; return the exit code and what was printed to standard error."""
-        self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=60)
-        return self.process.returncode, errors
+        """Send a signal; return the exit code and what was printed after the address."""
+        os.kill(self.process.pid, number)
+        self.process.join(60)
+        return self.process.exitcode, self.said.read_text().partition("\n")[2]
 
 
 @pytest.fixture
-def watch():
+def watch(tmp_path):
     started = []
 
     def start(*runs):
-        started.append(Watch(*runs))
+        started.append(Watch(tmp_path / f"said{len(started)}.txt", *runs))
         return started[-1]
 
     yield start
     for one in started:
         one.process.kill()
-        one.process.communicate()
+        one.process.join()
 
 
 def test_the_page_follows_a_run_through_everything(watch, default_run, tmp_path):

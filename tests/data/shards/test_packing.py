@@ -6,16 +6,16 @@ import random
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from packed import assert_same_images, flip_bit
+from forked import start
+from packed import TINY, assert_same_images, flip_bit, pack_slowly
 from sklearn.datasets import load_digits
+from waiting import until
 
 from kerasnets.data.dataset import Dataset, Split
 from kerasnets.data.images.encoded import EncodedImages
@@ -27,7 +27,7 @@ from kerasnets.data.shards.record_format import write_shard
 from kerasnets.data.sources.tfrecord import read_tfrecord
 from kerasnets.errors import UserError
 
-SMALL, TINY = 4096, 512
+SMALL = 4096
 
 
 @pytest.fixture
@@ -190,30 +190,15 @@ def test_ctrl_c_leaves_whole_shards_that_the_repeat_keeps(digits, tmp_path):
     assert [os.stat(tmp_path / "packed" / name).st_mtime_ns for name in shards] == written
 
 
-KILLED = """
-import sys, time, numpy as np
-from kerasnets.data.dataset import Dataset, Split
-from kerasnets.data.pipeline.order import storage_order
-from kerasnets.data.shards.pack import pack
-train = Split(*np.load(sys.argv[1]).values())
-def progress(done, total, size):
-    print("shard", flush=True)
-    if done > int(sys.argv[3]):
-        time.sleep(3600)  # this thread; the others go on packing
-pack(Dataset(tuple("0123456789"), (8, 8, 1), train), sys.argv[2], shard_bytes=512, progress=progress)
-"""
-
-
 def test_a_packing_killed_at_any_instant_goes_on_to_the_same_files(digits, tmp_path):
     dataset = Dataset(tuple("0123456789"), (8, 8, 1), digits.train)
     pack(dataset, tmp_path / "whole", shard_bytes=TINY)
-    np.savez(tmp_path / "train.npz", images=digits.train.images, labels=digits.train.labels)
-    arguments = [tmp_path / "train.npz", tmp_path / "packed", "100"]
-    process = subprocess.Popen([sys.executable, "-c", KILLED, *arguments], stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "shard\n"
+    said = tmp_path / "said.txt"
+    process = start(pack_slowly, dataset, tmp_path / "packed", said=said)
+    until(lambda: said.read_text().startswith("shard\n"), said.read_text)
     time.sleep(random.uniform(0, 0.1))
     process.kill()
-    process.communicate()
+    process.join()
     assert not (tmp_path / "packed/manifest.json").exists()
     pack(dataset, tmp_path / "packed", shard_bytes=TINY)
     assert _files(tmp_path / "packed") == _files(tmp_path / "whole")

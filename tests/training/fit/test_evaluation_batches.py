@@ -36,7 +36,6 @@ def run(quick_recipe, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "kerasnets.models.seeing", sys.modules[__name__])
     recipe = quick_recipe(
         'model={name="seeing"}', "train.epochs=1", "train.batch_size=12", "train.accumulation=2",
-        "diagnostics.activation_stats_every=0",
         "optimizer.learning_rate=0.001",
     )  # fmt: skip
     SEEN.clear()

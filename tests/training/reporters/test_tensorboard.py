@@ -106,7 +106,8 @@ def _check(events, run):
 @pytest.fixture
 def recipe(quick_recipe):
     return quick_recipe(
-        "diagnostics.gradient_stats_every=10", "diagnostics.steps_every=3",
+        "diagnostics.update_ratio_every=10", "diagnostics.activation_stats_every=10",
+        "diagnostics.gradient_stats_every=10", 'diagnostics.layers=["c1", "f6"]', "diagnostics.steps_every=3",
         "diagnostics.pictures_every=1", "train.checkpoint_seconds=0.02",
         "train.steps_per_execution=1",
     )  # fmt: skip

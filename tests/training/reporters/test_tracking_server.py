@@ -19,7 +19,7 @@ def test_a_run_that_goes_on_goes_on_there(quick_recipe, tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     from mlflow.tracking import MlflowClient
 
-    uri, recipe = f"file:{tmp_path / 'server'}", quick_recipe()
+    uri, recipe = f"file:{tmp_path / 'server'}", quick_recipe("diagnostics.update_ratio_every=10")
     with pytest.raises(RuntimeError):
         kerasnets.train(recipe, tmp_path / "run", callbacks=[StopAfterAnEpoch()], mlflow=uri)
     run = kerasnets.train(recipe, tmp_path / "run", resume=True, mlflow=uri)
