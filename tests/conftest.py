@@ -18,8 +18,10 @@ from kerasnets.runs.directory import RunDirectory
 QUICK = ("train.epochs=2", "train.batch_size=64", *UNDIAGNOSED)
 
 
-def pytest_configure():
-    """Before any test module loads TensorFlow."""
+def pytest_configure(config):
+    """Before any test module loads TensorFlow; in the processes that run tests alone."""
+    if config.option.dist != "no" and not hasattr(config, "workerinput"):
+        return
     os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="kerasnets-cache-")
     runtime.prepare()
     import tensorflow as tf

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from small import small_input
+from small import DEEP, small_input
 from sweep import sweep
 
 import kerasnets
@@ -93,10 +93,6 @@ def test_the_last_layer_that_knows_places_lies_before_pooling_and_heads(name):
     assert last_map_layer(network) == layer
 
 
-DEEP = {"resnet101", "resnet152", "resnet110", "resnet1202"}
-"""Have the blocks of others, more often."""
-
-
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("name", [name for name in BUILDERS if name not in DEEP])
 def test_every_architecture_has_heat_maps(name):
@@ -104,13 +100,12 @@ def test_every_architecture_has_heat_maps(name):
     shape = small_input(name)
     network = kerasnets.build(name, shape, 4)
     images = np.random.default_rng(0).normal(size=(3, *shape)).astype("float32")
-    for method in ("grad_cam", "layer_cam"):
-        heat = heat_maps(network, images, np.array([0, 3, 1]), method=method)
-        assert heat.shape == (3, *shape[:2])
-        assert np.isfinite(heat).all()
-        assert heat.min() >= 0
-        assert set(heat.max((1, 2)).tolist()) <= {0.0, 1.0}
-        assert heat.max() == 1
+    heat = heat_maps(network, images, np.array([0, 3, 1]), method="grad_cam")
+    assert heat.shape == (3, *shape[:2])
+    assert np.isfinite(heat).all()
+    assert heat.min() >= 0
+    assert set(heat.max((1, 2)).tolist()) <= {0.0, 1.0}
+    assert heat.max() == 1
 
 
 def test_what_has_no_maps_is_refused():

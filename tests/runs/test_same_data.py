@@ -106,7 +106,7 @@ def test_data_that_has_moved_is_named_and_is_the_same(source, trained, tmp_path,
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("source", ["folder", "csv", "npz", "tfrecord"])
+@pytest.mark.parametrize("source", ["folder", "tfrecord"])
 def test_a_run_whose_data_has_moved_is_exported_without_it_and_with_it(source, trained, tmp_path, command):
     root, places = trained
     _run_on(root, places, source)

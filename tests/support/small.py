@@ -6,6 +6,9 @@ FAMILIES = (
 )  # fmt: skip
 """One of each kind, quickly built; `sweep` leaves the others to `make test-all`."""
 
+DEEP = {"resnet101", "resnet152", "resnet110", "resnet1202"}
+"""Have the blocks of others, more often."""
+
 SIZES = {
     "lenet": 32,
     "convnet": 8,

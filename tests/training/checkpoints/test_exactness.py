@@ -29,7 +29,7 @@ def _small():
 
 
 @pytest.mark.parametrize(
-    ("net", "kills"), sweep([("dropout", 1), ("dropout", 40), ("residual", 40)], quick=[("dropout", 1)])
+    ("net", "kills"), sweep([("dropout", 1), ("dropout", 20), ("residual", 20)], quick=[("dropout", 1)])
 )
 def test_killed_runs_come_to_the_same_bits(net, kills, tmp_path):
     more = ("train.epochs=6", "diagnostics.activation_stats_every=0") if kills == 1 else ()
@@ -55,7 +55,7 @@ def test_dropout_goes_on_in_the_process_it_was_stopped_in(tmp_path, monkeypatch)
     assert small_runs.fingerprints(tmp_path / "run") == whole
 
 
-@pytest.mark.parametrize("stops", sweep([15]))
+@pytest.mark.parametrize("stops", sweep([9]))
 def test_a_stopped_run_loses_no_step(stops, tmp_path):
     found, differing = stop_and_resume(tmp_path, stops)
     _check_stops(found, stops)
@@ -68,7 +68,7 @@ def _check_stops(found, stops):
     assert [saved for *_, saved in found] == [taken for *_, taken, _ in found]
 
 
-@pytest.fixture(scope="module", params=sweep([15]))
+@pytest.fixture(scope="module", params=sweep([10]))
 def faults(request, tmp_path_factory):
     """What `faulty_disk.py` found: in saves, and in a number of runs."""
     if not shutil.which("cc"):
