@@ -217,7 +217,7 @@ def evaluate_opened(
     return replace(together, judgement=judgement)
 
 
-def _of_ensemble(alone: Sequence[Evaluation], averaged: dict[str, Any]) -> Evaluation:
+def _of_ensemble(alone: Sequence[Evaluation], averaged: Mapping[str, Any]) -> Evaluation:
     """Return the evaluation of several runs as one.
 
     Args:
