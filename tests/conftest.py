@@ -42,6 +42,18 @@ def default_run(tmp_path_factory, worker_id):
     return run
 
 
+@pytest.fixture(scope="session")
+def default_export(default_run, tmp_path_factory, worker_id):
+    """The trained run exported as SavedModel and ONNX, once for all processes. Read only."""
+    folder = tmp_path_factory.getbasetemp()
+    export = (folder if worker_id == "master" else folder.parent) / "default-export"
+    with open(f"{export}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (export / "export.json").is_file():
+            kerasnets.export(default_run, export, kind=["saved_model", "onnx"])
+    return export
+
+
 @pytest.fixture
 def quick_recipe():
     """Two short epochs of the default recipe, layers not measured; further overrides as arguments."""

@@ -7,50 +7,70 @@ from kerasnets import runtime
 from kerasnets.api.arguments import PathLike
 from kerasnets.errors import UserError, nearest
 
-EXPORT_KINDS = ("saved_model", "onnx")
+EXPORT_FORMATS = ("saved_model", "onnx")
 
 
 def export(
     runs: PathLike | Sequence[PathLike],
     to: PathLike | None = None,
     *,
-    kind: str = "saved_model",
+    kind: str | Sequence[str] = "saved_model",
+    top_k: int = 5,
+    fold: bool = True,
     data: PathLike | None = None,
     allow_changed_data: bool = False,
     calibrated: bool = True,
 ) -> Path:
     """Write a finished run for serving, and check what was written against the network in memory.
 
+    Beside the formats lie `export.json`, which lists every file with its checksum, and a sample of images
+    with the right answers. Formats of the same model that lie in the folder already stay.
+
     Args:
         runs: a run directory; or several, which become one model that averages their predictions.
-        to: folder of the exports; by default `export` in the run directory. Several runs need one.
-        kind: "saved_model", which takes raw images and gets the next integer as its name, or "onnx", which
-            takes images of the network's size and gets the recipe's name, of several runs "ensemble".
+        to: folder of the export; by default `export` in the run directory. Several runs need one.
+        kind: a format or several: "saved_model", which takes raw images and gets the next integer as its
+            name, or "onnx", `model.onnx`.
+        top_k: how many classes `top_labels` and `top_probabilities` name, 1 or more.
+        fold: whether batch normalization is made part of the convolution before it, as `evaluate` and
+            `predict` do: faster, and equal but for rounding. Without it layers have the weights of training.
         data: path of the images that the export is checked on, if they have moved since the run was made.
         allow_changed_data: check on these images although some were added, removed, replaced or relabelled.
         calibrated: whether what is written answers as `calibrate` has set, where it has.
 
     Returns:
-        Path of the SavedModel's folder or of the ONNX file.
+        Path of the SavedModel's folder or of the ONNX file; of several formats that of the export's folder.
 
     Raises:
         UserError: a directory holds no finished run, the runs differ in classes, test images or channels,
             the folder cannot be used, or the extra `onnx` is missing.
-        FailureError: what was written does not agree with the network; it is not kept.
+        FailureError: what was written does not agree with the network; nothing of it is kept.
 
     Example:
         >>> kerasnets.export("runs/first")  # doctest: +SKIP
         PosixPath('runs/first/export/1')
     """
-    if kind not in EXPORT_KINDS:
-        raise UserError(
-            f"export to {kind!r}, allowed: {', '.join(EXPORT_KINDS)}{nearest(kind, EXPORT_KINDS)}"
-        )
+    formats = [kind] if isinstance(kind, str) else list(dict.fromkeys(kind))
+    for name in formats:
+        if name not in EXPORT_FORMATS:
+            allowed = f"{', '.join(EXPORT_FORMATS)}{nearest(name, EXPORT_FORMATS)}"
+            raise UserError(f"export to {name!r}, allowed: {allowed}")
+    if not formats or top_k < 1:
+        found = "no format" if not formats else f"top_k {top_k}"
+        raise UserError(f"export: found {found}, allowed: {'one or more' if not formats else '1 or more'}")
     runtime.prepare()
-    from kerasnets.exporting.saved_model import export_runs
+    from kerasnets.exporting.run_export import export_runs
     from kerasnets.inference.run_splits import DataOptions
 
-    return export_runs(runs, to, kind=kind, data=DataOptions(data, allow_changed_data), calibrated=calibrated)
+    return export_runs(
+        runs,
+        to,
+        formats=formats,
+        data=DataOptions(data, allow_changed_data),
+        top_k=top_k,
+        calibrated=calibrated,
+        fold=fold,
+    )
 
 
 def serve(

@@ -15,11 +15,26 @@ from kerasnets.cli.options import AllowChangedData, Data, NoCalibration, RunsArg
 def export(
     runs: RunsArgument,
     to: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for the exports.", show_default="RUN/export")
+        Path | None, typer.Option(metavar="DIR", help="Folder of the export.", show_default="RUN/export")
     ] = None,
     kind: Annotated[
-        str, typer.Option("--format", metavar="NAME", help="Format: saved_model or onnx.")
-    ] = "saved_model",
+        list[str] | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="Format: saved_model or onnx. Can be repeated.",
+            show_default="saved_model",
+        ),
+    ] = None,
+    top_k: Annotated[
+        int, typer.Option("--top-k", metavar="K", help="Most probable classes that are answered by name.")
+    ] = 5,
+    fold: Annotated[
+        bool,
+        typer.Option(
+            "--fold/--no-fold", help="Make batch normalization part of the convolution before it: faster."
+        ),
+    ] = True,
     data: Data = None,
     allow_changed_data: AllowChangedData = False,
     no_calibration: NoCalibration = False,
@@ -28,7 +43,9 @@ def export(
     path = kerasnets.export(
         runs,
         to,
-        kind=kind,
+        kind=kind or "saved_model",
+        top_k=top_k,
+        fold=fold,
         data=data,
         allow_changed_data=allow_changed_data,
         calibrated=not no_calibration,

@@ -87,6 +87,7 @@ class Dataset:
         image_shape: (height, width, channels); height and width are None where images differ in size.
         train, validation, test: `Split`s; the last two may be None.
         findings: what the source found wrong or odd while it listed its images.
+        audit: how many findings of each kind an audit has made; None before one.
         notes: lines on how the source was read, where that is not obvious.
         drawn: the splits that the source does not bring, drawn from its training images.
         root: the folder that image files are named from; empty where there is none.
@@ -101,6 +102,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     drawn: tuple[str, ...] = ()
     root: str = ""
+    audit: Mapping[str, int] | None = None
 
     @classmethod
     def of_splits(

@@ -1,7 +1,7 @@
 """What an export is checked on: images and files, with what the runs in memory predict of them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,9 @@ from kerasnets.runs.trained_run import TrainedRun
 
 MOST_BYTES = 256 * 2**20
 """Bytes of all images once they are decoded: of large photos fewer are taken."""
+
+OF_IMAGE = "of image "
+"""What the name of a file begins with that is one of the images, before its number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +44,25 @@ class Cases:
     refused: dict[str, bytes]
     labels: tuple[str, ...] = ()
     threshold: float = 0.0
+
+    def sample(self, most: int, most_bytes: int) -> "Cases":
+        """Return cases of fewer images, but of every kind of file.
+
+        Args:
+            most: how many of the images, the first ones, are taken at most.
+            most_bytes: bytes of all of them, decoded; one is taken whatever it has.
+        """
+        sizes = np.cumsum([image.nbytes for image in self.images])
+        count = max(1, min(most, int((sizes <= most_bytes).sum())))
+        numbered = [f"{OF_IMAGE}{number}" for number in range(count)]
+        kept = [name in numbered or not name.startswith(OF_IMAGE) for name in self.files]
+        return replace(
+            self,
+            images=self.images[:count],
+            of_images=self.of_images[:count],
+            files={name: file for (name, file), keep in zip(self.files.items(), kept, strict=True) if keep},
+            of_files=self.of_files[np.array(kept, bool)] if self.files else self.of_files,
+        )
 
     def save(self, path: Path) -> None:
         """Write them as a NumPy archive, as `kerasnets.exporting.serving_check` reads it."""
@@ -81,7 +103,7 @@ def make_cases(
         of_images.append(mean_prediction(members, [pixels[0]] * len(members)))
         contents = _encoded(sample) if with_files else b""
         if sniff(contents) in FORMATS:
-            files[f"of image {number}"] = contents
+            files[f"{OF_IMAGE}{number}"] = contents
             same = all(np.array_equal(pixels[0], other) for other in pixels[1:])
             of_files.append(of_images[-1] if same else mean_prediction(members, pixels))
     for name, contents in planted_files().items() if with_files else ():

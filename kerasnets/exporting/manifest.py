@@ -5,6 +5,7 @@ It is written last, once all it lists is there: a folder without it was not fini
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -106,6 +107,11 @@ class Manifest:
     versions: dict[str, str]
     formats: dict[str, ExportedFormat]
     files: dict[str, ExportedFile]
+
+    @property
+    def served_name(self) -> str:
+        """The name that servers know the model by, which has only letters, digits, ".", "_" and "-"."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.name).strip("-.") or "model"
 
     def write(self, folder: Path) -> None:
         """Write export.json into the export's folder, whole or not at all."""

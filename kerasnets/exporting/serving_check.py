@@ -41,6 +41,7 @@ def main(model_path: str, cases_path: str) -> None:
         sys.exit("kerasnets was imported: the model does not stand alone")
     planted = len([name for name in files if not name.startswith("file of image")]) + len(refused)
     more = f", and on {planted} files of other kinds" if planted else ""
+    # the last word is read by `kerasnets.exporting.saved_model`
     print(f"checked on {len(images)} images in a fresh process{more}: largest difference {worst:.1e}")
 
 
@@ -93,7 +94,7 @@ def _worst_difference(
 
 
 def _check_answer(outputs: Mapping[str, tf.Tensor], cases: Mapping[str, np.ndarray], message: str) -> None:
-    """Exit with a message unless class and label are those of the model's own probabilities."""
+    """Exit with a message unless classes and labels are those of the model's own probabilities."""
     probabilities = outputs["probabilities"][0].numpy()
     best = int(probabilities.argmax())
     if best != outputs["classes"][0]:
@@ -101,6 +102,11 @@ def _check_answer(outputs: Mapping[str, tf.Tensor], cases: Mapping[str, np.ndarr
     expected = str(cases["labels"][best if probabilities[best] >= cases["threshold"] else -1])
     if outputs["labels"][0].numpy().decode() != expected:
         sys.exit(message.format(f"labels is not {expected!r}, the answer"))
+    top = np.argsort(-probabilities, kind="stable")[: outputs["top_labels"].shape[1]]
+    if not np.array_equal(outputs["top_probabilities"][0], probabilities[top]):
+        sys.exit(message.format("top_probabilities is not the highest probabilities"))
+    if [label.decode() for label in outputs["top_labels"][0].numpy()] != cases["labels"][top].tolist():
+        sys.exit(message.format("top_labels is not the most probable classes"))
 
 
 def _check_refused(

@@ -18,15 +18,16 @@ def open_runs(
     needed_by: str,
     *,
     calibrated: bool = True,
+    fold: bool = True,
 ) -> list[TrainedRun]:
     """Open the members of an ensemble, to predict with; a single run is an ensemble of one.
-
-    Their networks have each normalization folded into the convolution before it, see `runs.folding`.
 
     Args:
         runs: path of a run directory, or several.
         needed_by: the command that needs them, for messages.
         calibrated: whether each predicts as `kerasnets calibrate` has set, where it has.
+        fold: whether their networks have each normalization folded into the convolution before it, see
+            `runs.folding`.
 
     Raises:
         UserError: as of `open_run`; no run at all, one twice, or one of other classes than the first.
@@ -38,7 +39,9 @@ def open_runs(
         found = f"{repeated[0]} twice" if repeated else "no run"
         raise UserError(f"{needed_by}: found {found}, allowed: one run or more, each once")
     opened = (open_run(path, needed_by, calibrated=calibrated) for path in paths)
-    first, *others = (replace(trained, network=folded(trained.network)) for trained in opened)
+    first, *others = (
+        replace(trained, network=folded(trained.network)) if fold else trained for trained in opened
+    )
     for other in others:
         if (other.numeric, other.classes) != (first.numeric, first.classes):
             raise UserError(f"{other.directory}: found {_difference(other, first)}, as {first.directory} has")

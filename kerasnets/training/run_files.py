@@ -73,6 +73,7 @@ def _write_data(directory: RunDirectory, inputs: TrainingInputs) -> None:
         image_shape=dataset.image_shape,
         images={name: len(split) for name, split in dataset.splits.items()},
         fingerprints=fingerprints(dataset),
+        audit=None if dataset.audit is None else dict(dataset.audit),
     ).write(directory.dataset_file)
 
 

@@ -236,8 +236,8 @@ def test_exports_answer_as_predict_does(run, calibrated, pictures, tmp_path):
         np.testing.assert_allclose(found["probabilities"], probabilities, atol=1e-5)
         np.testing.assert_array_equal(found["classes"], probabilities.argmax(axis=1))
         assert [label.decode() for label in found["labels"].numpy()] == labels
-    file = write_onnx(members, list(images[:5]), tmp_path / "run.onnx", reference="CPU:0")
-    session = onnxruntime.InferenceSession(file)
+    write_onnx(members, list(images[:5]), tmp_path / "run.onnx", reference="CPU:0")
+    session = onnxruntime.InferenceSession(tmp_path / "run.onnx")
     assert [output.name for output in session.get_outputs()] == ["probabilities", "classes", "labels"]
     inputs = {"images": members[0].preprocessing.spatial(images).numpy()}
     found, classes, answers = session.run(None, inputs)
@@ -249,6 +249,7 @@ def test_exports_answer_as_predict_does(run, calibrated, pictures, tmp_path):
 def test_the_check_of_an_export_finds_a_wrong_answer(capsys):
     outputs = {
         "probabilities": tf.constant([[0.3, 0.7]]), "classes": tf.constant([1]), "labels": tf.constant(["b"]),
+        "top_probabilities": tf.constant([[0.7, 0.3]]), "top_labels": tf.constant([["b", "a"]]),
     }  # fmt: skip
     cases = {"labels": np.array(["a", "b", "unknown"]), "threshold": np.float32(0.6)}
     serving_check._check_answer(outputs, cases, "{} of x")
@@ -256,6 +257,8 @@ def test_the_check_of_an_export_finds_a_wrong_answer(capsys):
         {"classes": tf.constant([0])},
         {"labels": tf.constant(["a"])},
         {"labels": tf.constant(["unknown"])},
+        {"top_labels": tf.constant([["a", "b"]])},
+        {"top_probabilities": tf.constant([[0.7, 0.2]])},
     ):
         with pytest.raises(SystemExit, match=r"is not .* of x"):
             serving_check._check_answer(outputs | wrong, cases, "{} of x")

@@ -1,5 +1,6 @@
 """What an export is checked on, and what it leaves: of odd files, without its data, when it is killed."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import kerasnets
 from kerasnets.data.dataset import Split
 from kerasnets.data.images.decoding import decode
 from kerasnets.data.images.image_file import ImageRules, read_image
+from kerasnets.errors import UserError
 from kerasnets.exporting import saved_model
+from kerasnets.exporting.manifest import Manifest, file_problems
 from kerasnets.exporting.saved_model import write_saved_model
 from kerasnets.recipe import load_recipe
 from kerasnets.runs.directory import RunDirectory
@@ -27,16 +30,25 @@ SIDE, IMAGES = 12, 40
 
 EXPORT = """
 import sys, kerasnets
-from kerasnets.exporting import saved_model
-def write_and_wait(members, path):
-    path.mkdir()
-    (path / "half").write_text("written")
-    print("writing", flush=True)
+from importlib import import_module
+def wait(*arguments, **options):
+    print("reached", flush=True)
     sys.stdin.read()
-saved_model.write_saved_model = write_and_wait
-kerasnets.export(*sys.argv[1:])
+run, folder, module, *owners, name = sys.argv[1:]
+place = import_module(f"kerasnets.exporting.{module}")
+for owner in owners:
+    place = getattr(place, owner)
+setattr(place, name, wait)
+kerasnets.export(run, folder, kind=["saved_model", "onnx"], top_k=3)
 """
-"""An export that is still writing when it is killed."""
+"""An export that comes to a function and no further."""
+
+MOMENTS = (
+    "saved_model.write_saved_model", "saved_model._check", "format_writers.write_onnx",
+    "run_export.card_text", "publishing.list_files", "publishing._remove_stale", "publishing._move",
+    "publishing.Manifest.write",
+)  # fmt: skip
+"""Functions of an export, in the order in which they are called."""
 
 
 def _seen_only_on_white(label, draws):
@@ -107,7 +119,9 @@ def test_members_of_other_policies_each_read_a_file_in_their_own_way(odd_run, od
 
 @pytest.mark.exhaustive
 def test_an_export_that_reads_files_otherwise_is_not_kept(default_run, monkeypatch, tmp_path, command):
-    monkeypatch.setattr(saved_model, "graph_image", lambda contents, rules: decode(contents, rules.channels))
+    monkeypatch.setattr(
+        saved_model, "graph_image", lambda contents, rules: (decode(contents, rules.channels), "")
+    )
     code, _, errors = command("export", default_run, "--to", tmp_path / "exports")
     assert code == 1
     assert "serve_bytes: probabilities differ by" in errors
@@ -119,9 +133,9 @@ def test_an_export_that_reads_files_otherwise_is_not_kept(default_run, monkeypat
 def test_the_right_answers_are_computed_on_the_cpu_whatever_the_default(default_run, monkeypatch, tmp_path):
     devices = set()
 
-    def write(members, path):
+    def write(members, path, **options):
         devices.update(variable.value.device for variable in members[0].network.variables)
-        write_saved_model(members, path)
+        write_saved_model(members, path, **options)
 
     monkeypatch.setattr(saved_model, "write_saved_model", write)
     with tf.device("CPU:1"):
@@ -144,15 +158,28 @@ def test_folders_that_cannot_be_are_refused_before_anything_is_read(default_run,
 
 
 @pytest.mark.exhaustive
-def test_a_killed_export_leaves_nothing_after_the_next_one(default_run, tmp_path):
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_killed_export_leaves_nothing_that_looks_finished(default_run, tmp_path, moment):
     folder = tmp_path / "a *? \n ü"
-    command = [sys.executable, "-c", EXPORT, str(default_run), str(folder)]
+    kerasnets.export(default_run, folder)
+    before = Manifest.read(folder)
+    command = [sys.executable, "-c", EXPORT, str(default_run), str(folder), *moment.split(".")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed:
-        assert "writing\n" in killed.stdout
+        assert "reached\n" in killed.stdout
         killed.kill()
-    assert list(folder.rglob(".*/model/half"))
-    tf.saved_model.load(str(kerasnets.export(default_run, folder)))
-    assert [path.name for path in folder.iterdir()] == ["1"]
+    assert list(folder.glob(".*.tmp*"))
+    if MOMENTS.index(moment) < MOMENTS.index("publishing._remove_stale"):
+        assert Manifest.read(folder) == before
+        assert file_problems(folder, before.files) == []
+    else:
+        with pytest.raises(UserError, match=r"no export\.json here"):
+            Manifest.read(folder)
+    for version in filter(str.isdecimal, os.listdir(folder)):
+        tf.saved_model.load(str(folder / version))
+    kerasnets.export(default_run, folder)
+    after = Manifest.read(folder)
+    assert file_problems(folder, after.files) == []
+    assert not list(folder.glob(".*"))
 
 
 @pytest.mark.exhaustive

@@ -31,7 +31,9 @@ RESULT = Result(
     validation=Measures(loss=0.75, accuracy=0.5, cross_entropy=0.7, images=4),
     test=Measures(loss=1 / 3, mean_absolute_error=0.1, images=3), verdict="healthy: nothing found",
 )  # fmt: skip
-DATASET = DatasetRecord("folder", ("cat", "dog"), False, (None, None, 3), {"train": 9}, {"train": "ab"})
+DATASET = DatasetRecord(
+    "folder", ("cat", "dog"), False, (None, None, 3), {"train": 9}, {"train": "ab"}, {"alpha": 2}
+)
 ENVIRONMENT = Environment(
     python="3.12.1", machine="Linux x86_64", devices=[{"kind": "cpu", "name": "a", "count": 2}],
     strategy="OneDeviceStrategy", replicas=1, settings={"onednn": True}, packages={"keras": "3.15.1"},

@@ -4,7 +4,7 @@ They are those of `kerasnets.data.images.image_file.read_image`, whose module de
 the two. `damaged`, a JPEG that libjpeg decodes with a warning, is not refused here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
@@ -16,43 +16,66 @@ FORMATS = ("JPEG", "PNG")
 """Formats that exported models read."""
 
 
-def graph_image(contents: tf.Tensor, rules: ImageRules) -> tf.Tensor:
-    """Return the pixels of an encoded image.
+def graph_image(contents: tf.Tensor, rules: ImageRules) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the pixels of an encoded image, or what is wrong with it. It does not fail.
 
     Args:
         contents: scalar string tensor, the bytes of a JPEG or PNG file.
         rules: what a run decides about image files.
 
     Returns:
-        uint8 (height, width, `rules.channels`).
-
-    Raises:
-        tf.errors.InvalidArgumentError: another format, damaged data, or what the rules refuse; its message
-            names what was found. What the header declares is checked before a pixel is decoded.
+        uint8 (height, width, `rules.channels`), a black pixel where the image is refused; and a scalar
+        string, empty, or what was found and what is allowed: another format, damaged data, or what the rules
+        refuse. What the header declares is checked before a pixel is decoded.
     """
     format = graph_format(contents)
     header = graph_header(contents, format)
-    contents = _checked(contents, _problem(contents, format, header, rules=rules))
+    problem = _problem(contents, format, header, rules=rules)
+
+    def pixels(encoded: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return _pixels(encoded, format, header, rules=rules)
+
+    black = tf.zeros([1, 1, rules.channels], "uint8")
+    image, problem = tf.cond(
+        tf.equal(problem, ""), lambda: _unless_it_fails(contents, pixels, black), lambda: (black, problem)
+    )
+    image.set_shape([None, None, rules.channels])
+    return image, problem
+
+
+def _unless_it_fails(
+    contents: tf.Tensor, pixels: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]], black: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return what `pixels` makes of the bytes; where a decoder fails, `black` and that it did.
+
+    A graph cannot catch an error, but a data set may leave out the elements that have one.
+    """
+    decoded = tf.data.Dataset.from_tensors(contents).map(pixels).ignore_errors()
+    failed = tf.data.Dataset.from_tensors((black, "damaged data, allowed: an image that can be decoded"))
+    image, problem = decoded.concatenate(failed).take(1).get_single_element()
+    return image, problem
+
+
+def _pixels(
+    contents: tf.Tensor, format: tf.Tensor, header: GraphHeader, *, rules: ImageRules
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the pixels of an image whose header is right, and what else is wrong, or an empty string."""
     printing = tf.equal(format, "JPEG") & tf.equal(header.channels, 4)
     on_white = header.alpha & (rules.policy("alpha") == "fix")
-    image = tf.case(
+    none = tf.constant("")
+    image, problem = tf.case(
         [
             (
                 on_white | (header.bits > 8),
                 lambda: _careful_png(contents, header, on_white=on_white, rules=rules),
             ),
-            (printing, lambda: _of_channels(decode(contents, 3), rules.channels)),
+            (printing, lambda: (_of_channels(decode(contents, 3), rules.channels), none)),
         ],
-        default=lambda: decode(contents, rules.channels),
+        default=lambda: (decode(contents, rules.channels), none),
     )
-    return upright(image, header.orientation) if rules.policy("exif_orientation") == "fix" else image
-
-
-def _checked(value: tf.Tensor, problem: tf.Tensor) -> tf.Tensor:
-    """Return `value`; the graph fails where there is a problem, a string that is not empty."""
-    sound = tf.debugging.Assert(tf.equal(problem, ""), [tf.strings.join(["serve_bytes: found ", problem])])
-    with tf.control_dependencies([sound] if sound is not None else []):
-        return tf.identity(value)
+    if rules.policy("exif_orientation") == "fix":
+        image = upright(image, header.orientation)
+    return image, problem
 
 
 def _problem(contents: tf.Tensor, format: tf.Tensor, header: GraphHeader, *, rules: ImageRules) -> tf.Tensor:
@@ -108,8 +131,8 @@ def _allowed(found: tf.Tensor, what: str, most: int) -> tf.Tensor:
 
 def _careful_png(
     contents: tf.Tensor, header: GraphHeader, *, on_white: tf.Tensor, rules: ImageRules
-) -> tf.Tensor:
-    """Return the pixels of a PNG that has transparency or more than eight bits."""
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the pixels of a PNG that has transparency or more than eight bits, and what is wrong."""
     deep = header.bits > 8
     values = tf.cond(
         deep,
@@ -117,11 +140,10 @@ def _careful_png(
         lambda: tf.cast(tf.io.decode_png(contents, channels=4), tf.uint16),
     )
     bits = rules.significant_bits
-    if rules.policy("unscaled_sixteen_bit") in ("error", "skip"):
-        highest = tf.reduce_max(tf.cast(values[..., :3], tf.int32))
-        unscaled = deep & (highest > 0) & (highest < 2 ** (bits - 4))
-        problem = tf.strings.join(["16 bits a channel, but no value above ", tf.strings.as_string(highest)])
-        values = _checked(values, tf.where(unscaled, problem, ""))
+    highest = tf.reduce_max(tf.cast(values[..., :3], tf.int32))
+    unscaled = deep & (highest > 0) & (highest < 2 ** (bits - 4))
+    refused = unscaled & (rules.policy("unscaled_sixteen_bit") in ("error", "skip"))
+    problem = tf.strings.join(["16 bits a channel, but no value above ", tf.strings.as_string(highest)])
     alpha = tf.where(deep, tf.bitwise.right_shift(values[..., 3:], 8), values[..., 3:])
     upper = tf.minimum(tf.bitwise.right_shift(values[..., :3], bits - 8), 255)
     colour = tf.where(deep, upper, values[..., :3])
@@ -131,11 +153,12 @@ def _careful_png(
         # in 16 bits: 255·255 + 127 is less than 2^16
         return tf.where(on_white, (colour * alpha + 255 * (255 - alpha) + 127) // 255, colour)
 
-    return tf.cond(
+    image = tf.cond(
         transparent | (deep & (bits < 16)),
         lambda: _of_channels(tf.cast(laid_on_white(), tf.uint8), rules.channels),
         lambda: decode(contents, rules.channels),
     )
+    return image, tf.where(refused, problem, "")
 
 
 def _of_channels(colour: tf.Tensor, channels: int) -> tf.Tensor:

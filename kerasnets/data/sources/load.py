@@ -101,7 +101,7 @@ def audited(
                 "out: one of each class stays in training, with its copies; allowed: more images, or "
                 f"data.{name} = 0"
             )
-    return dataset
+    return replace(dataset, audit=found.table["kind"].value_counts(sort=False).to_dict())
 
 
 def read_source(

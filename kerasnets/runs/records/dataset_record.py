@@ -23,6 +23,8 @@ class DatasetRecord:
         images: how many each split has, by its name.
         fingerprints: a digest of each split's images, labels and weights, by its name; None in runs of an
             earlier version, which kept no list of their images.
+        audit: how many findings of each kind the audit before training made; None in runs of an earlier
+            version, which did not keep it.
     """
 
     source: str
@@ -31,6 +33,7 @@ class DatasetRecord:
     image_shape: tuple[int | None, ...]
     images: dict[str, int]
     fingerprints: dict[str, str] | None
+    audit: dict[str, int] | None = None
 
     def write(self, path: Path) -> None:
         """Write dataset.json, whole or not at all."""
@@ -57,4 +60,5 @@ class DatasetRecord:
             image_shape=tuple(table["image_shape"]),
             images=table["images"],
             fingerprints=table.get("fingerprints"),
+            audit=table.get("audit"),
         )

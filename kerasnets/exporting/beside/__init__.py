@@ -1,0 +1,1 @@
+"""What lies beside the formats of an export: its card, clients, and how servers are told to serve it."""
