@@ -70,8 +70,8 @@ def tune_recipe(
                 stack.enter_context(owned(folder, leftovers=part == "alone"))
                 if not search.exists:
                     search.trials.mkdir(parents=True, exist_ok=True)
-                    record.write(search.search_file)
                     write_text(search.recipe_file, plan.recipe.to_toml())
+                    record.write(search.search_file)  # last: it makes the folder a search
             _Workers(search, plan, processes, signals, part=part, count=workers).run()
             if part != "worker":
                 _finish(search, plan)

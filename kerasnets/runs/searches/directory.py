@@ -53,7 +53,7 @@ class SearchDirectory(os.PathLike[str]):
     @property
     def exists(self) -> bool:
         """Whether a search was started here."""
-        return self.recipe_file.is_file()
+        return self.search_file.is_file()
 
     @property
     def finished(self) -> bool:
