@@ -1,5 +1,6 @@
 """The picture of a range test: the loss and the update ratio over the learning rate."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +30,11 @@ def draw_range(found: RateRange) -> Figure:
     for row in found.update_ratios:
         ratio.plot(rates, row, color=COLOURS[1], alpha=0.5, linewidth=1)
     ratio.axhline(HEALTHY, color=INK, linewidth=0.8)
-    loss.set(ylabel="training loss", xscale="log", xlim=(rates[0], rates[-1]))
+    loss.set(ylabel="training loss", xscale="log")
     ratio.set(ylabel="update ratio", xlabel="learning rate", yscale="log")
     _mark(loss, found)
     _shade((loss, ratio), found)
-    set_log_ticks(ratio.xaxis, np.log10(rates[-1] / rates[0]))
+    _limit(loss, ratio, found)
     if loss.get_legend_handles_labels()[0]:
         figure.legend(*loss.get_legend_handles_labels(), loc="outside upper left", ncols=2)
     return figure
@@ -48,6 +49,18 @@ def write_pictures(found: RateRange, folder: Path) -> list[Path]:
             temporary.write_bytes(png(figure))
         write_text(paths[1], svg(figure))
     return paths
+
+
+def _limit(loss: Axes, ratio: Axes, found: RateRange) -> None:
+    """End the axis of rates where the last sweep has ended, and name powers of ten along both logarithms."""
+    known = np.isfinite(found.update_ratios) & (found.update_ratios > 0)
+    if not known.any():
+        return
+    last = float(found.rates[np.flatnonzero(known.any(axis=0))[-1]])
+    ratios = found.update_ratios[known]
+    loss.set_xlim(found.rates[0], 1.2 * last)
+    set_log_ticks(ratio.xaxis, math.log10(1.2 * last / found.rates[0]))
+    set_log_ticks(ratio.yaxis, math.log10(ratios.max() / ratios.min()))
 
 
 def _mark(axes: Axes, found: RateRange) -> None:

@@ -12,7 +12,7 @@ from kerasnets.callbacks.random_state import RandomState
 from kerasnets.errors import UserError
 from kerasnets.rate_range.curve.rate_range import RateRange, range_of_sweeps
 from kerasnets.rate_range.curve.sweep import Sweep, geometric_rates
-from kerasnets.rate_range.plan import HIGHEST_RATE, rates_of_seed
+from kerasnets.rate_range.plan import HIGHEST_RATE, check_range, rates_of_seed
 from kerasnets.recipe import Recipe, changed
 from kerasnets.terminal import show
 from kerasnets.training.checkpoints.file import capture, restore
@@ -45,6 +45,7 @@ def find_rate_range(
     steps: int | None = None,
 ) -> RateRange:
     """Return what a range test of a recipe finds; see `kerasnets.find_rate`."""
+    check_range(recipe, seeds=seeds, lowest=lowest, highest=highest, steps=steps)
     if cluster().count > 1:
         raise UserError(f"TF_CONFIG: found {cluster().count} hosts, allowed in a range test: one")
     try:

@@ -33,7 +33,8 @@ def write_table(found: RateRange, path: Path) -> None:
 def short_table(found: RateRange) -> pd.DataFrame:
     """Return a row each few rates, as texts: rate, mean loss and a bar of it, update ratio, what happens."""
     ratio = np.array([_median(column) for column in found.update_ratios.T])
-    places = np.unique(np.linspace(0, len(found.rates) - 1, ROWS).round().astype(int))
+    used = np.flatnonzero(np.isfinite(found.update_ratios).any(axis=0))
+    places = np.unique(np.linspace(0, used[-1] if len(used) else 0, ROWS).round().astype(int))
     highest = np.nanmax(found.loss) if np.isfinite(found.loss).any() else math.nan
     rows = []
     for first, after in zip(places, [*places[1:], len(found.rates)], strict=True):

@@ -10,6 +10,9 @@ from kerasnets.errors import UserError
 from kerasnets.rate_range.curve.rate_range import RateRange, range_of_sweeps
 from kerasnets.rate_range.curve.reading import read_curve, smoothed
 from kerasnets.rate_range.curve.sweep import Sweep, geometric_rates
+from kerasnets.rate_range.picture import draw_range
+from kerasnets.rate_range.table import short_table
+from kerasnets.report.drawing import style
 
 RATES = geometric_rates(1e-6, 1e2, 80)
 
@@ -91,6 +94,9 @@ def test_losses_that_are_not_numbers_have_no_range():
     assert test.diverges_at == RATES[0]
     assert test.low is test.high is None
     assert np.isnan(test.losses).all()
+    assert short_table(test).rate.tolist() == ["1e-06", "1.3e-06"]
+    with style():
+        assert draw_range(test).axes
     assert (
         RateRange.from_dict(json.loads(json.dumps(test.to_dict(), allow_nan=False))).diverges_at == RATES[0]
     )
@@ -125,6 +131,22 @@ def test_a_loss_that_falls_to_the_end_is_searched_up_to_where_it_is_lowest():
     assert test.falls_from == pytest.approx(0.01 / 19, rel=0.2)
     # over the logarithm of the rate it is a logistic curve, steepest where half of it has fallen
     assert test.steepest == pytest.approx(0.01, rel=0.3)
+
+
+def test_a_loss_that_falls_to_chance_and_stays_is_searched_to_the_end_of_its_bottom():
+    """It begins above chance; from a rate of 0.1 on it swings, but never as high as it began."""
+    losses = np.append(3.5, np.where(RATES < 0.1, 2.3 + 1.2 / (1 + RATES / 5e-3), 2.6))
+    test = found(*(swept(losses) for _ in range(3)))
+    assert test.diverges_at is None
+    assert 0.05 < test.high < 0.2
+    assert test.low == pytest.approx(test.falls_from)
+
+
+def test_a_range_has_three_decades_at_most():
+    losses = np.append(3.5, np.where(RATES < 1, 2.3 + 1.2 / (1 + RATES / 1e-5), 50.0))
+    test = found(*(swept(losses) for _ in range(3)))
+    assert test.falls_from < 1e-3 * test.high
+    assert test.low == pytest.approx(1e-3 * test.high)
 
 
 def test_a_network_that_dies_has_diverged():

@@ -39,8 +39,8 @@ class RateRange:
             over seeds; None where fewer than half of them diverged.
         update_ratio_1e_3: rate at which the median update ratio reaches 1e-3; None where it does not.
         low, high: between which a search for the best rate should look: from where the loss begins to fall to
-            where it diverges or, where it does not, is lowest; three decades at most. None where the test
-            does not tell.
+            where it diverges or, where it does not, ceases to be lowest; three decades at most. None where
+            the test does not tell.
         by_seed: what each seed says alone, in the order of `losses`.
         steps: optimizer steps that the test took, of all seeds together.
         trainings: the same as a part of the steps of the recipe's training; None where there is no recipe.

@@ -106,7 +106,7 @@ def read_curve(rates: np.ndarray, losses: np.ndarray, update_ratios: np.ndarray,
         low = max(SPAN * diverges, float(rates[0]))
         return Reading(diverges_at=diverges, update_ratio_1e_3=healthy, low=low, high=diverges)
     begins = _begins(rates, curve[: lowest + 1], start - BEGUN * fall)
-    high = max(diverges or 0.0, float(rates[lowest]))
+    high = max(diverges or 0.0, float(rates[_bottom_end(curve, lowest, BEGUN * fall)]))
     return Reading(
         falls_from=begins,
         steepest=_steepest(rates, curve[: lowest + 1]),
@@ -195,6 +195,12 @@ def _begins(rates: np.ndarray, curve: np.ndarray, level: float) -> float:
     if not len(above):
         return float(rates[0])
     return _between(rates, curve, int(above[-1]), level) if above[-1] + 1 < len(curve) else float(rates[-1])
+
+
+def _bottom_end(curve: np.ndarray, lowest: int, height: float) -> int:
+    """Return the place up to which a curve, from its lowest place on, stays below a height above that."""
+    left = np.flatnonzero(~(curve[lowest:] <= curve[lowest] + height))
+    return lowest + int(left[0]) - 1 if len(left) else len(curve) - 1
 
 
 def _steepest(rates: np.ndarray, curve: np.ndarray) -> float:
