@@ -121,6 +121,18 @@ def short(name: str, most: int = 20) -> str:
     return name if len(name) <= most else f"{name[: most // 3]}…{name[len(name) - most + most // 3 + 1 :]}"
 
 
+def short_layer(path: str, most: int = 20) -> str:
+    """Return a layer's path of at most `most` characters, which still tells it from the others of a deep net.
+
+    Its first words lose all letters but one, as many as need be: "s1_b12_conv1_relu" of block 12 in stage 1.
+    """
+    parts = re.split("([_/])", path)
+    for number in range(0, len(parts) - 1, 2):
+        if sum(map(len, parts)) > most:
+            parts[number] = re.sub(r"^([A-Za-z])[A-Za-z]*", r"\1", parts[number])
+    return short("".join(parts), most)
+
+
 def run_colours(runs: int) -> list[tuple[str, str]]:
     """Return colours of training and validation for each run; of one run alone they differ."""
     if runs == 1:

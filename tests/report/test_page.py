@@ -26,6 +26,18 @@ DEEP = [
 ]
 
 
+def test_short_names_tell_the_layers_of_a_deep_net_apart():
+    layers = [f"{name}{kind}" for name in DEEP for kind in ("", "_bn", "_relu")]
+    for most in (18, 20):
+        short = [drawing.short_layer(layer, most) for layer in layers]
+        assert max(map(len, short)) <= most
+        assert len(set(short)) == len(layers)
+    assert drawing.short_layer("stage1_block12_conv1_relu") == "s1_b12_conv1_relu"
+    assert drawing.short_layer("backbone/mixed7b_pool", 20) == "b/mixed7b_pool"
+    assert drawing.short_layer("fc") == "fc"
+    assert len(drawing.short_layer("x" * 40)) == 20
+
+
 def _sections(*runs):
     with drawing.style():
         return {section.anchor: section for section in page_sections(runs)}

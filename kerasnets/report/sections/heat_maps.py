@@ -11,7 +11,7 @@ from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 
 from kerasnets.catalog.quantities import NETWORK
-from kerasnets.report.drawing import WIDTH, new_figure, place, set_log_ticks, short
+from kerasnets.report.drawing import WIDTH, new_figure, place, set_log_ticks, short_layer
 from kerasnets.report.run_records import RunRecords
 from kerasnets.report.section import Picture, Section, Table, anchor_of
 
@@ -150,7 +150,7 @@ def heat_map(table: pd.DataFrame, norm: Normalize, scale: Scale) -> Figure:
     if not scale.share:
         colors[values == 0] = ZERO
     row = float(np.clip(520 / layers, 1.4, 16))
-    names = [short(str(name)) for name in table.index]
+    names = [short_layer(str(name)) for name in table.index]
     left = 12 + 5.2 * max(map(len, names))
     # fixed places: matplotlib's own layout takes seconds for a hundred labels
     figure, top, height = new_figure(layers * row + 70, placed=True), 28, layers * row

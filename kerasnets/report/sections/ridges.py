@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 
 from kerasnets.catalog.quantities import BIN_EDGES, HISTOGRAMS, SMALLEST
-from kerasnets.report.drawing import COLOURS, INK, WIDTH, new_figure, place, short
+from kerasnets.report.drawing import COLOURS, INK, WIDTH, new_figure, place, short_layer
 from kerasnets.report.run_records import RunRecords
 from kerasnets.report.section import Picture, Section, anchor_of
 from kerasnets.report.sections.heat_maps import LABEL_HEIGHT
@@ -65,7 +65,7 @@ def ridges(rows: pd.DataFrame) -> Figure:
     layers = layers[drawn]
     shares = {step: _shares(rows[rows.step == step], layers) for step in steps}
     low, high = _seen(np.concatenate(list(shares.values())))
-    names = [short(str(layer), 18) for layer in layers]
+    names = [short_layer(str(layer), 18) for layer in layers]
     left, top = 10 + 4.8 * max(map(len, names)), 18
     gap, height = 8, LABEL_HEIGHT * (len(layers) + 1)
     width = (WIDTH - left - 8 - gap * (len(steps) - 1)) / len(steps)
