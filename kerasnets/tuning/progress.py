@@ -65,7 +65,7 @@ class Progress:
     def _line(self, records: Sequence[TrialRecord]) -> str:
         done = sum(not record.running for record in records)
         running = [
-            f"{record.worker}: {values_text(record)} {100 * self._running.get(record.id, 0.0):.0f} %"
+            f"{record.worker}: {values_text(record)} {100 * self._done(record):.0f} %"
             for record in records
             if record.running
         ]
@@ -83,12 +83,15 @@ class Progress:
 
     def _spent(self, records: Sequence[TrialRecord]) -> float:
         """Return the epochs that trials have behind them."""
+        return sum(record.budget * (self._done(record) if record.running else 1.0) for record in records)
+
+    def _done(self, record: TrialRecord) -> float:
+        """Return which part of its budget a running trial has behind it, elsewhere in whole epochs."""
         with self._lock:
-            shares = dict(self._running)
-        return sum(
-            record.budget * shares.get(record.id, 0.0) if record.running else float(record.budget)
-            for record in records
-        )
+            told = self._running.get(record.id)
+        if told is None and record.budget:
+            return min(1.0, self._search.run(record.id).epochs_done() / record.budget)
+        return told or 0.0
 
     def _share(self, records: Sequence[TrialRecord]) -> float:
         whole = self._plan.trainings * self._plan.full

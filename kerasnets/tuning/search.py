@@ -16,6 +16,7 @@ from kerasnets.runs.searches.best_record import BestRecord
 from kerasnets.runs.searches.directory import SearchDirectory
 from kerasnets.runs.searches.search_record import SearchRecord
 from kerasnets.terminal import clear, phase, recorded_by, say
+from kerasnets.training.distribution.tf_config import cluster
 from kerasnets.training.signals import StopSignals
 from kerasnets.tuning.planning.no_effect import check_effects
 from kerasnets.tuning.planning.plan import RANGE_COST, Plan, make_plan
@@ -53,9 +54,11 @@ def tune_recipe(
     """
     from kerasnets.tuning.workers.roles import role
 
-    plan = make_plan(recipe)
-    check_effects(plan)
     search, part = SearchDirectory(folder), role()
+    if cluster().count > 1:
+        raise UserError(f"TF_CONFIG: found {cluster().count} hosts, allowed in a search: one for each trial")
+    plan = make_plan(_with_kept_trials(recipe, search) if resume else recipe)
+    check_effects(plan)
     _check_folder(search, plan, resume=resume or part == "worker")
     with StopSignals() as signals, Processes() as processes, recorded_by(lambda text: None):
         if part == "worker":
@@ -68,6 +71,9 @@ def tune_recipe(
         with ExitStack() as stack:
             if part != "worker":
                 stack.enter_context(owned(folder, leftovers=part == "alone"))
+                search.best_file.unlink(
+                    missing_ok=True
+                )  # a search that was given more trials is not finished
                 if not search.exists:
                     search.trials.mkdir(parents=True, exist_ok=True)
                     write_text(search.recipe_file, plan.recipe.to_toml())
@@ -92,6 +98,12 @@ def _check_folder(search: SearchDirectory, plan: Plan, *, resume: bool) -> None:
         search.path.is_dir() and not all(map(_is_of_beginning, search.path.iterdir()))
     ):
         raise UserError(f"{search}: found other files, allowed: an empty or a new folder")
+
+
+def _with_kept_trials(recipe: Recipe, search: SearchDirectory) -> Recipe:
+    """Return a recipe with as many trials as the search there has, where it does not say how many."""
+    kept = search.recipe().tune.trials if search.exists else None
+    return changed(recipe, {"tune.trials": kept}) if kept and recipe.tune.trials is None else recipe
 
 
 def _more_trials(kept: Recipe, asked: Recipe) -> bool:

@@ -9,6 +9,7 @@ from kerasnets.errors import UserError
 from kerasnets.recipe import Recipe, changed
 from kerasnets.recipe.loading import searched_keys
 from kerasnets.recipe.searched_keys import SearchedKey
+from kerasnets.recipe.tables.tune import Searched
 from kerasnets.runs.searches.directory import SearchDirectory
 from kerasnets.runs.searches.trial_record import TrialRecord
 from kerasnets.tuning.planning.shortening import shortened
@@ -16,7 +17,7 @@ from kerasnets.tuning.planning.space import grid_values
 
 RATE = "optimizer.learning_rate"
 
-UNASKED = {f"tune.parameters.{RATE}.{name}": value for name, value in (("min", 1e-7), ("sampling", "log"))}
+UNASKED = Searched(min=1e-7, max=100.0, sampling="log")
 """What is searched in a recipe without [tune]: the rate, wherever the range test puts it."""
 
 SHORT = 10
@@ -168,9 +169,9 @@ def make_plan(recipe: Recipe) -> Plan:
     Raises:
         UserError: it cannot be searched so.
     """
-    unasked = not recipe.tune.parameters
+    unasked = recipe.tune.parameters in ({}, {RATE: UNASKED})
     if unasked:
-        recipe = changed(recipe, {**UNASKED, f"tune.parameters.{RATE}.max": 100.0})
+        recipe = changed(recipe, {"tune.parameters": {RATE: UNASKED.model_dump(exclude_none=True)}})
     keys = searched_keys(recipe)
     tune = recipe.tune
     single = len(keys) == 1 and keys[0].searched.choices is None
