@@ -31,6 +31,10 @@ STUDIES: dict[str, Listed] = {
         "The loss tells four learning rates apart: very high, high, good and low.",
         "kerasnets.studies.rates",
     ),
+    "tuning": Listed(
+        "A search in stages finds a learning rate as good as the best of a full grid, for little.",
+        "kerasnets.studies.tuning.study",
+    ),
     "variance": Listed(
         "Initialization decides whether a signal survives nine layers.", "kerasnets.studies.variance"
     ),
