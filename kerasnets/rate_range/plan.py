@@ -43,8 +43,9 @@ def check_range(
             raise UserError(
                 f"{name}: found {rate:g}, allowed: a learning rate above 0, up to {HIGHEST_RATE:g}"
             )
-    if lowest is not None and highest is not None and lowest >= highest:
-        raise UserError(f"lowest: found {lowest:g}, allowed: below highest, {highest:g}")
+    end = HIGHEST_RATE if highest is None else highest
+    if lowest is not None and lowest >= end:
+        raise UserError(f"lowest: found {lowest:g}, allowed: below highest, {end:g}")
 
 
 def rates_of_seed(training_steps: int, seeds: int) -> int:

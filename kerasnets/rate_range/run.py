@@ -89,7 +89,7 @@ class RangeTest:
         """Return the rates of the sweeps; bounds that are not given come from how far a first step moves."""
         if lowest is None or highest is None:
             low, high = self._probed()
-            high = max(high, 10 * (lowest or low)) if highest is None else highest
+            high = min(max(high, 10 * (lowest or low)), HIGHEST_RATE) if highest is None else highest
             lowest, highest = (min(low, 0.1 * high) if lowest is None else lowest), high
         return geometric_rates(lowest, highest, self._count)
 

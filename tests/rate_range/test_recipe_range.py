@@ -61,7 +61,8 @@ def test_the_rates_begin_where_weights_hardly_move(range_test):
     first = range_test.sweep(rates, 0, 1).update_ratios()[0]
     assert first == pytest.approx(1e-5, rel=0.02)
     np.testing.assert_allclose(range_test.rates(1e-3, 1e-1), geometric_rates(1e-3, 1e-1, COUNT))
-    assert range_test.rates(50.0, None)[-1] == 500.0
+    assert range_test.rates(5.0, None)[-1] == pytest.approx(max(50.0, rates[-1]))
+    assert range_test.rates(50.0, None)[-1] == 100.0
     assert range_test.rates(None, 1e-9)[0] == pytest.approx(1e-10)
 
 
@@ -126,6 +127,7 @@ def test_a_test_takes_at_most_a_quarter_of_a_training(steps):
         (("--highest", "1e9"), (), "highest: found 1e+09, allowed: a learning rate above 0, up to 100"),
         (("--lowest", "nan"), (), "lowest: found nan"),
         (("--lowest", "1", "--highest", "0.1"), (), "lowest: found 1, allowed: below highest, 0.1"),
+        (("--lowest", "100"), (), "lowest: found 100, allowed: below highest, 100"),
         ((), ("optimizer.name=adafactor",), "optimizer.relative_step: found true, allowed in a range test"),
         (
             (),
