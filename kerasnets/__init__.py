@@ -11,7 +11,7 @@ Train:       load_recipe, train, tune, build, load_weights
 Understand:  evaluate, calibrate, predict, predict_each, compare, write_report,
              write_search_report, watch, study
 Networks:    summary, size, complexity, bench, evaluate_weights
-Hand over:   export, serve
+Hand over:   export, verify, serve
 
 `help(kerasnets.train)` explains one of them. TensorFlow and other large libraries are loaded only by the
 functions that need them, on their first call. All exceptions are `KerasnetsError`s of one line.
@@ -25,7 +25,7 @@ from kerasnets.runtime import turn_onednn_on
 
 if TYPE_CHECKING:
     from kerasnets.api.claims import study
-    from kerasnets.api.hand_over import export, serve
+    from kerasnets.api.hand_over import export, serve, verify
     from kerasnets.api.networks import bench, complexity, evaluate_weights, size, summary
     from kerasnets.api.prepare import audit, cache, check, new_recipe, pack, preview
     from kerasnets.api.run import Run
@@ -78,6 +78,7 @@ __all__ = [
     "summary",
     "train",
     "tune",
+    "verify",
     "watch",
     "write_report",
     "write_search_report",
@@ -85,7 +86,7 @@ __all__ = [
 
 _MODULES = {
     "kerasnets.api.claims": ("study",),
-    "kerasnets.api.hand_over": ("export", "serve"),
+    "kerasnets.api.hand_over": ("export", "serve", "verify"),
     "kerasnets.api.networks": ("bench", "complexity", "evaluate_weights", "size", "summary"),
     "kerasnets.api.prepare": ("audit", "cache", "check", "new_recipe", "pack", "preview"),
     "kerasnets.api.run": ("Run",),

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kerasnets import runtime
 from kerasnets.api.arguments import PathLike
+from kerasnets.catalog.export_formats import EXPORT_FORMATS
 from kerasnets.errors import UserError, nearest
 
-EXPORT_FORMATS = ("saved_model", "onnx")
+if TYPE_CHECKING:
+    from kerasnets.exporting.runtimes.verify import Verification
 
 
 def export(
@@ -29,8 +32,9 @@ def export(
     Args:
         runs: a run directory; or several, which become one model that averages their predictions.
         to: folder of the export; by default `export` in the run directory. Several runs need one.
-        kind: a format or several: "saved_model", which takes raw images and gets the next integer as its
-            name, or "onnx", `model.onnx`.
+        kind: a format or several: "saved_model", which gets the next integer as its name, "onnx", "openvino",
+            "litert", "litert_float16", "litert_int8", "keras", "weights_h5", "safetensors"; or "all" for
+            those that can be written here, each measured on the test split.
         top_k: how many classes `top_labels` and `top_probabilities` name, 1 or more.
         fold: whether batch normalization is made part of the convolution before it, as `evaluate` and
             `predict` do: faster, and equal but for rounding. Without it layers have the weights of training.
@@ -39,11 +43,11 @@ def export(
         calibrated: whether what is written answers as `calibrate` has set, where it has.
 
     Returns:
-        Path of the SavedModel's folder or of the ONNX file; of several formats that of the export's folder.
+        Path of the format's file or folder; of several formats that of the export's folder.
 
     Raises:
         UserError: a directory holds no finished run, the runs differ in classes, test images or channels,
-            the folder cannot be used, or the extra `onnx` is missing.
+            the folder cannot be used, a format cannot hold these runs, or its extra is missing.
         FailureError: what was written does not agree with the network; nothing of it is kept.
 
     Example:
@@ -51,7 +55,7 @@ def export(
         PosixPath('runs/first/export/1')
     """
     formats = [kind] if isinstance(kind, str) else list(dict.fromkeys(kind))
-    for name in formats:
+    for name in formats if kind != "all" else ():
         if name not in EXPORT_FORMATS:
             allowed = f"{', '.join(EXPORT_FORMATS)}{nearest(name, EXPORT_FORMATS)}"
             raise UserError(f"export to {name!r}, allowed: {allowed}")
@@ -65,7 +69,7 @@ def export(
     return export_runs(
         runs,
         to,
-        formats=formats,
+        formats="all" if kind == "all" else formats,
         data=DataOptions(data, allow_changed_data),
         top_k=top_k,
         calibrated=calibrated,
@@ -130,3 +134,28 @@ def serve(
         queue=queue,
     )
     serve_export(Path(export), host=host, port=port, name=name, limits=limits, announce=announce)
+
+
+def verify(export: PathLike) -> "Verification":
+    """Check that an export is what it was when it was written.
+
+    Its files are compared with their checksums. Each format then answers the stored sample in a fresh process
+    that loads its own runtime alone, and is compared with the stored answers: to 1e-4 more than it differed
+    from the run then.
+
+    Args:
+        export: folder of the export.
+
+    Returns:
+        What was found: `same`, and a line for each file that differs and for each format. It prints as them.
+
+    Raises:
+        UserError: no export lies there, or its sample is missing or has changed.
+
+    Example:
+        >>> kerasnets.verify("runs/first/export").same  # doctest: +SKIP
+        True
+    """
+    from kerasnets.exporting.runtimes.verify import verify_export
+
+    return verify_export(export)

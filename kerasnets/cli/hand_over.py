@@ -10,6 +10,7 @@ from kerasnets.catalog.parse import parse_bytes
 from kerasnets.cli import output
 from kerasnets.cli.exits import interruptible
 from kerasnets.cli.options import AllowChangedData, Data, NoCalibration, RunsArgument
+from kerasnets.errors import UserError
 
 
 def export(
@@ -22,10 +23,17 @@ def export(
         typer.Option(
             "--format",
             metavar="NAME",
-            help="Format: saved_model or onnx. Can be repeated.",
+            help="Format: saved_model, onnx, openvino, litert, litert_float16, litert_int8, keras, "
+            "weights_h5 or safetensors. Can be repeated.",
             show_default="saved_model",
         ),
     ] = None,
+    all_formats: Annotated[
+        bool,
+        typer.Option(
+            "--all", help="Every format that can be written here; each is measured, and a table shows them."
+        ),
+    ] = False,
     top_k: Annotated[
         int, typer.Option("--top-k", metavar="K", help="Most probable classes that are answered by name.")
     ] = 5,
@@ -39,17 +47,21 @@ def export(
     allow_changed_data: AllowChangedData = False,
     no_calibration: NoCalibration = False,
 ) -> None:
-    """Write a finished run, or several as one, as a SavedModel that takes raw images, or as ONNX."""
+    """Write a finished run, or several as one, as a SavedModel that takes raw images, or in other formats."""
+    if all_formats and kind:
+        raise UserError("--all: found with --format, allowed: one of the two")
     path = kerasnets.export(
         runs,
         to,
-        kind=kind or "saved_model",
+        kind="all" if all_formats else kind or "saved_model",
         top_k=top_k,
         fold=fold,
         data=data,
         allow_changed_data=allow_changed_data,
         calibrated=not no_calibration,
     )
+    if all_formats:
+        _print_formats(path)
     output.print_path("exported", path)
 
 
@@ -108,3 +120,30 @@ def serve(
             timeout=timeout,
             announce=lambda address: output.print_path("serve", address),
         )
+
+
+def _print_formats(folder: Path) -> None:
+    """Print the table of an export's formats, and which of them are worse than the others."""
+    from kerasnets.exporting.manifest import Manifest
+    from kerasnets.exporting.runtimes.table import accuracy_losses, formats_table
+    from kerasnets.files.tables import frame_text
+
+    manifest = Manifest.read(folder)
+    table = formats_table(manifest)
+    output.print_table(table, plain=frame_text(table), right=table.columns[2:])
+    print("\n".join(accuracy_losses(manifest)))
+
+
+def verify(
+    export: Annotated[
+        Path, typer.Argument(metavar="EXPORT", help="Folder of an export.", show_default=False)
+    ],
+) -> None:
+    """Check that an export is what it was: its files by checksum, its formats by a stored sample.
+
+    Each format answers in a fresh process. Exit code 0 if everything is the same, 1 if anything differs.
+    """
+    found = kerasnets.verify(export)
+    print(found)
+    if not found.same:
+        raise typer.Exit(1)

@@ -44,6 +44,7 @@ GROUPS: dict[str, dict[str, Callable[..., None]]] = {
     "Hand over": {
         "export": hand_over.export,
         "serve": hand_over.serve,
+        "verify": hand_over.verify,
     },
 }
 """The commands by the name of their group, in the order of the help."""

@@ -1,6 +1,6 @@
 """What an export is checked on: images and files, with what the runs in memory predict of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,9 +64,14 @@ class Cases:
             of_files=self.of_files[np.array(kept, bool)] if self.files else self.of_files,
         )
 
-    def save(self, path: Path) -> None:
-        """Write them as a NumPy archive, as `kerasnets.exporting.serving_check` reads it."""
-        arrays = {"of_images": self.of_images, "of_files": self.of_files}
+    def save(self, path: Path, more: Mapping[str, np.ndarray] | None = None) -> None:
+        """Write them as a NumPy archive, as `kerasnets.exporting.serving_check` reads it.
+
+        Args:
+            path: the file.
+            more: other arrays by name, for other readers.
+        """
+        arrays = {"of_images": self.of_images, "of_files": self.of_files, **(more or {})}
         arrays |= {"labels": np.array(self.labels, "U"), "threshold": np.array(self.threshold, "float32")}
         arrays |= {f"image {number}": image for number, image in enumerate(self.images)}
         arrays |= {f"file {name}": np.frombuffer(file, "uint8") for name, file in self.files.items()}

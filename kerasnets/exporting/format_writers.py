@@ -1,12 +1,14 @@
 """The formats that runs are exported in, each with the function that writes and checks it."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
+from kerasnets.catalog.export_formats import EXPORT_FORMATS
+from kerasnets.exporting.formats.write import write_format
 from kerasnets.exporting.manifest import ExportedFormat
-from kerasnets.exporting.onnx import write_onnx
 from kerasnets.exporting.saved_model import export_saved_model
-from kerasnets.exporting.subject import REFERENCE, Subject
+from kerasnets.exporting.subject import Subject
 
 Writer = Callable[[Subject, Path], ExportedFormat]
 """Writes a subject into a folder, which holds other formats too, and checks what was written.
@@ -15,12 +17,6 @@ It returns what the manifest says of it, `path` relative to the folder, and rais
 was written does not answer as the runs do. A SavedModel's folder gets its number later.
 """
 
-
-def _export_onnx(subject: Subject, folder: Path) -> ExportedFormat:
-    path = folder / "model.onnx"
-    worst = write_onnx(subject.members, subject.cases.images, path, reference=REFERENCE)
-    return ExportedFormat(path=path.name, bytes=path.stat().st_size, largest_difference=worst)
-
-
-WRITERS: dict[str, Writer] = {"saved_model": export_saved_model, "onnx": _export_onnx}
+WRITERS: dict[str, Writer] = {name: partial(write_format, name) for name in EXPORT_FORMATS}
+WRITERS["saved_model"] = export_saved_model
 """By name, as `--format` takes it."""

@@ -1,10 +1,12 @@
 """Finished runs as an export: opened, written in each format, checked, and put into their folder."""
 
+import logging
 import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
@@ -17,8 +19,12 @@ from kerasnets.exporting.beside.facts import card_facts
 from kerasnets.exporting.beside.servers import write_serving_files
 from kerasnets.exporting.cases import make_cases, takes_files
 from kerasnets.exporting.format_writers import WRITERS
+from kerasnets.exporting.formats.sample_inputs import sample_inputs
 from kerasnets.exporting.manifest import SAMPLE, ExportedFormat, Manifest
+from kerasnets.exporting.measured import with_measures
 from kerasnets.exporting.publishing import manifest_before, publish, staging
+from kerasnets.exporting.runtimes.choose import possible_formats
+from kerasnets.exporting.runtimes.packages import check_packages
 from kerasnets.exporting.subject import REFERENCE, Subject
 from kerasnets.files.whole_files import check_writable
 from kerasnets.inference.run_splits import DataOptions, split_to_check
@@ -27,6 +33,11 @@ from kerasnets.runs.penultimate import with_features
 from kerasnets.runs.records.samples import MOST, MOST_BYTES, sample_images
 from kerasnets.runs.same_data import MissingDataError
 from kerasnets.runs.trained_run import TrainedRun
+
+log = logging.getLogger("kerasnets")
+
+ALL: Literal["all"] = "all"
+"""In place of names of formats: those that can be written here, measured."""
 
 IMAGES, IMAGE_BYTES = 100, 64 * 2**20
 """Images of a run's data that an export is checked on at most, and bytes of all, as they are stored."""
@@ -39,7 +50,7 @@ def export_runs(
     runs: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     to: str | os.PathLike[str] | None,
     *,
-    formats: Sequence[str],
+    formats: Sequence[str] | Literal["all"],
     data: DataOptions,
     top_k: int = 5,
     calibrated: bool = True,
@@ -52,15 +63,25 @@ def export_runs(
         if others and to is None:
             raise UserError("export: found several runs and no folder, allowed: several with --to DIR")
         folder = Path(to) if to else first.directory.exports
-        _check_folder(folder, formats)
+        names = _possible(members) if formats == ALL else formats
+        _check_folder(folder, names)
+        for name in names:
+            check_packages(name)
         shared_channels(members)
         cases = make_cases(members, _samples(members, data), with_files=takes_files(members))
-    subject = Subject(members=members, cases=cases, top_k=top_k, folded=fold)
-    with staging(folder) as staged:
-        written = {name: WRITERS[name](subject, staged) for name in formats}
+    subject = Subject(members=members, cases=cases, data=data, top_k=top_k, folded=fold)
+    with staging(folder) as staged, tf.device(REFERENCE):
+        written = {name: WRITERS[name](subject, staged) for name in names}
+        if formats == ALL:
+            split = split_to_check(members, data)
+            written = {
+                name: with_measures(name, record, subject, folder=staged, split=split)
+                for name, record in written.items()
+            }
 
         def write_beside(whole: Manifest) -> None:
-            cases.sample(MOST, MOST_BYTES).save(staged / SAMPLE)
+            sample = cases.sample(MOST, MOST_BYTES)
+            sample.save(staged / SAMPLE, sample_inputs(members, sample.images, whole.formats))
             facts = card_facts(members, whole)
             facts.write(staged / "model_card.json")
             (staged / "model_card.md").write_text(card_text(facts), encoding="utf-8")
@@ -70,7 +91,15 @@ def export_runs(
             write_serving_files(staged / "serving", whole, next(filter(Path.is_file, places), None))
 
         manifest = publish(staged, folder, _manifest(subject, written), write_beside=write_beside)
-    return folder / manifest.formats[formats[0]].path if len(formats) == 1 else folder
+    return folder / manifest.formats[names[0]].path if len(names) == 1 else folder
+
+
+def _possible(members: Sequence[TrainedRun]) -> list[str]:
+    """Return all formats that runs can be written in here, and say why others are left out."""
+    names, left_out = possible_formats(members)
+    for line in left_out:
+        log.warning("%s", line)
+    return names
 
 
 def _check_folder(folder: Path, formats: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kerasnets.exporting.cases import Cases
+from kerasnets.inference.run_splits import DataOptions
 from kerasnets.runs.trained_run import TrainedRun
 
 REFERENCE = "CPU:0"
@@ -19,12 +20,14 @@ class Subject:
     Attributes:
         members: the runs, one or several whose predictions are averaged; opened on `REFERENCE`.
         cases: what each format is checked on.
+        data: where the runs' images are, of which int8 needs some of the training split.
         top_k: how many labels are answered with the most probable ones, where there are that many classes.
         folded: whether normalizations lie in the convolutions before them.
     """
 
     members: Sequence[TrainedRun]
     cases: Cases
+    data: DataOptions
     top_k: int
     folded: bool = True
 

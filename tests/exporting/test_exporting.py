@@ -44,7 +44,7 @@ kerasnets.export(run, folder, kind=["saved_model", "onnx"], top_k=3)
 """An export that comes to a function and no further."""
 
 MOMENTS = (
-    "saved_model.write_saved_model", "saved_model._check", "format_writers.write_onnx",
+    "saved_model.write_saved_model", "saved_model._check", "formats.write.write_onnx",
     "run_export.card_text", "publishing.list_files", "publishing._remove_stale", "publishing._move",
     "publishing.Manifest.write",
 )  # fmt: skip

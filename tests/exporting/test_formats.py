@@ -88,21 +88,6 @@ def test_an_export_that_fails_its_check_is_not_kept(default_run, monkeypatch, tm
     assert list((tmp_path / "exports").iterdir()) == []
 
 
-def test_onnxruntime_predicts_the_same(default_run, digits_to_test, tmp_path, command, refused):
-    import onnxruntime
-
-    code, output, errors = command("export", default_run, "--to", tmp_path / "exports", "--format", "onnx")
-    assert code == 0, errors
-    file = tmp_path / "exports" / "model.onnx"
-    assert str(file) in output
-    (trained,) = open_runs(default_run, "test")
-    raw = digits_to_test.images[:100]
-    session = onnxruntime.InferenceSession(file)
-    found = session.run(None, {"images": trained.preprocessing.spatial(raw).numpy()})[0]
-    np.testing.assert_allclose(found, mean_predictions([trained], raw), atol=1e-5)
-    assert "did you mean 'onnx'" in refused("export", default_run, "--format", "onxx")
-
-
 @pytest.mark.exhaustive
 def test_a_folder_of_photos_is_trained_exported_and_predicted(image_folder, tmp_path, command):
     recipe = load_recipe(

@@ -267,9 +267,8 @@ def test_an_export_gives_values(l1_run, l2_run, centres, tmp_path):
         assert set(answers) == {"values"}
         np.testing.assert_allclose(answers["values"], right, atol=1e-5)
     file = kerasnets.export(l2_run, tmp_path, kind="onnx")
-    spatial = open_run(l2_run, "test").preprocessing.spatial(images).numpy()
-    found = onnxruntime.InferenceSession(file).run(None, {"images": spatial})[0]
-    np.testing.assert_allclose(found, _values(l2_run, images), atol=1e-5)
+    found = onnxruntime.InferenceSession(file).run(["values"], {"images": images})[0]
+    np.testing.assert_allclose(found, _values(l2_run, images), atol=1e-4)
 
 
 def test_numbers_have_no_probabilities_to_calibrate(l2_run, refused):
