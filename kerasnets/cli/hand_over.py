@@ -131,7 +131,8 @@ def _print_formats(folder: Path) -> None:
     manifest = Manifest.read(folder)
     table = formats_table(manifest)
     output.print_table(table, plain=frame_text(table), right=table.columns[2:])
-    print("\n".join(accuracy_losses(manifest)))
+    for line in accuracy_losses(manifest):
+        print(line)
 
 
 def verify(

@@ -21,8 +21,21 @@ Resampling: TypeAlias = Callable[[tf.Tensor, Size, str], tf.Tensor]
 
 
 def antialiased(images: tf.Tensor, size: Size, method: str) -> tf.Tensor:
-    """Resample images with antialiasing by TensorFlow's own operation, as everything of ours but exports."""
-    return tf.image.resize(images, size, method=method, antialias=True)
+    """Resample images with antialiasing by TensorFlow's own operation, as everything but exports does."""
+
+    def resized(images: tf.Tensor, size: Size) -> tf.Tensor:
+        return tf.image.resize(images, size, method=method, antialias=True)
+
+    # rows are resized first, which would enlarge a flat strip to a large sheet: there, columns are first
+    height, width = size[0], size[1]
+    rows, columns = tf.unstack(tf.cast(tf.shape(images)[-3:-1], tf.int64))
+    sheet, *others = (tf.cast(height, tf.int64) * columns, rows * columns, tf.cast(height * width, tf.int64))
+    strip = sheet > LONGEST * tf.maximum(*others)
+    return tf.cond(
+        strip,
+        lambda: resized(resized(images, (tf.shape(images)[-3], width)), size),
+        lambda: resized(images, size),
+    )
 
 
 def resize(
@@ -39,19 +52,7 @@ def resize(
     Returns:
         uint8 (N, *size, C) or (*size, C); overshoots of "bicubic" are clipped.
     """
-    height, width = size[0], size[1]
-
-    # rows are resized first, which would enlarge a flat strip to a large sheet: there, columns are first
-    rows, columns = tf.unstack(tf.cast(tf.shape(images)[-3:-1], tf.int64))
-    sheet, *others = (tf.cast(height, tf.int64) * columns, rows * columns, tf.cast(height * width, tf.int64))
-    strip = sheet > LONGEST * tf.maximum(*others)
-    return rounded(
-        tf.cond(
-            strip,
-            lambda: resampling(resampling(images, (tf.shape(images)[-3], width), method), size, method),
-            lambda: resampling(images, size, method),
-        )
-    )
+    return rounded(resampling(images, size, method))
 
 
 def middle(images: tf.Tensor, most: tf.Tensor) -> tf.Tensor:

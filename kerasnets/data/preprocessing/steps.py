@@ -153,6 +153,8 @@ class Preprocessing:
 
 
 def _resize_if_needed(images: tf.Tensor, size: tuple[int, int], resampling: Resampling) -> tf.Tensor:
+    if resampling is not antialiased:  # others leave images of this size as they are, and need no branch
+        return tf.cast(resize(images, size, resampling=resampling), tf.float32)
     same = tf.reduce_all(tf.shape(images)[1:3] == tf.constant(size))
     resized = tf.cond(
         same,

@@ -5,6 +5,9 @@ TensorFlow's antialiased resizing is an operation without a counterpart elsewher
 cubic), and LiteRT has none. Any separable resampling is rows · image · columns, with a weight for each pair
 of a new and an old pixel, computed here from the image's size as TensorFlow computes it: half-pixel centres,
 a triangle or a cubic (Keys 1981, a = -1/2) that is widened by the scale where it shrinks.
+
+There are no branches: after one, OpenVINO 2026.4 answers the first batch that is larger than those before
+with what was in memory.
 """
 
 import tensorflow as tf
@@ -36,14 +39,15 @@ def _weights(old: tf.Tensor, new: int | tf.Tensor, method: str) -> tf.Tensor:
     """Return what each of `old` pixels in a row counts in each of `new` ones, float32 (new, old)."""
     before, after = tf.cast(old, tf.float32), tf.cast(new, tf.float32)
     source, target = tf.range(before)[None], tf.range(after)[:, None]
-    step = before / after
+    # as TensorFlow's operations round it, each in its own way; nothing is computed in vain, because OpenVINO
+    # takes what nobody reads for an output
+    step = before / after if method in ("nearest", "area") else 1 / (after / before)
     if method == "nearest":
         nearest = tf.minimum(tf.floor((target + 0.5) * step), before - 1)
         return tf.cast(tf.equal(source, nearest), tf.float32)
     if method == "area":  # how much of the old pixel the new one covers
         covered = tf.minimum(source + 1, (target + 1) * step) - tf.maximum(source, target * step)
         return tf.nn.relu(covered) / step
-    step = 1 / (after / before)  # rounded as TensorFlow's operation does
     distances = tf.abs(source + 0.5 - (target + 0.5) * step) * (1 / tf.maximum(step, 1))
     weights = _triangle(distances) if method == "bilinear" else _cubic(distances)
     return weights * (1 / tf.reduce_sum(weights, 1, keepdims=True))

@@ -27,7 +27,8 @@ def write_openvino(members: Sequence[TrainedRun], folder: Path) -> None:
     graph = folder / "graph.xml"
     model_of_raw_images(members).export(str(graph), format="openvino", verbose=False)
     model = openvino.Core().read_model(str(graph))
-    model.outputs[0].tensor.set_names({members[0].output_name})
+    (result,) = model.outputs
+    result.tensor.set_names({members[0].output_name})
     if not members[0].numeric:
         model = _with_classes(model, members[0].classes)
     openvino.save_model(model, str(folder / NAME), compress_to_fp16=False)

@@ -108,7 +108,10 @@ def _safetensors(path: Path) -> Predict:
     from kerasnets.weights.loading import fitting_weights
 
     network = _architecture(path)
-    fitting_weights(network, path).assign(network)
+    fitting = fitting_weights(network, path)
+    wanted = fitting.convention.tensors(network)
+    for name, array in fitting.arrays.items():  # `assign` would say so to the user
+        wanted[name][1].assign(array)
     return _predictor(network)
 
 
