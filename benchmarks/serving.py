@@ -66,7 +66,7 @@ from kerasnets.runs.folding import folded
 from kerasnets.runs.trained_run import TrainedNetwork
 
 steps = [
-    {"op": "resize", "short_side": 256}, {"op": "center_crop", "size": [224, 224]},
+    {"op": "resize", "short_side": 256, "method": "bilinear"}, {"op": "center_crop", "size": [224, 224]},
     {"op": "standardize", "mean": [123.675, 116.28, 103.53], "std": [58.395, 57.12, 57.375]},
 ]
 network = TrainedNetwork(

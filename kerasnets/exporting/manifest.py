@@ -80,6 +80,7 @@ class Manifest:
         image_shape: (height, width, channels) of the raw images that it was trained on; height and width are
             None where they differed. Any height and width are taken.
         input_shape: (height, width, channels) that the network sees.
+        spatial: of each run, the steps that bring raw images to the size that its network sees.
         top_k: how many labels `top_labels` has.
         features: how many penultimate activations an image has; 0 where the networks have none to show.
         threshold: 0 to 1; below it the answer is "unknown".
@@ -97,8 +98,9 @@ class Manifest:
     architectures: tuple[str, ...]
     numeric: bool
     classes: tuple[str, ...]
-    image_shape: tuple[int | None, ...]
+    image_shape: tuple[int | None, int | None, int]
     input_shape: tuple[int, ...]
+    spatial: tuple[list[dict[str, Any]], ...]
     top_k: int
     features: int
     threshold: float
@@ -130,7 +132,9 @@ class Manifest:
                 f"{folder}: no {NAME} here; allowed: a folder that `kerasnets export` has finished"
             )
         kinds = {"name": str, "model": str, "created": str, "numeric": bool, "top_k": int, "features": int}
-        kinds |= dict.fromkeys(("runs", "architectures", "classes", "image_shape", "input_shape"), list)
+        kinds |= dict.fromkeys(
+            ("runs", "architectures", "classes", "image_shape", "input_shape", "spatial"), list
+        )
         tables = dict.fromkeys(("versions", "formats", "files"), dict)
         table = read_record(
             path, FORMAT, threshold=NUMBER, temperatures=list, max_pixels=int, **kinds, **tables

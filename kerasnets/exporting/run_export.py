@@ -143,6 +143,7 @@ def _manifest(subject: Subject, formats: dict[str, ExportedFormat]) -> Manifest:
         classes=first.classes,
         image_shape=first.preprocessing.image_shape,
         input_shape=first.preprocessing.output_shape,
+        spatial=tuple(trained.preprocessing.spatial_steps for trained in members),
         top_k=0 if first.numeric else min(subject.top_k, len(first.classes)),
         features=sum(features),
         threshold=answer_threshold(members),

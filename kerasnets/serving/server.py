@@ -78,7 +78,7 @@ def application(
     """
     metrics = Metrics()
     batcher = Batcher(export.model, limits, metrics)
-    known = export.manifest.name if export.manifest else "model"
+    known = export.manifest.served_name if export.manifest else "model"
     served = Served(export, name or known, batcher, Bodies(limits))
 
     @contextlib.asynccontextmanager

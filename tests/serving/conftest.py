@@ -1,7 +1,10 @@
 """Exports to serve: the default run's, and two of which TensorFlow Serving's documentation has requests."""
 
+from dataclasses import replace
+
 import pytest
 import tensorflow as tf
+from manifests import MANIFEST
 from running_server import served
 
 from kerasnets.exporting.saved_model import write_saved_model
@@ -12,7 +15,11 @@ from kerasnets.runs.ensemble import open_runs
 def digits(default_run, tmp_path_factory):
     """The default run's SavedModel: grey digits of 8x8 pixels."""
     path = tmp_path_factory.mktemp("export") / "1"
-    write_saved_model(open_runs(default_run, "serve"), path)
+    members = open_runs(default_run, "serve")
+    write_saved_model(members, path)
+    first, of_model = members[0], {"classes": members[0].classes, "architectures": ("lenet5",)}
+    steps = {"image_shape": first.preprocessing.image_shape, "spatial": (first.preprocessing.spatial_steps,)}
+    replace(MANIFEST, name="model", **of_model, **steps, threshold=0.0).write(path.parent)
     return path
 
 

@@ -1,11 +1,14 @@
 """What the page shows: the classes of an image, and where the model looked."""
 
+import base64
+import io
 import itertools
 import json
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from running_server import served
 
 from kerasnets.data.sources.load import load_dataset
@@ -34,7 +37,13 @@ def test_the_first_five_classes(server, digit, default_run):
     best = np.argsort(-right)[:5]
     assert [each["class"] for each in answer["top"]] == best.tolist()
     np.testing.assert_allclose([each["probability"] for each in answer["top"]], right[best], atol=1e-6)
+    assert [int(each["label"]) for each in answer["top"]] == best.tolist()
     assert int(answer["label"]) == best[0]
+    head, _, picture = answer["seen"].partition(",")
+    assert head == "data:image/png;base64"
+    seen = np.asarray(Image.open(io.BytesIO(base64.b64decode(picture))))
+    spatial = open_runs(default_run, "test")[0].preprocessing.spatial(digit[None])
+    np.testing.assert_array_equal(seen, spatial[0, ..., 0])
 
 
 def test_where_it_looked_is_what_covering_costs(server, digits, digit):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from browser import CHROMIUM, browser
 from running_server import served
-from trained_googlenet import SHARED, WEIGHTS, trained_googlenet
+from trained_googlenet import SHARED, WEIGHTS, imagenet_names, trained_googlenet
 
-from kerasnets.exporting.saved_model import write_saved_model
+import kerasnets
 
 pytestmark = [
     pytest.mark.exhaustive,
@@ -27,9 +27,8 @@ def reference():
 
 def test_both_protocols_give_the_references_first_five(reference, tmp_path):
     pixels, right = reference
-    network = trained_googlenet(cropped=False)
-    write_saved_model([network], tmp_path / "1")
-    with served(tmp_path, name="googlenet", seconds=120) as running:
+    export = kerasnets.export(trained_googlenet(tmp_path / "run", pixels, cropped=False)).parent
+    with served(export, name="googlenet", seconds=120) as running:
         body = {"signature_name": "serve_uint8", "instances": pixels.tolist()}
         status, answer = running.post("/v1/models/googlenet:predict", body)
         assert status == 200, answer
@@ -46,14 +45,17 @@ def test_both_protocols_give_the_references_first_five(reference, tmp_path):
         outputs = {each["name"]: np.reshape(each["data"], each["shape"]) for each in answer["outputs"]}
     for probabilities in (by_row, outputs["probabilities"]):
         np.testing.assert_array_equal(np.argsort(-probabilities, axis=1)[:, :5], right)
-    assert labels == outputs["labels"].tolist() == [network.classes[place] for place in right[:, 0]]
+    assert labels == outputs["labels"].tolist() == [imagenet_names()[place] for place in right[:, 0]]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_a_photo_is_dropped_on_the_page(tmp_path, capsys):
-    write_saved_model([trained_googlenet(cropped=True)], tmp_path / "1")
     photo = SHARED / "data/photos/n02095570_Lakeland_terrier.JPEG"
-    with served(tmp_path, name="googlenet", seconds=60) as running, browser(tmp_path / "browser") as page:
+    run = trained_googlenet(tmp_path / "run", [photo.read_bytes()], cropped=True)
+    with (
+        served(kerasnets.export(run).parent, name="googlenet", seconds=60) as running,
+        browser(tmp_path / "browser") as page,
+    ):
         for width, height in ((1280, 900), (390, 844)):
             page.size(width, height)
             page.call("Page.navigate", url=f"http://127.0.0.1:{running.port}/")

@@ -26,8 +26,8 @@ class Export:
     manifest: Manifest | None
 
     def class_name(self, place: int) -> str:
-        """Return the name of a class, or its number where no names are known."""
-        return self.manifest.classes[place] if self.manifest else str(place)
+        """Return the name of a class or target, or its number where no names are known."""
+        return self.manifest.classes[place] if self.manifest else f"number {place}"
 
 
 def open_export(path: Path, max_pixels: int) -> Export:

@@ -5,7 +5,7 @@
 const one = (id) => document.getElementById(id);
 let turn = 0; // of the image that is shown; answers to those before are dropped
 
-const percent = (share) => `${(100 * share).toFixed(share > 0.0995 ? 0 : 1)} %`;
+const percent = (share) => `${(100 * share).toFixed(share > 0.0995 ? 0 : 1)}\u00a0%`;
 
 async function ask(address, file) {
   const answer = await fetch(address, { method: "POST", body: file });

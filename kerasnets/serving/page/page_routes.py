@@ -14,14 +14,15 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from kerasnets.data.images.image_file import ImageRefusedError, ImageRules, read_image
+from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.listening import PAGE_HEADERS
 from kerasnets.serving.answering import Served, json_response
 from kerasnets.serving.limits import Limits, RefusedError, declared_pixels
 from kerasnets.serving.opened.model import DEFAULT_SIGNATURE, FILES
 from kerasnets.serving.page import occlusion
 
-OF_FILES, OF_PIXELS, SEEN = "serve_bytes", "serve_uint8", "seen"
-"""Signatures that the page uses: of encoded images, of pixels, and of what the network sees."""
+OF_FILES, OF_PIXELS = "serve_bytes", "serve_uint8"
+"""Signatures that the page uses: of encoded images, and of pixels."""
 
 TOP = 5
 """Classes that are shown."""
@@ -35,6 +36,8 @@ def routes(served: Served, limits: Limits) -> list[Route]:
     signatures = served.export.model.signatures
     html = _html(served, takes_files=OF_FILES in signatures)
     script = _file("page.js")
+    manifest = served.export.manifest
+    preprocessing = Preprocessing(manifest.spatial[0], manifest.image_shape) if manifest else None
     one_at_a_time = asyncio.Lock()
 
     async def show(request: Request) -> Response:
@@ -50,10 +53,9 @@ def routes(served: Served, limits: Limits) -> list[Route]:
         async with served.bodies.read(request) as body:
             outputs = await served.batcher.predict(OF_FILES, {FILES: np.array([body], object)})
             answer = _answer(served, outputs)
-            if SEEN in signatures:
+            if preprocessing:
                 pixels = await served.convert(_pixels, body, served, limits)
-                seen = await served.batcher.predict(SEEN, {"images": pixels[None]})
-                answer["seen"] = await served.convert(_picture, seen["seen"][0])
+                answer["seen"] = await served.convert(_seen, pixels, preprocessing)
             return json_response(answer)
 
     async def where(request: Request) -> Response:
@@ -125,8 +127,9 @@ def _answer(served: Served, outputs: dict[str, np.ndarray]) -> dict[str, Any]:
     }
 
 
-def _picture(image: np.ndarray) -> str:
-    """Return an image, uint8 (height, width, C), as the address of a PNG."""
+def _seen(pixels: np.ndarray, preprocessing: Preprocessing) -> str:
+    """Return an image, uint8 (height, width, C), as the network sees it, as the address of a PNG."""
+    image = preprocessing.spatial(pixels[None])[0].numpy().astype("uint8")
     file = io.BytesIO()
     Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
