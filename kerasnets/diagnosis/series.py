@@ -49,6 +49,27 @@ def by_layer(records: Records, quantity: str) -> pd.DataFrame:
     return tables.get(quantity, empty)
 
 
+KERNELS = ("Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv2D", "SeparableConv2D")
+"""Kinds of layers that have a kernel."""
+
+
+def kernel_update_ratios(records: Records) -> pd.DataFrame:
+    """Return the update ratios of kernels as `by_layer` does; of all layers where none is known to have one.
+
+    A layer that has a kernel and no bias is recorded under "update_ratio" alone.
+    """
+    kernels, whole, kind = (
+        by_layer(records, "kernel_update_ratio"),
+        by_layer(records, "update_ratio"),
+        kinds(records),
+    )
+    alone = [layer for layer in whole if layer not in kernels and kind.get(layer) in KERNELS]
+    if not alone:
+        return whole if kernels.empty else kernels
+    both = whole[alone].join(kernels)
+    return both[[layer for layer in whole if layer in both]]
+
+
 READ = (
     *("update_ratio", "kernel_update_ratio", "gradient_norm", "weight_zeros", "activation_variance"),
     *("activation_zeros", "activation_dead", "activation_saturated"),

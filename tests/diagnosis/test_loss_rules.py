@@ -29,6 +29,7 @@ from kerasnets.diagnosis.rules.losses import (
     stuck_at_majority,
 )
 from kerasnets.diagnosis.rules.rates import rate_too_high, rate_too_low
+from kerasnets.diagnosis.series import kernel_update_ratios
 
 LN10 = math.log(10)
 
@@ -154,6 +155,33 @@ def test_a_rate_too_low_is_found_with_the_rate_to_use():
     (found,) = rate_too_low(slow)
     assert "update ratio 1e-05 at step 300" in found.evidence
     assert "raise the learning rate about 100 times, to 10" in found.advice
+
+
+def test_a_rate_too_low_is_found_in_a_loss_that_only_falls_to_chance():
+    """A deep network whose last layer begins far off, and alone moves as it should."""
+    convolutions = [f"c{place}" for place in range(20)]
+    outline = network(
+        *(f"{name} Conv2D relu" for name in convolutions), "n BatchNormalization linear", "last Dense softmax"
+    )
+    steps = range(1, 301, 20)
+    alone = layer_table("update_ratio", steps, **dict.fromkeys(convolutions, 2e-5), n=1e-3, last=3e-4)
+    both = layer_table("kernel_update_ratio", steps, last=3e-4)
+
+    def of(end):
+        losses = noisy(end + 3 * np.exp(-np.arange(300) / 40), 0.02)
+        return rate_too_low(written(losses, outline=outline, layers=pd.concat([alone, both])))
+
+    (found,) = of(LN10)
+    assert found.figures["update_ratio"] == pytest.approx(2e-5)
+    assert of(1.5) == []
+
+
+def test_kernels_without_a_bias_are_kernels_too():
+    outline = network("a Conv2D relu", "n BatchNormalization linear", "b Dense softmax")
+    whole = layer_table("update_ratio", [1, 21], a=1e-3, n=1e-2, b=3e-3)
+    both = layer_table("kernel_update_ratio", [1, 21], b=2e-3)
+    table = kernel_update_ratios(written(outline=outline, layers=pd.concat([whole, both])))
+    assert table.loc[21].to_dict() == {"a": 1e-3, "b": 2e-3}
 
 
 def test_small_updates_of_a_loss_that_falls_or_late_in_a_schedule_are_right():

@@ -5,8 +5,17 @@ import pandas as pd
 
 from kerasnets.diagnosis.finding import Finding
 from kerasnets.diagnosis.records import Records
-from kerasnets.diagnosis.rules.signals import DEPTH, KERNELS
-from kerasnets.diagnosis.series import RECORDS, by_layer, column, digits, kinds, losses
+from kerasnets.diagnosis.rules.signals import DEPTH
+from kerasnets.diagnosis.series import (
+    KERNELS,
+    RECORDS,
+    by_layer,
+    column,
+    digits,
+    kernel_update_ratios,
+    kinds,
+    losses,
+)
 
 VANISHED = 1e-3
 """First layer's gradient, or update ratio, as a part of the last one's (AUTOTRAINER, Zhang et al. 2021,
@@ -45,8 +54,7 @@ def vanishing_gradients(records: Records) -> list[Finding]:
 def _parts_of_last(records: Records) -> pd.Series | None:
     """Return the recent gradient norm (else update ratio) of layers with kernels, as part of the last's."""
     kind = kinds(records)
-    for quantity in ("gradient_norm", "kernel_update_ratio", "update_ratio"):
-        table = by_layer(records, quantity)
+    for table in (by_layer(records, "gradient_norm"), kernel_update_ratios(records)):
         layers = [layer for layer in table if kind.get(layer) in KERNELS]
         if len(layers) < DEPTH or len(table) < 2:
             continue

@@ -6,6 +6,7 @@ first steps and small layers further above. So a ratio alone proves nothing: rul
 """
 
 import math
+from typing import Literal
 
 import numpy as np
 
@@ -22,10 +23,10 @@ from kerasnets.diagnosis.rules.signals import (
 from kerasnets.diagnosis.series import (
     RECORDS,
     Losses,
-    by_layer,
     chance_loss,
     column,
     digits,
+    kernel_update_ratios,
     losses,
     standard_error,
 )
@@ -35,6 +36,9 @@ HEALTHY = 1e-3
 
 LOW = 1e-4
 """A tenth of it; a training that is ten times too slow still learns, so the loss must hardly fall, too."""
+
+MOVING = 0.9
+"""Part of the layers that move less than those that tell whether a rate is too low."""
 
 LEAST = 0.01
 """Part of the highest rate below which an update says nothing of it: float32 rounds it away."""
@@ -67,15 +71,16 @@ BLOWN = 2.0
 """A batch's loss, in starting losses, that only a diverging training reaches after its first step."""
 
 
-def update_ratios(records: Records, quantile: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+def update_ratios(
+    records: Records, quantile: float = 0.5, interpolation: Literal["linear", "higher"] = "linear"
+) -> tuple[np.ndarray, np.ndarray]:
     """Return steps (N,) and a quantile over layers, by default the median, of their update ratios, (N,)."""
-    table = by_layer(records, "kernel_update_ratio")
-    table = by_layer(records, "update_ratio") if table.empty else table
+    table = kernel_update_ratios(records)
     if table.empty:
         ratio = column(records.steps, "update_ratio")
         known = np.isfinite(ratio)
         return column(records.steps, "step")[known], ratio[known]
-    ratios = table.where(np.isfinite(table)).quantile(quantile, axis=1).dropna()
+    ratios = table.where(np.isfinite(table)).quantile(quantile, axis=1, interpolation=interpolation).dropna()
     return ratios.index.to_numpy("float64"), ratios.to_numpy("float64")
 
 
@@ -132,14 +137,14 @@ def rate_too_low(records: Records) -> list[Finding]:
     Where no gradient arrives, because units are dead or the signal vanishes, no rate helps.
     """
     found = losses(records)
-    if not found.enough or not math.isfinite(found.start) or not -0.05 < found.learned < STRAIGHT_LEFT:
+    if not found.enough or not math.isfinite(found.start) or not found.learned > -0.05:
         return []
     if (dead_parts(records) >= DEAD).any() or vanishing_activations(records):
         return []
-    if _straight(records, found):
+    if found.learned < STRAIGHT_LEFT and _straight(records, found):
         return [_slow(records, found)]
     ratio = _at_highest_rate(records)
-    if len(ratio) < 2 or found.learned > SLOW:
+    if len(ratio) < 2 or _learned_beyond_chance(records, found) > SLOW:
         return []
     seen = float(np.median(ratio))
     lowered = found.rate[-1] < 0.9 * np.nanmax(found.rate) if np.isfinite(found.rate).any() else False
@@ -162,12 +167,19 @@ def rate_too_low(records: Records) -> list[Finding]:
     ]
 
 
+def _learned_beyond_chance(records: Records, found: Losses) -> float:
+    """Return the part of the loss that is gone, from its start or, where that was worse, from chance."""
+    level = min(found.start, chance_loss(records) or math.inf)
+    return 1 - float(np.mean(found.recent)) / level if level > 0 else math.nan
+
+
 def _at_highest_rate(records: Records) -> np.ndarray:
     """Return update ratios, (N,), as they would be at the schedule's highest rate: they are in proportion.
 
-    They are those of the layer that moves most: where the first ones alone stand still, gradients vanish.
+    They are those of the layers that move most: where the first ones alone stand still, gradients vanish. Of
+    a deep network a single one, mostly the last, is no measure of the rate.
     """
-    steps, ratio = update_ratios(records, 1.0)
+    steps, ratio = update_ratios(records, MOVING, "higher")
     known = column(records.steps, "learning_rate")
     if not np.isfinite(known).all():
         return ratio

@@ -5,9 +5,7 @@ import pandas as pd
 
 from kerasnets.diagnosis.finding import Finding
 from kerasnets.diagnosis.records import Records
-from kerasnets.diagnosis.series import by_layer, digits, has_batchnorm, kinds, losses
-
-KERNELS = ("Dense", "Conv1D", "Conv2D", "Conv3D", "DepthwiseConv2D", "SeparableConv2D")
+from kerasnets.diagnosis.series import KERNELS, by_layer, digits, has_batchnorm, kinds, losses
 
 DEPTH = 4
 """Layers with kernels that a network must have for something to vanish or explode over them."""

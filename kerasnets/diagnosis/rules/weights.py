@@ -4,8 +4,7 @@ import numpy as np
 
 from kerasnets.diagnosis.finding import Finding
 from kerasnets.diagnosis.records import Records
-from kerasnets.diagnosis.rules.signals import KERNELS
-from kerasnets.diagnosis.series import by_layer, digits, kinds, losses
+from kerasnets.diagnosis.series import KERNELS, by_layer, digits, kernel_update_ratios, kinds, losses
 
 UNMOVED = 1e-3
 """First layer's kernel update ratio as a part of the other layers' median; sound ones are within 30 times."""
@@ -35,8 +34,7 @@ def constant_weights(records: Records) -> list[Finding]:
 
 def dead_filters(records: Records) -> list[Finding]:
     """The first convolution's filters do not move, although the layers after it do."""
-    table, kind = by_layer(records, "kernel_update_ratio"), kinds(records)
-    table = by_layer(records, "update_ratio") if table.empty else table
+    table, kind = kernel_update_ratios(records), kinds(records)
     layers = [layer for layer in table if kind.get(layer) in KERNELS]
     if len(layers) < 3 or not kind[layers[0]].startswith("Conv") or len(table) < 3:
         return []
