@@ -15,6 +15,9 @@ from kerasnets.report.drawing import set_log_ticks, short
 WIDE = 8.0
 """Ratio of the highest to the lowest of listed numbers from which on their axis is logarithmic."""
 
+ROOM = 56
+"""Letters that fit along a horizontal axis."""
+
 NONE = "none"
 """What stands on an axis of choices for trials that have no value of the key."""
 
@@ -99,7 +102,8 @@ class KeyAxis:
             set_log_ticks(axis, self._ends()[1] - self._ends()[0])
         elif self.choices:
             axis.set_major_locator(FixedLocator(range(len(self.choices))))
-            axis.set_ticklabels([short(name, 14) for name in self.choices])
+            room = ROOM // len(self.choices) if across else ROOM // 4
+            axis.set_ticklabels([short(name, max(room, 5)) for name in self.choices])
         else:
             axis.set_major_locator(MaxNLocator(5))
         (axis.axes.set_xlim if across else axis.axes.set_ylim)(*edges)
@@ -107,7 +111,8 @@ class KeyAxis:
     def at_margin(self, margin: float) -> tuple[float, float]:
         """Return the ends of the axis with a margin outside, a share of its length or of a choice's place."""
         low, high = self._ends()
-        room = margin * (1.0 if self.choices else (high - low) or max(abs(low), 1.0))
+        alone = 10.0 if self.log else max(abs(low), 1.0)
+        room = margin * (1.0 if self.choices else (high - low) or alone)
         return (10 ** (low - room), 10 ** (high + room)) if self.log else (low - room, high + room)
 
     def end_texts(self) -> tuple[str, str]:

@@ -108,7 +108,8 @@ def _totals(records: SearchRecords) -> tuple[tuple[str, str], ...]:
     busy = sum(trial.seconds for trial in records.begun) / max(workers * wall, 1.0)
     expected = f"{search.trainings:.2f} trainings"
     if search.seconds is not None:
-        expected += f", {duration(search.trainings * search.seconds)}"
+        preparing = (search.overhead or 0.0) * search.trials
+        expected += f", {duration(search.trainings * search.seconds + preparing)} of one worker"
     return (
         ("cost so far", f"{trainings(records):.2f} trainings"),
         ("expected beforehand", expected),

@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 import pandas as pd
 
+from kerasnets.files.records import DamagedError
 from kerasnets.rate_range.curve.rate_range import RateRange
 from kerasnets.recipe import Recipe
 from kerasnets.report.tuning.axes import KeyAxis
+from kerasnets.runs.records.history import empty_history
 from kerasnets.runs.searches.best_record import BestRecord
 from kerasnets.runs.searches.directory import SearchDirectory
 from kerasnets.runs.searches.search_record import SearchRecord
@@ -96,12 +98,22 @@ def read_search(path: str | os.PathLike[str]) -> SearchRecords:
         recipe=directory.recipe(),
         search=directory.search(),
         trials=tuple(trials),
-        histories={trial.id: directory.run(trial.id).history() for trial in trials},
+        histories={trial.id: _history(directory, trial) for trial in trials},
         rates=_rates(directory),
         best=best,
         best_recipe=file.read_text("utf-8") if best and file.is_file() else "",
         now=datetime.now(UTC),
     )
+
+
+def _history(directory: SearchDirectory, trial: TrialRecord) -> pd.DataFrame:
+    """Return what the epochs of a trial have measured; nothing while it is copied from another."""
+    try:
+        return directory.run(trial.id).history()
+    except DamagedError:
+        if trial.running:
+            return empty_history()
+        raise
 
 
 def _rates(directory: SearchDirectory) -> RateRange | None:

@@ -46,6 +46,8 @@ def _against(records: SearchRecords, axis: KeyAxis, *, means: bool) -> Figure:
     _draw_without_score(axes, axis, records.trials)
     _draw_recipes_value(axes, axis, records.recipe)
     set_calm_limits(axes, np.array([trial.score for trial in records.scored()], float))
+    if not records.scored():
+        axes.set_yticks([])
     axis.draw_on(axes.xaxis)
     axes.set(xlabel=axis.label, ylabel=records.search.objective)
     draw_legend(axes)

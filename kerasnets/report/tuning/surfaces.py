@@ -84,7 +84,7 @@ def contour_sections(records: SearchRecords, forest: Forest | None) -> list[Sect
         for one, two in itertools.combinations(chosen, 2)
     )
     ground = (
-        "The ground is the forest's mean score over all other keys, darker where it is better"
+        "The ground is the forest's mean score over all other keys, bluer where it is better"
         if forest
         else f"There are too few trials for a ground: it takes {LEAST} of one stage"
     )
