@@ -349,6 +349,12 @@ def work(tuner: TrialTuner, search: SearchDirectory, stopping: threading.Event) 
             if fatal.__cause__ is None:
                 return
             raise fatal.__cause__ from None
+        except RuntimeError as error:
+            if "bind" not in str(error):
+                raise
+            raise UserError(
+                f"KERASTUNER_ORACLE_PORT: found one that cannot be listened on: {error}"
+            ) from None
         except grpc.RpcError:  # the chief has died: it comes back, or the user ends the worker
             if search.finished or stopping.wait(RETRY_SECONDS):
                 return

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,9 +87,11 @@ class Processes:
 
     def __exit__(self, *_: object) -> None:
         self._closed = True
-        assert self._server.stdin is not None
-        self._server.stdin.close()  # it kills what still runs
+        with self._lock, suppress(OSError):
+            assert self._server.stdin is not None
+            self._server.stdin.close()  # it kills what still runs
         self._server.wait()
+        self._listener.join()
 
     def run(
         self,
@@ -162,7 +165,8 @@ class Processes:
             start_new_session=True,  # what a terminal signals comes to this process, which decides
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         )
-        threading.Thread(target=self._listen, args=(server,), name="jobs", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, args=(server,), name="jobs", daemon=True)
+        self._listener.start()
         return server
 
     def _listen(self, server: "subprocess.Popen[bytes]") -> None:
@@ -183,6 +187,9 @@ class Processes:
                 job.told(message["told"])
         server.wait()
         server.stdout.close()
+        with self._lock, suppress(OSError):
+            assert server.stdin is not None
+            server.stdin.close()
         with self._lock:
             left = [name for name, job in self._jobs.items() if job.server is server]
         for name in left:
