@@ -16,7 +16,8 @@ SMALL = (
     "schedule.name=constant",
     "diagnostics.update_ratio_every=0", "diagnostics.activation_stats_every=0",
     "diagnostics.gradient_stats_every=0", "diagnostics.weight_stats_every=0", "diagnostics.steps_every=0",
-    "tune.tuner=random", "tune.finals=0", f"{RANGE}.min=1e-3", f"{RANGE}.max=0.1", f"{RANGE}.sampling=log",
+    "tune.tuner=random", "tune.finals=0", "tune.objective=val_loss",
+    f"{RANGE}.min=1e-3", f"{RANGE}.max=0.1", f"{RANGE}.sampling=log",
 )  # fmt: skip
 
 

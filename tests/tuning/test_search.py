@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 from kill_search import kill_searches
+from search_memory import growth
 from small_runs import fingerprints
 from small_search import RANGE, RATE, InProcess, small_recipe
 
@@ -33,9 +34,9 @@ def test_a_search_leaves_its_trials_and_a_recipe_of_the_best(tmp_path, here, cap
         run = RunDirectory(folder / "trials" / f"{row.id:04}")
         assert run.finished
         assert run.recipe().optimizer.learning_rate == table.loc[row.Index, RATE]
-        assert run.history().val_accuracy.iloc[-1] == row.score
+        assert run.history().val_loss.iloc[-1] == row.score
     best = load_recipe(folder / "best.toml")
-    assert best.optimizer.learning_rate == table[RATE][table.score.idxmax()]
+    assert best.optimizer.learning_rate == table[RATE][table.score.idxmin()]
     assert best.name == "lenet5-digits-best"
     assert found.best().verdict in (folder / "best.toml").read_text()
     assert "trial 0001 (random" in capfd.readouterr().out
@@ -74,7 +75,7 @@ def test_what_the_data_do_not_have_is_refused_before_anything_is_written(tmp_pat
 def test_a_search_in_which_every_trial_diverges_says_so(tmp_path, here):
     options = (f"{RANGE}.min=90.0", f"{RANGE}.max=100.0", "regularization.l2=1.0", "tune.trials=1")
     recipe = small_recipe(tmp_path, "train.epochs=60", "train.max_bad_steps=1", *options)
-    with pytest.raises(UserError, match=rf"no trial has a val_accuracy \(diverged\): change {RANGE}"):
+    with pytest.raises(UserError, match=rf"no trial has a val_loss \(diverged\): change {RANGE}"):
         tune_recipe(recipe, tmp_path / "search", time_steps=False)
     record = SearchDirectory(tmp_path / "search").trial("0000")
     assert record.status == "diverged"
@@ -114,6 +115,11 @@ def test_a_search_in_processes_of_their_own(tmp_path):
     records = found.trial_records()
     assert [record.status for record in records] == ["done"] * 2
     assert {record.worker for record in records} == {"worker 1", "worker 2"}
+
+
+@pytest.mark.exhaustive
+def test_the_memory_of_a_search_does_not_grow_with_its_trials(tmp_path):
+    assert growth(tmp_path, 12) < 2 * 2**20
 
 
 @pytest.mark.exhaustive
