@@ -36,6 +36,9 @@ LOST_SECONDS = 120.0
 """How long a trial on another machine may show no sign of life before another worker goes on with it."""
 
 
+TRIES = 3
+"""How often the process is started that looks at the images, where it is killed."""
+
 LATE_SECONDS = 20.0
 """How long a chief waits for its workers to hear that there are no more trials."""
 
@@ -123,7 +126,10 @@ def _looked(plan: Plan, processes: Processes, *, time_steps: bool) -> tuple[Plan
     """Return the plan with its objective, and what the search is; a process of its own looks at the data."""
     phase("loading TensorFlow, looking at the images")
     recipe = plan.recipe
-    ended = processes.run(LOOK, [recipe.to_toml(), recipe.origin, time_steps])
+    for _ in range(TRIES):
+        ended = processes.run(LOOK, [recipe.to_toml(), recipe.origin, time_steps])
+        if ended.outcome is not None or ended.code >= 0:
+            break
     if ended.outcome is None:
         raise FailureError(f"{recipe.origin}: looking at the images failed: {ended.errors}")
     if "refused" in ended.outcome:

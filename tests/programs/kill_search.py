@@ -117,7 +117,7 @@ def table(folder):
 def kill_searches(folder, kills, *, workers=1, chief=False, seed=0, most_seconds=60.0, options=()):
     """Kill so many processes of searches; return the `Tally`."""
     recipe = Path(folder, "recipe.toml")
-    recipe.write_text(small_recipe(Path(folder), "train.epochs=6", "tune.trials=4", *options).to_toml())
+    recipe.write_text(small_recipe(Path(folder), "train.epochs=4", "tune.trials=3", *options).to_toml())
     whole = _whole(recipe, Path(folder, "whole"), workers, chief)
     tally, instants, number = Tally(), random.Random(seed), 0
     while sum(tally.kills.values()) < kills:

@@ -193,7 +193,7 @@ class Processes:
         with self._lock:
             left = [name for name, job in self._jobs.items() if job.server is server]
         for name in left:
-            self._end(name, -signal.SIGKILL if ready else NOT_STARTED)
+            self._end(name, -signal.SIGKILL if ready or server.returncode < 0 else NOT_STARTED)
 
     def _end(self, name: str, code: int) -> None:
         with self._lock:
