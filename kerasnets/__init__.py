@@ -7,7 +7,7 @@
 `train` returns a `Run`, and `Run("runs/first")` opens one that is there.
 
 Prepare:     new_recipe, audit, preview, check, pack, cache
-Train:       load_recipe, train, tune, build, load_weights
+Train:       load_recipe, train, find_rate, tune, build, load_weights
 Understand:  evaluate, calibrate, predict, predict_each, compare, write_report,
              write_search_report, watch, study
 Networks:    summary, size, complexity, bench, evaluate_weights
