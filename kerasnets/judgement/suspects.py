@@ -7,7 +7,7 @@ well-calibrated multi-class probabilities with Dirichlet calibration", NeurIPS 2
 number, the inverse of a temperature. So a network that is too sure of itself, or mistakes some classes for
 each other, does not take its own mistakes for wrong labels. All are fitted by maximum likelihood to the
 labels there are, together with η; then Bayes' rule gives each label's probability of being wrong. Suspected
-are the most probable ones, as many as keep the share of right labels among them at 10 % as the model expects
+are the most probable ones, as many as keep the share of right labels among them at 4 % as the model expects
 it (Efron, "Large-Scale Inference", 2010, chapter 5: local false discovery rates). A network trained on labels
 like these leaves every class some probability, which makes the model expect more right ones than there are.
 
@@ -23,8 +23,12 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-MOST_RIGHT = 0.1
-"""Share of right labels among the suspected that the model may expect."""
+MOST_RIGHT = 0.04
+"""Share of right labels among the suspected that the model may expect.
+
+Of 3 % flipped labels, found, and right ones listed: Fashion-MNIST by a network of accuracy 0.92, on which
+it was chosen, 0.82 and 0.03; CIFAR-10 by the trained ResNet-20 (0.92), three draws, 0.79 and 0.03.
+"""
 
 MOST_MIXED = 32
 """Classes up to which their logarithms are mixed by a matrix."""

@@ -24,11 +24,11 @@ def test_the_list_holds_few_right_labels_however_sure_the_network_is(temperature
     probabilities, labels, wrong = _predictions(8_000, 10, temperature=temperature)
     suspects = suspected_labels(probabilities, labels)
     assert suspects.noise == pytest.approx(0.03, abs=0.006)
-    assert wrong[suspects.indices].mean() == pytest.approx(0.9, abs=0.04)
-    assert wrong[suspects.indices].sum() >= 0.8 * wrong.sum()
+    assert wrong[suspects.indices].mean() == pytest.approx(0.96, abs=0.03)
+    assert wrong[suspects.indices].sum() >= 0.75 * wrong.sum()
     assert (np.diff(suspects.wrong) <= 0).all(), "the surest first"
     expected = 1 - suspects.wrong.mean()
-    assert expected <= 0.1
+    assert expected <= 0.04
 
 
 def test_the_probabilities_of_being_wrong_are_how_often_labels_are():

@@ -57,7 +57,7 @@ def suspects_section(judgement: ClassJudgement, album: Album, *, trained_on: boo
         "How: a label is taken to be drawn by the network's calibrated probabilities, or with a small "
         "probability to be another class by chance. That probability and the calibration are fitted to the "
         f"labels, and Bayes' rule says which are wrong: {suspects.noise:.2%} of all. Listed are as many as "
-        "keep right labels among them below 10 %, if this model holds."
+        "keep right labels among them below 4 %, if this model holds."
     ]
     if trained_on:
         notes.append(
