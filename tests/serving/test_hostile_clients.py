@@ -1,6 +1,7 @@
 """Whatever clients send: an answer from 400 to 499 with a reason, in time; then the next one is served."""
 
 import base64
+import errno
 import json
 import os
 import socket
@@ -137,11 +138,15 @@ def _ask(port, number):
     """Send the request of a number; return its status, and what is wrong with the answer."""
     if number % 10 == 3:
         with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-            connection.sendall(fuzzed_bytes(number))
-            connection.shutdown(socket.SHUT_WR)
             try:
+                connection.sendall(fuzzed_bytes(number))
+                connection.shutdown(socket.SHUT_WR)
                 answer = b"".join(iter(lambda: connection.recv(65536), b""))
-            except ConnectionResetError:  # closed with something of it unread
+            except ConnectionError:  # refused and closed, with something of it unread
+                return 400
+            except OSError as error:
+                if error.errno != errno.ENOTCONN:  # the same, a moment later
+                    raise
                 return 400
         return int(answer[9:12]) if answer else 400
     path, body = fuzzed_request(number)
