@@ -12,6 +12,7 @@ from untrained_runs import write_run
 
 import kerasnets
 from kerasnets.data.dataset import Split
+from kerasnets.exporting.saved_model import write_saved_model
 from kerasnets.inference.evaluate import predict_split
 from kerasnets.models import BUILDERS
 from kerasnets.runs.ensemble import open_runs
@@ -91,11 +92,12 @@ def test_it_answers_as_the_run_is_evaluated(name, photos, ask, tmp_path):
         image_shape=(None, None, channels),
         set_weights=_draw,
     )
-    model = kerasnets.export(run)
+    members, model = open_runs(run, "test"), tmp_path / "model"
+    write_saved_model(members, model)
     paths = [tmp_path / file for file in photos]
     for path, contents in zip(paths, photos.values(), strict=True):
         path.write_bytes(contents)
-    (trained,) = open_runs(run, "test")
+    (trained,) = members
     of_raw = predict_split(
         trained, Split(raw, np.zeros(17, "int64")), views=None, short_sides=None
     ).predictions
