@@ -3,15 +3,21 @@
 import ast
 import json
 import re
+import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import onnxruntime
 import pytest
+import tensorflow as tf
 import yaml
+from running_server import served
 from sklearn.metrics import recall_score
 
 import kerasnets
+from kerasnets.data.sources.load import load_dataset
 from kerasnets.exporting.beside.card import card_text
 from kerasnets.exporting.beside.clients import write_clients
 from kerasnets.exporting.beside.facts import card_facts
@@ -81,6 +87,24 @@ def test_clients_are_ten_lines_of_python(default_export, tmp_path, change):
     assert (tmp_path / "client" / "curl.sh").is_file() == ("input_shape" not in change)
 
 
+def test_clients_are_answered(default_run, default_export, tmp_path):
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(tf.io.encode_jpeg(load_dataset("digits").test.images[3] * 15).numpy())
+    (label,) = kerasnets.predict(default_run, photo, top=1).label
+    client = default_export / "client"
+    with served(default_export) as server:
+        command = [sys.executable, str(client / "predict.py"), f"http://localhost:{server.port}", str(photo)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        lines = (client / "curl.sh").read_text().replace("8501", str(server.port))
+        sent = subprocess.run(["sh", "-ec", lines], capture_output=True, text=True, cwd=tmp_path)
+    assert said.startswith(f"{photo} {label} ('{label}', 0.")
+    if shutil.which("curl"):
+        assert (
+            json.loads(sent.stdout[sent.stdout.rindex('{"predictions"') :])["predictions"][0]["labels"]
+            == label
+        )
+
+
 def test_servers_are_told_what_the_files_are(default_export):
     serving, manifest = default_export / "serving", Manifest.read(default_export)
     dockerfile = (serving / "Dockerfile").read_text()
@@ -107,5 +131,5 @@ def test_servers_are_told_what_the_files_are(default_export):
 
 def test_names_are_ones_that_servers_take(default_export):
     manifest = Manifest.read(default_export)
-    for name, served in (("a b/c", "a-b-c"), ("übung", "bung"), ("...", "model"), ("x_1.2-b", "x_1.2-b")):
-        assert replace(manifest, name=name).served_name == served
+    for name, right in (("a b/c", "a-b-c"), ("übung", "bung"), ("...", "model"), ("x_1.2-b", "x_1.2-b")):
+        assert replace(manifest, name=name).served_name == right
