@@ -7,13 +7,13 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from kerasnets.errors import UserError
-from kerasnets.exporting.manifest import NAME, ExportedFormat, Manifest, list_files
+from kerasnets.exporting.manifest import NAME, ExportedFile, Manifest, list_files
 from kerasnets.files.records import NewerFormatError
 from kerasnets.files.whole_files import remove_leftovers, sync, temporary_path
 
@@ -58,11 +58,12 @@ def publish(
         before = manifest_before(folder)
         if SAVED_MODEL in manifest.formats:
             manifest = _numbered(staged, folder, manifest)
-        kept = _kept_formats(before, manifest)
-        manifest = replace(manifest, formats=kept | manifest.formats)
+        same = before if before and before.model == manifest.model else None
+        if same:
+            manifest = replace(manifest, formats=same.formats | manifest.formats)
         write_beside(manifest)
         new = sorted(entry.name for entry in staged.iterdir())
-        files = {name: file for name, file in before.files.items() if _is_of(name, kept)} if before else {}
+        files = _kept_files(same, manifest, set(new)) if same else {}
         manifest = replace(manifest, files=files | list_files(staged, new))
         for written in staged.rglob("*"):
             sync(written)
@@ -110,18 +111,15 @@ def _numbered(staged: Path, folder: Path, manifest: Manifest) -> Manifest:
     return replace(manifest, formats=manifest.formats | {SAVED_MODEL: replace(model, path=number)})
 
 
-def _kept_formats(before: Manifest | None, manifest: Manifest) -> dict[str, ExportedFormat]:
-    """Return the formats of the manifest before that stay: of the same model, and not written anew."""
-    if before is None or before.model != manifest.model:
-        return {}
-    return {name: each for name, each in before.formats.items() if name not in manifest.formats}
+def _kept_files(before: Manifest, manifest: Manifest, new: set[str]) -> dict[str, ExportedFile]:
+    """Return the files of the manifest before that stay: no new file or folder stands in their place.
 
-
-def _is_of(name: str, formats: Mapping[str, ExportedFormat]) -> bool:
-    """Return whether a file belongs to one of some formats: "model.onnx.data" to that of "model.onnx"."""
-    return any(
-        name == each.path or name.startswith((f"{each.path}/", f"{each.path}.")) for each in formats.values()
-    )
+    Of numbered SavedModels only the newest belongs to the export.
+    """
+    numbered = manifest.formats.get(SAVED_MODEL)
+    tops = {name: Path(name).parts[0] for name in before.files}
+    gone = {top for top in tops.values() if top.isdecimal() and (not numbered or top != numbered.path)}
+    return {name: file for name, file in before.files.items() if tops[name] not in new | gone}
 
 
 def _remove_stale(folder: Path, before: Manifest | None, manifest: Manifest) -> None:

@@ -22,7 +22,7 @@ def _export(folder, *names, model="ab", contents="x"):
             (staged / "saved_model" / "saved_model.pb").write_text(contents)
         if "onnx" in names:
             (staged / "model.onnx").write_text(contents)
-            (staged / "model.onnx.data").write_text(contents)
+            (staged / "network.json").write_text(contents)
 
         def beside(whole):
             (staged / "client").mkdir()
@@ -43,10 +43,16 @@ def test_formats_of_one_model_lie_together(tmp_path):
         "saved_model": "1", "onnx": "model.onnx",
     }  # fmt: skip
     assert set(manifest.files) == {
-        "1/saved_model.pb", "model.onnx", "model.onnx.data", "client/of_2.py",
+        "1/saved_model.pb", "model.onnx", "network.json", "client/of_2.py",
     }  # fmt: skip
     assert _entries(tmp_path) == {*manifest.files, "export.json"}
     assert file_problems(tmp_path, manifest.files) == []
+    again = _export(tmp_path, "saved_model")
+    assert set(again.files) == {
+        "2/saved_model.pb", "model.onnx", "network.json", "client/of_2.py",
+    }  # fmt: skip
+    assert _entries(tmp_path) == {*again.files, "1/saved_model.pb", "export.json"}
+    assert file_problems(tmp_path, again.files) == []
 
 
 def test_another_model_replaces_all_but_numbered_ones(tmp_path):
