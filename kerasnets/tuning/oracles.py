@@ -7,6 +7,7 @@ again, in the same order. Nothing of Keras Tuner's own is kept on the disk.
 import math
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -255,6 +256,13 @@ class _Random(_RecordedOracle, keras_tuner.oracles.RandomSearchOracle):
 
 class _Bayesian(_RecordedOracle, keras_tuner.oracles.BayesianOptimizationOracle):
     """Values where a Gaussian process expects most."""
+
+    def _searched(self, trial_id: str) -> Response:
+        from sklearn.exceptions import ConvergenceWarning
+
+        with warnings.catch_warnings():  # of a process whose few trials leave its length scale open
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return super()._searched(trial_id)
 
 
 class _Hyperband(_RecordedOracle, keras_tuner.oracles.HyperbandOracle):
