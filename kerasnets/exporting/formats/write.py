@@ -21,15 +21,19 @@ from kerasnets.exporting.subject import Subject
 from kerasnets.runs.trained_run import TrainedRun
 
 TOLERANCES = {
-    "onnx": 1e-4,
-    "openvino": 1e-4,
+    "onnx": 5e-4,
+    "openvino": 5e-4,
     "litert": 1e-4,
     "litert_float16": 2e-2,
     "keras": 1e-5,
     "weights_h5": 1e-5,
     "safetensors": 1e-5,
 }
-"""Largest difference from the run's predictions; of numbers above 1, relative to them. int8 has none."""
+"""Largest difference from the run's predictions; of numbers above 1, relative to them. int8 has none.
+
+Formats that resize add in another order than TensorFlow does. A resized value that lies midway between two
+levels may then be rounded to the other one: of 102 photos and 1000 classes that makes 1.1e-4 at most.
+"""
 
 LEAST_AGREEMENT = 0.9
 """Share of the images on which int8 must name the run's own class."""
