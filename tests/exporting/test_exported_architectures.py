@@ -4,17 +4,16 @@ import io
 
 import numpy as np
 import pytest
+from architectures import sweep_architectures
 from PIL import Image
 from served import files_as_inputs, served
 from small import small_input
-from sweep import sweep
 from untrained_runs import write_run
 
 import kerasnets
 from kerasnets.data.dataset import Split
 from kerasnets.exporting.saved_model import write_saved_model
 from kerasnets.inference.evaluate import predict_split
-from kerasnets.models import BUILDERS
 from kerasnets.runs.ensemble import open_runs
 
 CLASSES = [f"class {number}" for number in range(7)]
@@ -75,7 +74,7 @@ def _probabilities(run, paths):
     return pivoted.loc[[str(path) for path in paths], CLASSES].to_numpy()
 
 
-@pytest.mark.parametrize("name", sweep(BUILDERS, quick=QUICK))
+@pytest.mark.parametrize("name", sweep_architectures(quick=QUICK))
 def test_it_answers_as_the_run_is_evaluated(name, photos, ask, tmp_path):
     height, width, channels = small_input(name)
     draws = np.random.default_rng(1)
