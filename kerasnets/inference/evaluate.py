@@ -117,10 +117,11 @@ class Evaluation:
     def about(self) -> dict[str, Any]:
         """Return what was measured, as metrics.json says it: split, runs, views and what has changed.
 
-        `networks` are the digests of what each run predicts with.
+        `networks` are the digests of what each run predicts with; published weights are of no run.
         """
         runs = [member.run for member in self.members or (self,)]
-        networks = [RunDirectory(run).network_digest(calibrated=self.calibrated) for run in runs if run]
+        opened = [RunDirectory(run) for run in runs if run and Path(run).is_dir()]
+        networks = [run.network_digest(calibrated=self.calibrated) for run in opened]
         return {
             "split": self.split,
             "runs": runs,
