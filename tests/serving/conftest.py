@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import tensorflow as tf
 from manifests import MANIFEST
+from remote_server import Remote
 from running_server import served
 
 from kerasnets.exporting.saved_model import write_saved_model
@@ -63,3 +64,17 @@ def three(tmp_path_factory):
     model = Three()
     tf.saved_model.save(model, str(folder / "1"), {"serving_default": model.__call__})
     return folder
+
+
+@pytest.fixture
+def remote(digits):
+    started = []
+
+    def start(*options):
+        started.append(Remote(digits.parent, *options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.process.kill()
+        one.process.communicate()

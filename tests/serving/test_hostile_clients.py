@@ -3,15 +3,10 @@
 import base64
 import errno
 import json
-import os
 import socket
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from fuzzed import fuzzed_bytes, fuzzed_request, jpeg, jpeg_that_declares, png_that_declares, v1, v2
@@ -100,38 +95,6 @@ def test_only_names_of_this_machine_may_be_asked(digits):
     with served(digits, hosts=("localhost",)) as running:
         assert running.send("GET", "/", headers={"Host": "localhost:80"})[0] == 200
         assert running.send("GET", "/", headers={"Host": "rebound.example"})[0] == 400
-
-
-class Remote:
-    """`kerasnets serve` as a process."""
-
-    def __init__(self, export, *options):
-        command = [sys.executable, "-m", "kerasnets.cli.main", "serve", str(export), "--port", "0", *options]
-        code = "from kerasnets.cli.main import main; main()"
-        command[1:3] = ["-c", code]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
-        )
-        self.port = urlsplit(self.process.stdout.readline().removeprefix("serve: ").strip()).port
-
-    def most_memory(self):
-        """Return the most bytes that it has held."""
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) * 1024
-
-
-@pytest.fixture
-def remote(digits):
-    started = []
-
-    def start(*options):
-        started.append(Remote(digits.parent, *options))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.process.kill()
-        one.process.communicate()
 
 
 def _ask(port, number):

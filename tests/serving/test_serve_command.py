@@ -11,7 +11,6 @@ import pytest
 from fuzzed import jpeg, v1
 from running_server import Served
 from small_model import Doubling
-from test_hostile_clients import Remote
 from waiting import until
 
 
@@ -65,17 +64,17 @@ def test_what_has_begun_is_answered_before_the_server_ends():
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_process_once_requests_are_answered(digits, number):
-    remote = Remote(digits.parent)
+def test_a_signal_ends_the_process_once_requests_are_answered(remote, number):
+    server = remote()
     body = v1(jpeg())
     head = f"POST /v1/models/model:predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", remote.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(head.encode() + body[:20])
         time.sleep(0.3)
-        os.kill(remote.process.pid, number)
+        os.kill(server.process.pid, number)
         time.sleep(0.3)
-        assert remote.process.poll() is None
+        assert server.process.poll() is None
         connection.sendall(body[20:])
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 200 OK")
-    assert remote.process.wait(60) == (-signal.SIGTERM if number == signal.SIGTERM else 130)
+    assert server.process.wait(60) == (-signal.SIGTERM if number == signal.SIGTERM else 130)
