@@ -147,6 +147,7 @@ def test_the_step_that_is_measured_learns(backend):
     assert fed < other / 2  # the other, which only the input brings
 
 
+@pytest.mark.exhaustive
 def test_a_recipe_brings_its_images_and_settings(command):
     flags = ("--batch", 8, "--steps", 1, "--json")
     code, out, err = command("bench", "lenet5-digits", *flags)

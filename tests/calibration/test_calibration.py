@@ -223,6 +223,7 @@ def _raw(run, images):
     return member.network.predict(member.preprocessing(images), verbose=0).astype("float64")
 
 
+@pytest.mark.exhaustive
 def test_exports_answer_as_predict_does(run, calibrated, pictures, tmp_path):
     import onnxruntime
 

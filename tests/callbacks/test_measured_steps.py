@@ -115,6 +115,7 @@ def test_final_weights_and_rows_do_not_depend_on_measuring_or_on_executions(buil
     assert sorted(set(single.log.frame().step)) == [1, 4, 7]
 
 
+@pytest.mark.exhaustive
 def test_steps_measured_do_not_depend_on_where_training_stopped():
     whole, parted = _Run(_small), _Run(_small)
     right = whole.train(ALL, epochs=3)

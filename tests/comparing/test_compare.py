@@ -121,6 +121,7 @@ def test_a_run_and_its_copy_do_not_differ(default_run, run_copy, tmp_path, comma
     assert page.is_file()
 
 
+@pytest.mark.exhaustive
 def test_what_evaluate_has_kept_is_not_measured_anew(compared, run_copy, weaker, tmp_path, monkeypatch):
     for run in (run_copy, weaker):
         kerasnets.evaluate(run)

@@ -17,7 +17,6 @@ from kerasnets.inference.evaluate import predict_split
 from kerasnets.runs.ensemble import open_runs
 
 CLASSES = [f"class {number}" for number in range(7)]
-QUICK = ("resnet20",)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +73,7 @@ def _probabilities(run, paths):
     return pivoted.loc[[str(path) for path in paths], CLASSES].to_numpy()
 
 
-@pytest.mark.parametrize("name", sweep_architectures(quick=QUICK))
+@pytest.mark.parametrize("name", sweep_architectures())
 def test_it_answers_as_the_run_is_evaluated(name, photos, ask, tmp_path):
     height, width, channels = small_input(name)
     draws = np.random.default_rng(1)

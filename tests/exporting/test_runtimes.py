@@ -60,6 +60,7 @@ def test_onnx_says_what_it_is(default_export):
     assert json.loads(metadata["architectures"]) == ["lenet5"]
 
 
+@pytest.mark.exhaustive
 def test_int8_names_the_same_digits(default_run, small_export, digits, right):
     sized = open_run(default_run, "test").preprocessing.spatial(digits.images[:100])
     found = open_runtime("litert_int8", small_export / "model_int8.tflite")(sized.numpy().astype("uint8"))

@@ -85,6 +85,7 @@ def test_the_members_are_measured_as_they_are_alone(runs):
     assert measured.short_sides == (36,)
 
 
+@pytest.mark.exhaustive
 def test_views_are_averaged_within_each_member_first(runs, test_split):
     images, truth = test_split.images, test_split.labels
     measured = kerasnets.evaluate(runs[:2], views="ten_crop", short_sides=[44])
@@ -182,6 +183,7 @@ def _arrays(folder, labels, **more):
     ]  # fmt: skip
 
 
+@pytest.mark.exhaustive
 def test_runs_that_are_no_ensemble_are_named(runs, trained, tmp_path, refused):
     twelve = [number % 10 for number in range(100)]
     other_images = trained(*_arrays(tmp_path / "a", twelve))
@@ -212,6 +214,7 @@ def test_validation_images_held_out_by_other_seeds_are_not_one_split(trained, re
     assert "held out by train.seed" in said
 
 
+@pytest.mark.exhaustive
 def test_images_of_other_channels_are_refused_in_export(trained, image_folder, tmp_path, refused):
     overrides = (
         "data.source=folder", f"data.path={image_folder}", "train.batch_size=8", "train.epochs=1",

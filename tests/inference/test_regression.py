@@ -239,6 +239,7 @@ def test_evaluation_measures_each_target(l2_run, centres, command):
         assert any(line.split()[:2] == [name, f"{error:.4f}"] for line in output.splitlines())
 
 
+@pytest.mark.exhaustive
 def test_an_ensemble_averages_values_within_views_too(l1_run, l2_run, centres):
     test, runs = _held_out(centres), [l1_run, l2_run]
     measured = kerasnets.evaluate(runs)

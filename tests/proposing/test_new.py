@@ -150,6 +150,7 @@ def test_broken_files_are_left_out_by_name_and_too_many_are_refused(command, ref
     assert "of 25 images cannot be used, first" in refused("new", squares, "--to", "x.toml")
 
 
+@pytest.mark.exhaustive
 def test_published_weights_are_the_start(command, squares, tmp_path):
     file = tmp_path / "resnet20-drawn.npz"
     np.savez(file, **drawn_state(kerasnets.build("resnet20")))

@@ -120,6 +120,7 @@ EVERYTHING = (
 )  # fmt: skip
 
 
+@pytest.mark.exhaustive
 def test_a_balanced_training_is_the_same_on_two_devices(uneven, tmp_path):
     first = _weights(_trained(uneven, tmp_path / "one", *EVERYTHING))
     two = _trained(uneven, tmp_path / "two", *EVERYTHING, "train.strategy=mirrored", "train.devices=2")

@@ -26,6 +26,7 @@ def _fresh(code):
     return done.stdout.split(), [line for line in done.stderr.splitlines() if "kerasnets" in line]
 
 
+@pytest.mark.exhaustive
 @LINUX
 def test_building_a_network_first_turns_onednn_on():
     code = (

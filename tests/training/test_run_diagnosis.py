@@ -49,7 +49,7 @@ def _stopped_within(recipe, run, monkeypatch, epoch):
             kerasnets.train(recipe, run)
 
 
-@pytest.mark.parametrize("net", sweep(["dropout", "residual"], quick=["dropout"]))
+@pytest.mark.parametrize("net", sweep(["dropout", "residual"]))
 def test_diagnostics_change_no_bit_also_where_a_run_is_stopped(net, tmp_path, monkeypatch):
     recipe = small_runs.recipe(net, "train.epochs=2", *OFF)
     kerasnets.train(recipe, tmp_path / "without")
@@ -115,6 +115,7 @@ def test_a_healthy_run_says_nothing(default_run):
     assert (steps.epoch == (steps.step - 1) // 40).all()
 
 
+@pytest.mark.exhaustive
 def test_a_run_goes_on_with_other_diagnostics(tmp_path, monkeypatch):
     """As one of version 0.2 does, whose checkpoints know fewer callbacks and which has no steps.csv."""
     # a quick machine, asked for "auto", takes all steps of this epoch at once, and the signal stops in none

@@ -65,6 +65,7 @@ def test_weights_and_statistics_are_averaged_step_by_step(devices, accumulation)
         np.testing.assert_array_equal(_values(trainer.model)[name], raw[name])
 
 
+@pytest.mark.exhaustive
 def test_a_residual_network_is_handed_on_with_statistics_that_fit(tmp_path):
     recipe = load_recipe(
         "lenet5-digits",

@@ -68,6 +68,7 @@ def test_a_run_that_diverges_twice_ends_in_one_line(tmp_path, command, caplog):
         assert arrays["step/bad_in_row"] == 0
 
 
+@pytest.mark.exhaustive
 def test_what_a_signal_saved_amid_bad_steps_is_not_gone_back_to(tmp_path, caplog, monkeypatch):
     overrides = [*DIVERGING, "optimizer.learning_rate=100.0", "train.batch_size=431", "train.epochs=40"]
     recipe, run = load_recipe("lenet5-digits", overrides), RunDirectory(tmp_path / "run")
@@ -93,6 +94,7 @@ def test_what_a_signal_saved_amid_bad_steps_is_not_gone_back_to(tmp_path, caplog
     assert amid not in run.checkpointed()
 
 
+@pytest.mark.exhaustive
 def test_a_checkpoint_that_no_good_step_followed_is_not_gone_back_to(tmp_path, caplog):
     """The last step of epoch 2 leaves weights that are finite, but too large for any further step."""
     recipe = load_recipe("lenet5-digits", [
@@ -109,6 +111,7 @@ def test_a_checkpoint_that_no_good_step_followed_is_not_gone_back_to(tmp_path, c
     assert run.finished
 
 
+@pytest.mark.exhaustive
 def test_the_best_goes_with_the_checkpoint_that_is_not_gone_back_to(tmp_path, monkeypatch):
     """By the training loss the epoch whose last step explodes is the best; its weights are not kept."""
     overrides = [

@@ -113,6 +113,7 @@ def recipe(quick_recipe):
     )  # fmt: skip
 
 
+@pytest.mark.exhaustive
 def test_events_are_the_records_also_of_a_run_that_was_killed_and_went_on(recipe, tmp_path):
     path = tmp_path / "run"
     with pytest.raises(KilledError):
