@@ -87,7 +87,7 @@ def judge(plan: Plan, trials: Sequence[TrialRecord], range_cost: float = 0.0) ->
     return BestRecord(
         values=best_mean.values,
         mean=best_mean.mean,
-        interval=spread.interval(best_mean),
+        interval=spread.interval(best_mean, highest=_highest(plan)),
         seeds=len(best_mean.scores),
         not_separated=[each.values for each in level],
         recipe_mean=own.mean if own else None,
@@ -121,11 +121,12 @@ class _Spread:
         freedom = sum(len(each.scores) - 1 for each in means)
         return cls(math.sqrt(squares / freedom) if freedom else None, freedom)
 
-    def interval(self, each: _Mean) -> tuple[float, float] | None:
+    def interval(self, each: _Mean, *, highest: float) -> tuple[float, float] | None:
+        """Return an interval within what a score can be: no loss is below 0, no accuracy above 1."""
         if self.deviation is None:
             return None
         half = self._t() * self.deviation / math.sqrt(len(each.scores))
-        return each.mean - half, each.mean + half
+        return max(each.mean - half, 0.0), min(each.mean + half, highest)
 
     def separates(self, one: _Mean, other: _Mean) -> bool:
         if self.deviation is None:
@@ -135,6 +136,10 @@ class _Spread:
 
     def _t(self) -> float:
         return float(stats.t.ppf((1 + CONFIDENCE) / 2, self.freedom))
+
+
+def _highest(plan: Plan) -> float:
+    return 1.0 if plan.direction == "max" else math.inf
 
 
 def _means(plan: Plan, trials: Sequence[TrialRecord]) -> list[_Mean]:
@@ -150,7 +155,7 @@ def _means(plan: Plan, trials: Sequence[TrialRecord]) -> list[_Mean]:
 
 
 def _verdict(plan: Plan, best: _Mean, own: _Mean | None, level: Sequence[_Mean], spread: _Spread) -> str:
-    interval = spread.interval(best)
+    interval = spread.interval(best, highest=_highest(plan))
     sure = f" ({interval[0]:.4f} to {interval[1]:.4f})" if interval else ""
     seeds = f"{len(best.scores)} seed{'s' if len(best.scores) > 1 else ''}"
     text = f"{_text(best.values)} is best: {plan.objective} {best.mean:.4f}{sure} over {seeds}"
