@@ -165,9 +165,8 @@ def _say_cost(plan: Plan, record: SearchRecord, workers: int) -> None:
     if plan.unasked:
         say("the recipe has no [tune.parameters]: its learning rate is searched")
     parts = [f"a range test, {RANGE_COST:g}" if plan.tests_range else ""]
-    parts.append(
-        f"{len(plan.expected)} trials of up to {plan.short} epochs, {sum(plan.expected) / plan.full:.3g}"
-    )
+    epochs = f"{plan.short} epoch{'s' * (plan.short > 1)}"
+    parts.append(f"{len(plan.expected)} trials of up to {epochs}, {sum(plan.expected) / plan.full:.3g}")
     if plan.final_trainings:
         tune = plan.recipe.tune
         parts.append(

@@ -23,7 +23,7 @@ def results_table(records: SearchRecords) -> Table:
         ("folder", records.path),
         ("tuner", search.tuner),
         ("searched", few(map(printable, search.keys))),
-        ("trials that have ended", f"{done} of {search.trials}"),
+        ("trials that have ended", f"{done} of at most {search.trials}"),
         ("cost", f"{trainings(records):.2f} trainings of {search.full} epochs"),
     ]
     if best:
