@@ -52,3 +52,13 @@ def add_answers(model: "onnx.ModelProto", classes: Sequence[str], threshold: flo
     graph.node.extend(nodes)
     graph.ClearField("output")
     graph.output.extend(answers)
+
+
+def name_values(model: "onnx.ModelProto") -> None:
+    """Give the one output of an ONNX model for numeric targets its name in a SavedModel, `values`."""
+    from onnx import helper
+
+    (output,) = model.graph.output
+    if output.name != "values":
+        model.graph.node.append(helper.make_node("Identity", [output.name], ["values"]))
+        output.name = "values"

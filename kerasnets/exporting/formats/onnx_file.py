@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 
 from kerasnets import __version__
-from kerasnets.exporting.formats.onnx_answers import add_answers
+from kerasnets.exporting.formats.onnx_answers import add_answers, name_values
 from kerasnets.exporting.formats.whole_model import model_of_raw_images
 from kerasnets.runs.ensemble import answer_threshold
 from kerasnets.runs.trained_run import TrainedRun
@@ -38,7 +38,9 @@ def write_onnx(members: Sequence[TrainedRun], path: Path) -> None:
 
     network_graph(model_of_raw_images(members), path)
     graph = onnx.load(str(path))
-    if not members[0].numeric:
+    if members[0].numeric:
+        name_values(graph)
+    else:
         add_answers(graph, members[0].classes, answer_threshold(members))
     graph.producer_name, graph.producer_version = "kerasnets", __version__
     onnx.helper.set_model_props(graph, _metadata(members))
