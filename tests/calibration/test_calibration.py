@@ -241,7 +241,7 @@ def test_exports_answer_as_predict_does(run, calibrated, pictures, tmp_path):
     session = onnxruntime.InferenceSession(tmp_path / "run.onnx")
     assert [output.name for output in session.get_outputs()] == ["probabilities", "classes", "labels"]
     found, classes, answers = session.run(None, {"images": images})
-    np.testing.assert_allclose(found, probabilities, atol=1e-4)
+    np.testing.assert_allclose(found, probabilities, atol=1e-5)
     np.testing.assert_array_equal(classes, probabilities.argmax(axis=1))
     assert answers.tolist() == labels
 

@@ -15,9 +15,10 @@ ENDLESS = ("resnet1202",)
 """Whose graph takes converters many minutes; it is resnet110's, longer."""
 
 
-def _images(channels):
+def _images(size, channels):
+    """Images of the network's size, and of others."""
     draws = np.random.default_rng(0)
-    shapes = ((1, 50, 70), (3, 90, 41), (2, 50, 70))  # OpenVINO allocates anew for more images
+    shapes = ((2, *size), (1, 50, 70), (3, 90, 41), (2, 50, 70))  # OpenVINO allocates anew for more images
     return [draws.integers(0, 256, (*shape, channels), "uint8") for shape in shapes]
 
 
@@ -39,10 +40,12 @@ def test_each_architecture_answers_in_its_runtimes(name, tmp_path):
             ("litert", tmp_path / "model.tflite"),
         )
     )
-    for images in _images(small_input(name)[-1]):
+    *size, channels = small_input(name)
+    for images in _images(size, channels):
         sized = member.preprocessing.spatial(images)
         right = member.predict(member.preprocessing.values(sized)).numpy()
         assert _relative(onnx(images), right) < 1e-4
-        # untrained networks answer with numbers near 0, a hundredth of what their sums are of
-        assert _relative(openvino(images), right) < 1e-3
+        # OpenVINO's resized values differ by a thousandth of a level, so that few are rounded to the next one
+        resized = images.shape[1:3] != tuple(size)
+        assert _relative(openvino(images), right) < (1e-3 if resized else 1e-4)
         assert _relative(litert(sized.numpy().astype("uint8")), right) < 1e-4

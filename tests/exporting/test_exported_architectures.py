@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from architectures import sweep_architectures
 from PIL import Image
-from served import files_as_inputs, served
 from small import small_input
+from tensorflow_alone import files_as_inputs, tensorflow_alone
 from untrained_runs import write_run
 
 import kerasnets
@@ -48,7 +48,7 @@ def _encoded(image, format, **options):
 
 @pytest.fixture(scope="module")
 def ask(tmp_path_factory):
-    with served(tmp_path_factory.mktemp("served")) as asked:
+    with tensorflow_alone(tmp_path_factory.mktemp("served")) as asked:
         yield asked
 
 

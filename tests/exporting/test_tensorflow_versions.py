@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 from environments import tensorflow_environment
-from served import files_as_inputs, served
+from tensorflow_alone import files_as_inputs, tensorflow_alone
 from untrained_runs import write_run
 
 import kerasnets
@@ -46,7 +46,7 @@ def test_exports_answer_the_same(version, exports, tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (17, 20, 30, 3), "uint8")
     inputs = {"serve_uint8/images": images, "features/images": images.astype("float32")}
     inputs |= files_as_inputs("serve_bytes", [planted_files()["transparent.png"]] * 3)
-    with served(tmp_path) as ask, served(tmp_path, python) as ask_other:
+    with tensorflow_alone(tmp_path) as ask, tensorflow_alone(tmp_path, python) as ask_other:
         right, _ = ask(exports[1] / "1", inputs)
         found, used = ask_other(exports[1] / "1", inputs)
     assert used.startswith(version)

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from places import SHARED, WEIGHTS, needs_weights
 from published_weights import drawn_state
+from trained_googlenet import first_five, reference_of_photos
 
 import kerasnets
 from kerasnets.errors import UserError
@@ -147,22 +148,10 @@ def test_the_command_takes_weights_with_their_data(refused):
     assert "--set: allowed with --weights" in refused("evaluate", "runs/a", "--set", "train.seed=1")
 
 
-@pytest.fixture(scope="module")
-def reference():
-    """The reference's pixels, its logits, and the photos' names."""
-    kept = np.load(WEIGHTS / "googlenet_bvlc_reference_16.npz")
-    pixels = (kept["input224_bgr_nhwc"].astype("float32") + np.array([104, 117, 123]))[..., ::-1]
-    return pixels.round().astype("uint8"), kept["logits"], [str(name) for name in kept["files"]]
-
-
-def _first_five(logits):
-    return np.argsort(-logits, axis=1)[:, :5]
-
-
 @needs_weights
-def test_trained_googlenet_gives_the_references_first_five(reference, tmp_path):
-    pixels, logits, files = reference
-    top = _first_five(logits)
+def test_trained_googlenet_gives_the_references_first_five(tmp_path):
+    pixels, logits, files = reference_of_photos()
+    top = first_five(logits)
     wnids = sorted(name.partition("_")[0] for name in files)
     labels = np.array([wnids.index(name.partition("_")[0]) for name in files])
     np.savez(tmp_path / "pixels.npz", x_train=pixels, y_train=labels, classes=wnids)
@@ -178,19 +167,19 @@ def test_trained_googlenet_gives_the_references_first_five(reference, tmp_path):
 
 @needs_weights
 @pytest.mark.exhaustive
-def test_trained_googlenet_knows_photos_by_their_wnids(reference, tmp_path):
+def test_trained_googlenet_knows_photos_by_their_wnids(tmp_path):
     """The photos were stored as JPEGs after the reference was taken: their pixels differ by 0.5 to 4 of 255.
 
     So first places may change where the reference's first two logits are nearly the same.
     """
-    _, logits, files = reference
+    _, logits, files = reference_of_photos()
     rows = [f"{SHARED / 'data/photos' / name},{name.partition('_')[0]}" for name in files]
     (tmp_path / "photos.csv").write_text("\n".join(["path,label", *rows]))
     measured = kerasnets.evaluate_weights(
         "googlenet", WEIGHTS / "googlenet_bvlc.npz", tmp_path / "photos.csv"
     )
     order = [files.index(name.rpartition("/")[2]) for name in measured.judgement.images.image]
-    found, right = measured.judgement.outcomes.ranked, _first_five(logits)[order]
+    found, right = measured.judgement.outcomes.ranked, first_five(logits)[order]
     shared = [len(set(mine) & set(theirs)) for mine, theirs in zip(found, right, strict=True)]
     assert np.mean(shared) > 4.5
     first, second = np.sort(logits[order], axis=1)[:, :-3:-1].T

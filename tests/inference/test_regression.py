@@ -269,7 +269,7 @@ def test_an_export_gives_values(l1_run, l2_run, centres, tmp_path):
         np.testing.assert_allclose(answers["values"], right, atol=1e-5)
     file = kerasnets.export(l2_run, tmp_path, kind="onnx")
     found = onnxruntime.InferenceSession(file).run(["values"], {"images": images})[0]
-    np.testing.assert_allclose(found, _values(l2_run, images), atol=1e-4)
+    np.testing.assert_allclose(found, _values(l2_run, images), atol=1e-5)
 
 
 def test_numbers_have_no_probabilities_to_calibrate(l2_run, refused):

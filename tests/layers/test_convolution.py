@@ -122,3 +122,24 @@ def test_a_saved_convolution_is_keras_own(tmp_path):
     images = keras.Input((4, 4, 3))
     keras.Model(images, Conv2D(2, 3, name="conv")(images)).save(tmp_path / "model.keras")
     assert type(keras.models.load_model(tmp_path / "model.keras").get_layer("conv")) is layers.Conv2D
+
+
+@pytest.mark.parametrize(
+    "options", [{"groups": 2}, {"groups": 4, "strides": 2, "activation": "relu", "use_bias": False}]
+)
+def test_groups_answer_as_keras_own(options):
+    """And without a function that XLA compiles, which exports to other runtimes cannot hold."""
+    x = np.random.default_rng(0).normal(size=(2, 9, 8, 8)).astype("float32")
+    ours, keras_own = (
+        kind(12, 3, padding="same", bias_initializer="normal", **options) for kind in (Conv2D, layers.Conv2D)
+    )
+    right = keras_own(x)
+    ours.build(x.shape)
+    ours.set_weights(keras_own.get_weights())
+    np.testing.assert_allclose(ours(x), right, atol=1e-5)
+    traced = tf.function(ours).get_concrete_function(tf.TensorSpec([None, 9, 8, 8]))
+    assert not [each for each in traced.graph.get_operations() if "Call" in each.type]
+    traced = tf.function(keras_own).get_concrete_function(tf.TensorSpec([None, 9, 8, 8]))
+    assert [each for each in traced.graph.get_operations() if "Call" in each.type], (
+        "Keras needs no help any more"
+    )

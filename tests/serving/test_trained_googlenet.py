@@ -5,28 +5,18 @@ import time
 import numpy as np
 import pytest
 from browser import CHROMIUM, browser
+from places import SHARED, needs_weights
 from running_server import served
-from trained_googlenet import SHARED, WEIGHTS, imagenet_names, trained_googlenet
+from trained_googlenet import first_five, imagenet_names, reference_of_photos, trained_googlenet
 
 import kerasnets
 
-pytestmark = [
-    pytest.mark.exhaustive,
-    pytest.mark.skipif(not WEIGHTS.is_dir(), reason="needs the shared weights"),
-]
+pytestmark = [pytest.mark.exhaustive, needs_weights]
 
 
-@pytest.fixture(scope="module")
-def reference():
-    """The reference's pixels, and its first five classes of each."""
-    kept = np.load(WEIGHTS / "googlenet_bvlc_reference_16.npz")
-    pixels = (kept["input224_bgr_nhwc"].astype("float32") + np.array([104, 117, 123]))[..., ::-1]
-    assert np.abs(pixels - pixels.round()).max() == 0
-    return pixels.astype("uint8"), np.argsort(-kept["logits"], axis=1)[:, :5]
-
-
-def test_both_protocols_give_the_references_first_five(reference, tmp_path):
-    pixels, right = reference
+def test_both_protocols_give_the_references_first_five(tmp_path):
+    pixels, logits, _ = reference_of_photos()
+    right = first_five(logits)
     export = kerasnets.export(trained_googlenet(tmp_path / "run", pixels, cropped=False)).parent
     with served(export, name="googlenet", seconds=120) as running:
         body = {"signature_name": "serve_uint8", "instances": pixels.tolist()}

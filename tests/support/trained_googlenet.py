@@ -1,20 +1,28 @@
 """GoogLeNet with the trained weights of the Caffe zoo, as a finished run."""
 
-import json
-from pathlib import Path
-
+import numpy as np
+from places import WEIGHTS
 from untrained_runs import write_run
 
+from kerasnets.weights.imagenet_classes import imagenet_classes
 from kerasnets.weights.loading import load_weights
 
-SHARED = Path("/work/shared")
-WEIGHTS = SHARED / "weights"
+
+def reference_of_photos():
+    """Return pixels of 16 photos, uint8 (16, 224, 224, 3), the logits of them, and the photos' names."""
+    kept = np.load(WEIGHTS / "googlenet_bvlc_reference_16.npz")
+    pixels = (kept["input224_bgr_nhwc"].astype("float32") + np.array([104, 117, 123]))[..., ::-1]
+    return pixels.round().astype("uint8"), kept["logits"], [str(name) for name in kept["files"]]
+
+
+def first_five(logits):
+    """Return the places of the five highest logits, (N, 5), the highest first."""
+    return np.argsort(-logits, axis=1)[:, :5]
 
 
 def imagenet_names():
     """Return the names of its classes, each after its number: "crane" and "maillot" name two."""
-    index = json.loads((WEIGHTS / "imagenet_class_index.json").read_text())
-    return [f"{place} {index[str(place)][1]}" for place in range(1000)]
+    return [f"{place} {name}" for place, (_, name) in enumerate(imagenet_classes())]
 
 
 def trained_googlenet(folder, samples, *, cropped):

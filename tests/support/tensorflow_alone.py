@@ -13,7 +13,7 @@ PROGRAM = PROGRAMS / "run_saved_model.py"
 
 
 @contextmanager
-def served(folder, python=sys.executable):
+def tensorflow_alone(folder, python=sys.executable):
     """Give a function of (model, inputs) that returns answers, see the program, and TensorFlow's version.
 
     Args:
