@@ -32,7 +32,7 @@ STUDIES: dict[str, Listed] = {
         "kerasnets.studies.rates",
     ),
     "tuning": Listed(
-        "A search in stages finds a learning rate as good as the best of a full grid, for little.",
+        "A search in stages finds a learning rate as good as the best of a full grid.",
         "kerasnets.studies.tuning.study",
     ),
     "variance": Listed(

@@ -133,12 +133,14 @@ class _RecordedOracle(keras_tuner.Oracle):
 
     def _plan_of(self, values: Mapping[str, Any]) -> PlannedTrial:
         """Return the trial that a tuner's values mean; Hyperband's say too how long it is."""
-        rung, found = values.get("tuner/round"), decoded(self._choices, values)
+        found = decoded(self._choices, values)
+        budget = values.get("tuner/epochs", found.get("train.epochs", self._plan.short))
         return PlannedTrial(
-            stage=self._plan.tuner if rung is None else f"rung {rung}",
+            # rungs of one number have other lengths in other brackets, and are not to be compared
+            stage=f"{budget} epochs" if "tuner/epochs" in values else self._plan.tuner,
             values=found,
             seed=self._plan.recipe.train.seed,
-            budget=values.get("tuner/epochs", found.get("train.epochs", self._plan.short)),
+            budget=budget,
             promoted_from=values.get("tuner/trial_id") or None,
         )
 

@@ -35,7 +35,6 @@ SHOW_SECONDS = 0.25
 LOST_SECONDS = 120.0
 """How long a trial on another machine may show no sign of life before another worker goes on with it."""
 
-
 TRIES = 3
 """How often the process is started that looks at the images, where it is killed."""
 
@@ -74,9 +73,8 @@ def tune_recipe(
         with ExitStack() as stack:
             if part != "worker":
                 stack.enter_context(owned(folder, leftovers=part == "alone"))
-                search.best_file.unlink(
-                    missing_ok=True
-                )  # a search that was given more trials is not finished
+                # a search that was given more trials is not finished
+                search.best_file.unlink(missing_ok=True)
                 if not search.exists:
                     search.trials.mkdir(parents=True, exist_ok=True)
                     write_text(search.recipe_file, plan.recipe.to_toml())

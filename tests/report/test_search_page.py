@@ -115,7 +115,7 @@ def test_the_best_so_far_never_gets_worse(tmp_path, direction, better):
 def test_the_cost_counts_what_was_trained_once(staged, tmp_path):
     assert trainings(read_search(staged)) == pytest.approx((10 * 3 + 6 * 30) / 30 + 0.13)
     first = drawn_trials(1)[0]
-    promoted = replace(first, id="next", stage="rung 1", epochs=25, promoted_from=first.id)
+    promoted = replace(first, id="next", stage="25 epochs", epochs=25, promoted_from=first.id)
     assert first.epochs == 10
     search = written_search(tmp_path / "search", [first, promoted])
     assert trainings(read_search(search)) == pytest.approx(25 / 30)
@@ -188,13 +188,13 @@ def test_values_lie_where_their_axis_has_them():
 def test_names_are_shown_as_text(tmp_path):
     keys = {RATE: KEYS[RATE], 'model.options.<b>"x"': {"choices": list(NASTY)}}
     trials = [
-        replace(trial, stage="rung <i>", worker='host "<b>" 🐈', reason="<img src=x>\nline")
+        replace(trial, stage="stage <i>", worker='host "<b>" 🐈', reason="<img src=x>\nline")
         for trial in drawn_trials(9, keys=keys)
     ]
     search = written_search(tmp_path / "search", trials, keys=keys, name="<b>'it' & 🐈")
     page = kerasnets.write_search_report(search).read_text()
     assert not re.search(r"<(script|b|i|img src=x)>", page)
-    for text in ("&lt;script&gt;", "rung &lt;i&gt;", "🐈", "$x_1$", "&lt;img src=x&gt;\\nline"):
+    for text in ("&lt;script&gt;", "stage &lt;i&gt;", "🐈", "$x_1$", "&lt;img src=x&gt;\\nline"):
         assert text in page
     _check_links(page)
 

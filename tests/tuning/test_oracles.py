@@ -84,7 +84,8 @@ def test_hyperband_promotes_the_best_from_their_checkpoints(tmp_path):
         before = by_id[record.promoted_from]
         assert before.values == record.values
         assert before.budget < record.budget <= 9
-    first = [record for record in records if record.stage == "rung 0"]
+    assert all(record.stage == f"{record.budget} epochs" for record in records)
+    first = [record for record in records if not record.promoted_from]
     assert len(first) > len(promoted)
     plan = searched(tmp_path, "hyperband", "tune.finals=0")[1]
     spent = sum(

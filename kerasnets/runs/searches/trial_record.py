@@ -36,7 +36,7 @@ class TrialRecord:
 
     Attributes:
         id: name of its folder in trials/; ids count up in the order in which trials began.
-        stage: "range", "short" or "full"; or a tuner's rung of epochs, "rung 0" and so on.
+        stage: "range", "short" or "full"; the tuner; or of Hyperband the length, "3 epochs".
         values: what is tried, by dotted recipe key.
         seed: of the training, its `train.seed`.
         budget: epochs that it is given.
