@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 from undiagnosed import UNDIAGNOSED
@@ -47,7 +48,23 @@ def default_run(tmp_path_factory, worker_id):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not run.finished:
             kerasnets.train("lenet5-digits", run)
+            Path(f"{run}.files").write_text(_files(run))
     return run
+
+
+@pytest.fixture(autouse=True)
+def _the_trained_run_stays_as_it_is(request):
+    """Tests run in any order: what one of them writes into the run that all read fails another elsewhere."""
+    yield
+    if "default_run" in request.fixturenames:
+        run = request.getfixturevalue("default_run")
+        assert _files(run) == Path(f"{run}.files").read_text(), "the test is to use run_copy"
+
+
+def _files(folder):
+    """Return the names, sizes and times of a folder's files, one a line."""
+    found = [(path, path.stat()) for path in sorted(Path(folder).rglob("*"))]
+    return "\n".join(f"{path} {about.st_size} {about.st_mtime_ns}" for path, about in found)
 
 
 @pytest.fixture(scope="session")

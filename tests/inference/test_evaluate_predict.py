@@ -21,26 +21,26 @@ def digits_to_test():
     return load_dataset("digits").test
 
 
-def test_evaluate_repeats_the_result(default_run, command):
-    measured = kerasnets.evaluate(default_run)
-    result = RunDirectory(default_run).result
+def test_evaluate_repeats_the_result(run_copy, command):
+    measured = kerasnets.evaluate(run_copy)
+    result = RunDirectory(run_copy).result
     assert measured.accuracy == pytest.approx(result.test.accuracy, abs=1e-6)
     assert measured.loss == pytest.approx(result.test.loss, rel=1e-4)
     assert measured.classes.images.sum() == 350
     weighted = np.average(measured.classes.accuracy, weights=measured.classes.images)
     assert weighted == pytest.approx(measured.accuracy)
-    code, output, _ = command("evaluate", default_run, "--split", "validation")
-    last = read_history(default_run / "history.csv").iloc[-1]
+    code, output, _ = command("evaluate", run_copy, "--split", "validation")
+    last = read_history(run_copy / "history.csv").iloc[-1]
     assert code == 0
     assert f"validation accuracy {last.val_accuracy:.4f}, top-5 " in output
     assert last.val_cross_entropy == pytest.approx(last.val_loss, rel=1e-5)
     assert f", loss {last.val_loss:.4f}, cross-entropy {last.val_cross_entropy:.4f}, 145 images\n" in output
-    again = kerasnets.evaluate(default_run, split="validation")
+    again = kerasnets.evaluate(run_copy, split="validation")
     assert output == f"{again}\npage: {again.page}\n"
 
 
-def test_an_evaluation_is_written_as_json(default_run):
-    measured = kerasnets.evaluate(default_run)
+def test_an_evaluation_is_written_as_json(run_copy):
+    measured = kerasnets.evaluate(run_copy)
     written = json.loads(json.dumps(measured.to_dict()))
     assert written["accuracy"] == measured.accuracy
     assert written["classes"][3] == {"class": "3"} | measured.classes.loc[3, ["images", "accuracy"]].to_dict()

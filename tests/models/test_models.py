@@ -183,7 +183,11 @@ def test_saved_model_loads_again(name, tmp_path):
     model = kerasnets.build(name, small_input(name), 7, **SAVED[name])
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_array_equal(again(_images(model)), model(_images(model)))
+    for weight, other in zip(model.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(other, weight, weight.path)
+    right = np.asarray(model(_images(model)))
+    # Keras's own layer, which is what loads, sums grouped convolutions in another order
+    np.testing.assert_allclose(again(_images(model)), right, rtol=0, atol=1e-5 * np.abs(right).max())
 
 
 def test_convnet10_has_the_courses_layers():

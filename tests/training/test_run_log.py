@@ -125,7 +125,7 @@ def test_a_run_that_is_refused_keeps_no_log_and_a_link_is_not_followed(quick_rec
     assert not (tmp_path / "precious").exists()
 
 
-def test_nothing_is_shown_of_phases_outside_a_run(default_run, command):
-    code, printed, errors = command("evaluate", default_run)
+def test_nothing_is_shown_of_phases_outside_a_run(run_copy, command):
+    code, printed, errors = command("evaluate", run_copy)
     assert code == 0
     assert not [phase for phase in PHASES if phase in printed + errors]
