@@ -7,7 +7,7 @@ from kerasnets.exporting.beside.clients import PORT
 from kerasnets.exporting.manifest import Manifest
 
 SERVING_IMAGE = "tensorflow/serving:2.19.1"
-"""The newest released server that exports are checked with the TensorFlow of, see README."""
+"""The newest released server that exports are checked with the TensorFlow of, see docs/exporting.md."""
 
 BATCH = 32
 """Images that Triton puts together into one batch at most."""
