@@ -9,9 +9,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasnets.callbacks.batch_gradients import BatchGradients
 from kerasnets.callbacks.cadence import CadencedCallback
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
+from kerasnets.callbacks.measuring.batch_gradients import BatchGradients
 from kerasnets.catalog.quantities import NETWORK
 
 log = logging.getLogger("kerasnets")

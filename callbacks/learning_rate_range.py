@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerasnets.callbacks.random_state import RandomState
+from kerasnets.callbacks.measuring.random_state import RandomState
 from kerasnets.callbacks.update_ratio import update_ratios
 from kerasnets.rate_range.curve.rate_range import RateRange, range_of_sweeps
 from kerasnets.rate_range.curve.sweep import Sweep, geometric_rates

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasnets import models
-from kerasnets.callbacks.random_state import RandomState
+from kerasnets.callbacks.measuring.random_state import RandomState
 from kerasnets.errors import UserError
 from kerasnets.rate_range.curve.rate_range import RateRange, range_of_sweeps
 from kerasnets.rate_range.curve.sweep import Sweep, geometric_rates

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from kerasnets.callbacks import DiagnosticsLog, GradientNoiseScale
-from kerasnets.callbacks.batch_gradients import BatchGradients
 from kerasnets.callbacks.gradient_noise_scale import noise_and_signal
+from kerasnets.callbacks.measuring.batch_gradients import BatchGradients
 from kerasnets.files.diagnostics_table import read_diagnostics
 
 
