@@ -54,7 +54,11 @@ def _modules():
 
 
 def _imported(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+    yield from _names(ast.walk(ast.parse(path.read_text())))
+
+
+def _names(nodes):
+    for node in nodes:
         if isinstance(node, ast.ImportFrom) and node.module:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
@@ -184,6 +188,12 @@ def test_light_commands_load_nothing_heavy():
         "assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("tests/*/**/conftest.py")), ids=str)
+def test_a_folders_fixtures_do_not_load_tensorflow_before_it_is_prepared(path):
+    imported = _names(ast.parse(path.read_text()).body)
+    assert {name.split(".")[0] for name in imported} <= {*sys.stdlib_module_names, "pytest"}
 
 
 def test_dependencies_have_bounds():

@@ -22,6 +22,7 @@ from keras import layers
 
 from kerasnets.catalog.heat_maps import METHODS
 from kerasnets.errors import UserError, nearest
+from kerasnets.runs.folding import as_graph
 
 GATHERING = (
     layers.AveragePooling2D,
@@ -72,12 +73,6 @@ def heat_mapper(
     watched = keras.Model(network.input, [maps, network.outputs[0]])
     size = network.input_shape[1:3]
 
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec(network.input_shape, tf.float32),
-            tf.TensorSpec([None], tf.int32),
-        ]
-    )
     def mapped(images: tf.Tensor, classes: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(images)
@@ -92,7 +87,8 @@ def heat_mapper(
         heat = tf.image.resize(heat, size)[..., 0]
         return tf.math.divide_no_nan(heat, tf.reduce_max(heat, (1, 2), keepdims=True))
 
-    return lambda images, classes: mapped(tf.cast(images, tf.float32), tf.cast(classes, tf.int32)).numpy()
+    graph = as_graph(mapped, tf.TensorSpec(network.input_shape, tf.float32), tf.TensorSpec([None], tf.int32))
+    return lambda images, classes: graph(tf.cast(images, tf.float32), tf.cast(classes, tf.int32)).numpy()
 
 
 def last_map_layer(network: keras.Model) -> str:

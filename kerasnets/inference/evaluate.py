@@ -30,6 +30,7 @@ from kerasnets.optimizers import decayed_variables
 from kerasnets.runs.chosen_views import chosen_views
 from kerasnets.runs.directory import RunDirectory
 from kerasnets.runs.ensemble import open_runs
+from kerasnets.runs.folding import as_graph
 from kerasnets.runs.records.result import measures_text
 from kerasnets.runs.trained_run import TrainedNetwork, TrainedRun
 from kerasnets.weights.freezing import freeze
@@ -287,9 +288,8 @@ def outputs_and_losses(trained: TrainedNetwork, split: Split) -> tuple[tf.Tensor
     """Return the network's outputs (N, classes) for a split's images, and the losses (N,)."""
     loss = example_loss(**trained.recipe.loss.options())
     outputs, losses = [], []
-    # a graph, which lets go of each layer's output once it has been read
-    signature = [tf.TensorSpec((None, *trained.preprocessing.output_shape))]
-    forward = tf.function(lambda images: trained.network(images, training=False), input_signature=signature)
+    images = tf.TensorSpec((None, *trained.preprocessing.output_shape))
+    forward = as_graph(lambda images: trained.network(images, training=False), images)
     batches = evaluation_batches(
         split,
         trained.preprocessing,

@@ -28,6 +28,7 @@ import tensorflow as tf
 from kerasnets.data.images.resizing import resize, resize_short_side
 from kerasnets.data.preprocessing.steps import Preprocessing
 from kerasnets.inference.fully_convolutional import fully_convolutional
+from kerasnets.runs.folding import as_graph
 
 CORNERS_AND_CENTRE = ((0, 0), (0, 2), (2, 0), (2, 2), (1, 1))
 """Row and column: 0 at the start, 1 in the middle, 2 at the end."""
@@ -153,12 +154,11 @@ def views_by_side(
         return np.concatenate([predict_group(group) for group in _grouped(views, pixels)])
 
     def at_side(short_side: int) -> SideViews:
-        @tf.function(input_signature=[tf.TensorSpec([None, None, channels], tf.uint8)])
         def cut(image: tf.Tensor) -> tf.Tensor:
             with tf.device("CPU"):
                 return image_views(image, views, short_side, size=size, method=method)
 
-        return SideViews(cut, predict)
+        return SideViews(as_graph(cut, tf.TensorSpec([None, None, channels], tf.uint8)), predict)
 
     return [at_side(short_side) for short_side in short_sides]
 
@@ -193,16 +193,17 @@ def _predictor(
     One forward pass takes views of at most `pixels` pixels in all, or a single larger one.
     """
 
-    @tf.function(input_signature=[tf.TensorSpec(network.input_shape, tf.uint8)])
     def activated(views: tf.Tensor) -> tf.Tensor:
         inputs = preprocessing.values(tf.cast(views, tf.float32))
         scores = tf.cast(network(inputs, training=False), tf.float32)
         return activation(tf.reduce_mean(scores, (1, 2)) if len(scores.shape) == 4 else scores)
 
+    graph = as_graph(activated, tf.TensorSpec(network.input_shape, tf.uint8))
+
     def predict(group: list[tf.Tensor]) -> np.ndarray:
         stacked = tf.concat(group, 0)
         part = max(1, pixels // math.prod(stacked.shape[1:3]))
-        parts = [activated(stacked[first : first + part]) for first in range(0, len(stacked), part)]
+        parts = [graph(stacked[first : first + part]) for first in range(0, len(stacked), part)]
         predictions = np.concatenate(parts)
         return predictions.reshape(len(group), -1, predictions.shape[-1]).mean(1)
 

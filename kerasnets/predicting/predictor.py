@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kerasnets.inference.views import mean_over_sides, views_by_side
 from kerasnets.runs.chosen_views import chosen_views
+from kerasnets.runs.folding import as_graph
 from kerasnets.runs.trained_run import TrainedRun
 
 AT_ONCE = 32
@@ -49,14 +50,13 @@ def make_predictor(
 def _of_centre(trained: TrainedRun) -> Predictor:
     preprocessing = trained.preprocessing
 
-    # a graph, which lets go of each layer's output once it has been read
-    @tf.function(input_signature=[tf.TensorSpec((None, *preprocessing.output_shape), tf.uint8)])
     def predict(images: tf.Tensor) -> tf.Tensor:
         return trained.predict(preprocessing.values(tf.cast(images, tf.float32)))
 
+    graph = as_graph(predict, tf.TensorSpec((None, *preprocessing.output_shape), tf.uint8))
     return Predictor(
         prepare=lambda image: at_input_size(trained, image),
-        predict=lambda batch: predict(np.stack(batch)).numpy(),
+        predict=lambda batch: graph(tf.constant(np.stack(batch))).numpy(),
     )
 
 

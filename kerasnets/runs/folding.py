@@ -1,4 +1,4 @@
-"""A network as it predicts: every batch normalization is part of the convolution before it."""
+"""A network as it predicts: a graph, and every batch normalization part of the convolution before it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +20,19 @@ def predictor(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     """
     folded_network = folded(network)
     return tf.function(lambda images: folded_network(images, training=False), autograph=False)
+
+
+def as_graph(function: Callable[..., tf.Tensor], *inputs: tf.TensorSpec) -> Callable[..., tf.Tensor]:
+    """Return a function as a graph, which lets go of each layer's output once it has been read.
+
+    It is traced here, once: `tf.function` counts the traces of one line of code, and warns whoever predicts
+    with one run after another, or with one run in a loop.
+
+    Args:
+        function: from tensors to a tensor.
+        *inputs: shape and type of each of them.
+    """
+    return tf.function(function, input_signature=inputs, autograph=False).get_concrete_function()
 
 
 def folded(network: keras.Model) -> keras.Model:

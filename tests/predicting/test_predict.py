@@ -78,6 +78,14 @@ def test_arrays_are_predicted_as_their_files_are(default_run, folder, digits):
         kerasnets.predict(default_run, digits[0] / 255)
 
 
+def test_predicting_in_a_loop_warns_of_nothing(default_run, digits, tmp_path, caplog):
+    """TensorFlow warns of the fifth trace of one line of code."""
+    for time in range(5):
+        kerasnets.predict(default_run, digits[:1], explain=tmp_path / str(time))
+        kerasnets.predict(default_run, digits[:1], views="ten_crop", short_sides=[36])
+    assert caplog.messages == []
+
+
 def test_views_are_averaged(default_run, folder, digits):
     table = kerasnets.predict(default_run, folder, top=10, views="ten_crop", short_sides=[36, 40])
     member = open_run(default_run, "test")

@@ -3,18 +3,19 @@
 from dataclasses import replace
 
 import pytest
-import tensorflow as tf
-from manifests import MANIFEST
-from remote_server import Remote
-from running_server import served
 
-from kerasnets.exporting.saved_model import write_saved_model
-from kerasnets.runs.ensemble import open_runs
+# if this folder is named to pytest, it reads this before tests/conftest.py has prepared TensorFlow: what loads
+# TensorFlow is imported in the fixtures
 
 
 @pytest.fixture(scope="session")
 def digits(default_run, tmp_path_factory):
     """The default run's SavedModel: grey digits of 8x8 pixels."""
+    from manifests import MANIFEST
+
+    from kerasnets.exporting.saved_model import write_saved_model
+    from kerasnets.runs.ensemble import open_runs
+
     path = tmp_path_factory.mktemp("export") / "1"
     members = open_runs(default_run, "serve")
     write_saved_model(members, path)
@@ -27,31 +28,19 @@ def digits(default_run, tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(digits):
     """A server of it, of the name "digits"."""
+    from running_server import served
+
     with served(digits, name="digits", seconds=20) as running:
         yield running
-
-
-class HalfPlusThree(tf.Module):
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32, name="x")])
-    def __call__(self, x):
-        return {"y": x * 0.5 + 3}
-
-
-class Three(tf.Module):
-    @tf.function(input_signature=[
-        tf.TensorSpec([None], tf.string, name="tag"),
-        tf.TensorSpec([None, 5], tf.float32, name="signal"),
-        tf.TensorSpec([None, None, 2], tf.int64, name="sensor"),
-    ])  # fmt: skip
-    def __call__(self, tag, signal, sensor):
-        total = tf.reduce_sum(signal, 1) + tf.cast(tf.reduce_sum(sensor, (1, 2)), tf.float32)
-        return {"tag_bytes": tag, "upper": tf.strings.upper(tag), "total": total}
 
 
 @pytest.fixture(scope="session")
 def half_plus_three(tmp_path_factory):
     """The model of the documentation's example, version 123."""
     folder = tmp_path_factory.mktemp("half")
+    import tensorflow as tf
+    from documented_models import HalfPlusThree
+
     model = HalfPlusThree()
     tf.saved_model.save(model, str(folder / "123"), {"serving_default": model.__call__})
     return folder
@@ -61,6 +50,9 @@ def half_plus_three(tmp_path_factory):
 def three(tmp_path_factory):
     """A model of the documentation's three named inputs: tag, signal and sensor."""
     folder = tmp_path_factory.mktemp("three")
+    import tensorflow as tf
+    from documented_models import Three
+
     model = Three()
     tf.saved_model.save(model, str(folder / "1"), {"serving_default": model.__call__})
     return folder
@@ -68,6 +60,8 @@ def three(tmp_path_factory):
 
 @pytest.fixture
 def remote(digits):
+    from remote_server import Remote
+
     started = []
 
     def start(*options):

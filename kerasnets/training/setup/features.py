@@ -11,6 +11,7 @@ import tensorflow as tf
 from kerasnets.data.dataset import Split
 from kerasnets.data.pipeline.batches import feature_batches, features_in_order
 from kerasnets.memory import available_memory
+from kerasnets.runs.folding import as_graph
 from kerasnets.sizing.tables import bytes_text
 from kerasnets.terminal import counter, say
 from kerasnets.training.fit.frozen_part import frozen_part
@@ -111,9 +112,7 @@ def _outputs(
 ) -> np.ndarray:
     """Return a network's outputs for all images of some batches, float32 (count, …)."""
     images = tf.TensorSpec([None, *below.input_shape[1:]], tf.float32)
-    run = tf.function(
-        lambda batch: tf.cast(below(batch, training=False), tf.float32), [images], autograph=False
-    )
+    run = as_graph(lambda batch: tf.cast(below(batch, training=False), tf.float32), images)
     found = np.empty((count, *below.output_shape[1:]), "float32")
     show, done = counter("computing what is frozen"), 0
     for batch, *_ in batches:
