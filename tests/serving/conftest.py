@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-# if this folder is named to pytest, it reads this before tests/conftest.py has prepared TensorFlow: what loads
-# TensorFlow is imported in the fixtures
+# Given this folder, pytest reads this file before tests/conftest.py has prepared TensorFlow: what loads it is
+# imported in the fixtures.
 
 
 @pytest.fixture(scope="session")
