@@ -1,6 +1,7 @@
 """Which network a proposal takes, and for which input."""
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
 from kerasnets.models import check_name, paper_input
@@ -27,11 +28,8 @@ STRONG = (
 )
 """Those searched for with one."""
 
-WITHOUT_NORMALIZATION = (
-    *("lenet5", "lenet5_1998", "convnet10", "alexnet", "alexnet_grouped", "alexnet_owt"),
-    *("zfnet", "zfnet_small", "vgg11", "vgg13", "vgg16", "vgg19", "googlenet"),
-)
-"""Architectures that batch normalization does not keep from diverging at high rates."""
+NORMALIZED = ("resnet*", "plain*", "inception*", "*_bn")
+"""Patterns of the architectures that batch normalization keeps from diverging at high rates."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +54,8 @@ class Network:
 
     @property
     def normalized(self) -> bool:
-        """Whether it has batch normalization."""
-        return self.name not in WITHOUT_NORMALIZATION
+        """Whether it is known to have batch normalization."""
+        return any(fnmatch(self.name, pattern) for pattern in NORMALIZED)
 
 
 def wants_weights(data: DataFacts) -> bool:

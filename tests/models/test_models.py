@@ -22,6 +22,7 @@ from kerasnets.models.lenet_1998 import (
     digit_codes,
     scaled_tanh,
 )
+from kerasnets.proposing.networks import Network
 from kerasnets.sizing.layers import layer_sizes, shapes_only
 
 GOLDEN = pd.read_csv(TESTS / "architectures.csv", index_col="name")
@@ -49,6 +50,12 @@ def test_parameters_and_macs_equal_the_table(published):
     assert sum(np.prod(weight.shape) for weight in published.trainable_weights) == row.trainable_params
     if not np.isnan(row.macs):
         assert sizes.macs.sum() == row.macs
+
+
+def test_a_high_rate_is_proposed_for_no_network_without_normalization(published):
+    proposed = Network(name=published.name, why="", size=32)
+    kinds = {type(layer).__name__ for layer in published.layers}
+    assert not proposed.normalized or "BatchNormalization" in kinds
 
 
 def test_input_and_classes_are_the_papers_by_default(published):

@@ -9,6 +9,7 @@ import tensorflow as tf
 from small import small_input
 from sweep import sweep
 
+from kerasnets.catalog.sources import ANY_SIZE, find_source
 from kerasnets.models import BUILDERS
 from kerasnets.recipe import changed, load_recipe, recipe_names
 from kerasnets.schedules import make_schedule
@@ -16,14 +17,8 @@ from kerasnets.training.fit.loop import run_epochs
 from kerasnets.training.setup.inputs import list_inputs, prepare_inputs
 from kerasnets.training.setup.model import make_trainer
 
-STORED = {
-    "digits": (8, 8, 1),
-    "mnist": (28, 28, 1),
-    "fashion_mnist": (28, 28, 1),
-    "cifar10": (32, 32, 3),
-    "folder": (270, 360, 3),  # ImageNet's photographs have all sizes
-}
-"""Shapes of the images of each source."""
+PHOTOGRAPH = (270, 360, 3)
+"""Shape of the images of sources whose photographs have all sizes."""
 
 QUICK = ("lenet5-1998-mnist", "googlenet-imagenet")
 """Recipes of networks of different kinds, each tried by `make test`; others train `lenet5-digits`."""
@@ -53,11 +48,14 @@ def reduced(recipe):
 
 def on_generated_images(recipe, folder):
     """Return a recipe for two steps on noise of four classes, of the shape that its own images have."""
-    photographs = recipe.data.source == "folder"
+    shape = find_source(recipe.data.source).image_shape
+    photographs = shape == ANY_SIZE
     batch = 2 if photographs else 8
     generator, arrays = np.random.default_rng(0), {}
     for split, count in (("train", 2 * batch), ("val", batch)):
-        arrays[f"x_{split}"] = generator.integers(0, 256, (count, *STORED[recipe.data.source]), "uint8")
+        arrays[f"x_{split}"] = generator.integers(
+            0, 256, (count, *(PHOTOGRAPH if photographs else shape)), "uint8"
+        )
         arrays[f"y_{split}"] = np.arange(count) % 4
     np.savez(folder / "images.npz", **arrays)
     changes = {
