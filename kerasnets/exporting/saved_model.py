@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import tensorflow as tf
@@ -17,6 +18,7 @@ from kerasnets.exporting.cases import Cases
 from kerasnets.exporting.manifest import ExportedFormat
 from kerasnets.exporting.subject import Subject
 from kerasnets.runs.ensemble import answer_threshold, mean_of, shared_channels
+from kerasnets.runs.folding import as_graph
 from kerasnets.runs.penultimate import with_features
 from kerasnets.runs.trained_run import TrainedRun
 
@@ -86,26 +88,29 @@ def write_saved_model(members: Sequence[TrainedRun], path: Path, *, top_k: int =
         top_k: how many labels `top_labels` has; where there are fewer classes, all of them.
     """
     channels = shared_channels(members)
-    predict = _predictor(members)
+    # each traced once, whatever the signatures that share it
+    shapes = [[None, *trained.preprocessing.output_shape] for trained in members]
+    predict = as_graph(_predictor(members), *(tf.TensorSpec(shape, tf.float32) for shape in shapes))
+    prepared = as_graph(partial(_prepared, members), tf.TensorSpec([None, None, None, channels], tf.float32))
 
     def answer(prepared: list[tf.Tensor]) -> dict[str, tf.Tensor]:
-        return _answers(members, predict(prepared)[0], top_k)
+        return _answers(members, predict(*prepared)[0], top_k)
 
     def features(prepared: list[tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {"features": predict(prepared)[1]}
+        return {"features": predict(*prepared)[1]}
 
     def of_images(outputs: Outputs, dtype: tf.DType) -> tf.types.experimental.PolymorphicFunction:
         signature = [tf.TensorSpec([None, None, None, channels], dtype, name="images")]
         return tf.function(
-            lambda images: outputs(_prepared(members, images)), input_signature=signature, autograph=False
-        )
-
-    def of_files(outputs: Outputs) -> tf.types.experimental.PolymorphicFunction:
-        signature = [tf.TensorSpec([None], tf.string, name="contents")]
-        return tf.function(
-            lambda contents: outputs(_prepared_files(members, contents)),
+            lambda images: outputs(prepared(tf.cast(images, tf.float32))),
             input_signature=signature,
             autograph=False,
+        )
+
+    def of_files(outputs: Outputs, prepared_files: Callable) -> tf.types.experimental.PolymorphicFunction:
+        signature = [tf.TensorSpec([None], tf.string, name="contents")]
+        return tf.function(
+            lambda contents: outputs(prepared_files(contents)), input_signature=signature, autograph=False
         )
 
     module = tf.Module()
@@ -114,10 +119,12 @@ def write_saved_model(members: Sequence[TrainedRun], path: Path, *, top_k: int =
     module.features = of_images(features, tf.float32)
     names = ["serving_default", "serve_uint8", "features"]
     if channels in (1, 3):
-        module.serve_bytes, module.features_bytes = of_files(answer), of_files(features)
+        prepared_files = as_graph(partial(_prepared_files, members), tf.TensorSpec([None], tf.string))
+        module.serve_bytes = of_files(answer, prepared_files)
+        module.features_bytes = of_files(features, prepared_files)
         names += ["serve_bytes", "features_bytes"]
     signatures = {name: getattr(module, name).get_concrete_function() for name in names}
-    module.weights = list(predict.get_concrete_function().variables)
+    module.weights = list(predict.variables)
     with tempfile.TemporaryDirectory() as folder:
         lines = (" ".join(name.splitlines()) for name in members[0].classes)
         asset = Path(folder) / CLASSES
@@ -126,16 +133,11 @@ def write_saved_model(members: Sequence[TrainedRun], path: Path, *, top_k: int =
         tf.saved_model.save(module, str(path), signatures=signatures)
 
 
-def _predictor(members: Sequence[TrainedRun]) -> tf.types.experimental.PolymorphicFunction:
-    """Return the function that all signatures share: from each member's images to predictions and features.
-
-    It is traced once, and written once.
-    """
+def _predictor(members: Sequence[TrainedRun]) -> Callable[..., tuple[tf.Tensor, tf.Tensor]]:
+    """Return the function of each member's images to the predictions and the features."""
     networks = [with_features(trained.network) for trained in members]
-    shapes = [[None, *trained.preprocessing.output_shape] for trained in members]
 
-    @tf.function(input_signature=[[tf.TensorSpec(shape, tf.float32) for shape in shapes]], autograph=False)
-    def predict(prepared: list[tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+    def predict(*prepared: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         predictions, features = [], []
         for trained, network, images in zip(members, networks, prepared, strict=True):
             outputs, activations = network(trained.preprocessing.values(images), training=False)

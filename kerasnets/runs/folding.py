@@ -22,14 +22,14 @@ def predictor(network: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     return tf.function(lambda images: folded_network(images, training=False), autograph=False)
 
 
-def as_graph(function: Callable[..., tf.Tensor], *inputs: tf.TensorSpec) -> Callable[..., tf.Tensor]:
+def as_graph(function: Callable, *inputs: tf.TensorSpec) -> tf.types.experimental.ConcreteFunction:
     """Return a function as a graph, which lets go of each layer's output once it has been read.
 
     It is traced here, once: `tf.function` counts the traces of one line of code, and warns whoever predicts
     with one run after another, or with one run in a loop.
 
     Args:
-        function: from tensors to a tensor.
+        function: from tensors to tensors.
         *inputs: shape and type of each of them.
     """
     return tf.function(function, input_signature=inputs, autograph=False).get_concrete_function()

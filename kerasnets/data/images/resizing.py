@@ -27,15 +27,47 @@ def antialiased(images: tf.Tensor, size: Size, method: str) -> tf.Tensor:
         return tf.image.resize(images, size, method=method, antialias=True)
 
     # rows are resized first, which would enlarge a flat strip to a large sheet: there, columns are first
-    height, width = size[0], size[1]
-    rows, columns = tf.unstack(tf.cast(tf.shape(images)[-3:-1], tf.int64))
-    sheet, *others = (tf.cast(height, tf.int64) * columns, rows * columns, tf.cast(height * width, tf.int64))
-    strip = sheet > LONGEST * tf.maximum(*others)
-    return tf.cond(
-        strip,
-        lambda: resized(resized(images, (tf.shape(images)[-3], width)), size),
+    sheet, old, new = _pixels(images, size)
+    return either(
+        (sheet > LONGEST * old) & (sheet > LONGEST * new),
+        lambda: resized(resized(images, (tf.shape(images)[-3], size[1])), size),
         lambda: resized(images, size),
     )
+
+
+def _pixels(images: tf.Tensor, size: Size) -> list[int] | list[tf.Tensor]:
+    """Return the pixels of images of the new height and the old width, of the old, and of the new size.
+
+    Integers where all sizes are known while the graph is made.
+    """
+    sides = (*known_sides(images), *([None] if isinstance(size, tf.Tensor) else size))
+    if all(isinstance(each, int) for each in sides):
+        rows, columns, height, width = sides
+    else:
+        rows, columns = tf.unstack(tf.cast(tf.shape(images)[-3:-1], tf.int64))
+        height, width = (tf.cast(size[axis], tf.int64) for axis in (0, 1))
+    return [height * columns, rows * columns, height * width]
+
+
+def known_sides(images: tf.Tensor) -> tuple[int | None, int | None]:
+    """Return (height, width) of images (..., height, width, C), None where it is not known beforehand."""
+    shape = tf.TensorShape(images.shape)
+    return (None, None) if shape.rank is None else (shape[-3], shape[-2])
+
+
+def either(
+    condition: bool | tf.Tensor, so: Callable[[], tf.Tensor], otherwise: Callable[[], tf.Tensor]
+) -> tf.Tensor:
+    """Return one of two results; a condition that is known beforehand takes no branch of the graph.
+
+    Args:
+        condition: Python's bool, or a scalar tensor.
+        so: the result where it holds.
+        otherwise: the result where it does not.
+    """
+    if isinstance(condition, bool):
+        return so() if condition else otherwise()
+    return tf.cond(condition, so, otherwise)
 
 
 def resize(

@@ -26,6 +26,9 @@ from kerasnets.data.pipeline.order import BatchPlan, partners, random_numbers, t
 from kerasnets.data.pipeline.read import TWO_THREADS, Reading, parallel_map, read_batches, with_options
 from kerasnets.data.preprocessing.steps import Preprocessing
 
+do_not_convert = tf.autograph.experimental.do_not_convert
+"""Of functions without branches or loops over tensors: TensorFlow need not read and convert their sources."""
+
 SPATIAL_BATCH, SPATIAL_BYTES = 256, 4 * 2**20
 """Most images, and most bytes of their pixels, in a batch that only the host works on."""
 
@@ -63,6 +66,7 @@ def training_batches(
     mixed_with = partners(plan)
     count = max(first_draws + draws_needed(others), 1)  # TensorFlow crashes on unbatching empty rows
 
+    @do_not_convert
     def with_draws(epoch: tf.Tensor, step: tf.Tensor, indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return indices, random_numbers(plan, epoch, step, count=count)
 
@@ -144,7 +148,7 @@ def feature_batches(
     def with_weights(indices: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return *gather(indices), tf.gather(split.weights, indices)
 
-    order = training_order(len(split), plan).map(lambda epoch, step, indices: indices)
+    order = training_order(len(split), plan).map(do_not_convert(lambda epoch, step, indices: indices))
     return _finished(order, gather if split.weights is None else with_weights, reading)
 
 
@@ -178,7 +182,9 @@ def spatial_batches(
     """Return an iterator over a split's images, uint8 (N, height, width, C) at the network's input size."""
     batch_size = max(1, min(SPATIAL_BATCH, SPATIAL_BYTES // math.prod(preprocessing.output_shape)))
     batches = _in_order(split, preprocessing, batch_size=batch_size, decoded=None, reading=reading)
-    batches = batches.map(lambda images, *_: tf.cast(images, tf.uint8)).prefetch(reading.prefetch)
+    batches = batches.map(do_not_convert(lambda images, *_: tf.cast(images, tf.uint8))).prefetch(
+        reading.prefetch
+    )
     return with_options(batches, reading).as_numpy_iterator()
 
 
@@ -221,7 +227,7 @@ def _in_order(
     reading: Reading,
 ) -> tf.data.Dataset:
     indices = tf.data.Dataset.range(len(split)).batch(batch_size)
-    order = indices.map(lambda chosen: (chosen, tf.zeros([tf.size(chosen), 1])))  # no draws
+    order = indices.map(do_not_convert(lambda chosen: (chosen, tf.zeros([tf.size(chosen), 1]))))  # no draws
     batches = read_batches(
         order, split, preprocessing, crop=None, decoded=decoded, batch_size=batch_size, reading=reading
     )

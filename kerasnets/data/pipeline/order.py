@@ -82,6 +82,7 @@ def training_order(count: int, plan: BatchPlan) -> tf.data.Dataset:
     steps, each = plan.steps_per_epoch(count), plan.batch_size // plan.streams
     first_stream, end_stream = (host * plan.streams // plan.hosts for host in (plan.host, plan.host + 1))
 
+    @tf.autograph.experimental.do_not_convert  # it has no branch or loop over tensors to convert
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         parts = []
         for stream in range(first_stream, end_stream):

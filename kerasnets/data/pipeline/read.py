@@ -207,6 +207,8 @@ def _decoder(
 
 def parallel_map(dataset: tf.data.Dataset, function: Callable, reading: Reading) -> tf.data.Dataset:
     """Map with as many threads as `reading` has; the order stays."""
+    # autograph would read the sources of all that is called, to convert branches and loops that are not there
+    function = tf.autograph.experimental.do_not_convert(function)
     return dataset.map(function, num_parallel_calls=reading.workers, deterministic=True)
 
 

@@ -16,6 +16,8 @@ from kerasnets.data.images.resizing import (
     LONGEST,
     Resampling,
     antialiased,
+    either,
+    known_sides,
     middle,
     resize,
     resize_short_side,
@@ -155,9 +157,9 @@ class Preprocessing:
 def _resize_if_needed(images: tf.Tensor, size: tuple[int, int], resampling: Resampling) -> tf.Tensor:
     if resampling is not antialiased:  # others leave images of this size as they are, and need no branch
         return tf.cast(resize(images, size, resampling=resampling), tf.float32)
-    same = tf.reduce_all(tf.shape(images)[1:3] == tf.constant(size))
-    resized = tf.cond(
-        same,
+    sides = known_sides(images)
+    resized = either(
+        tf.reduce_all(tf.shape(images)[1:3] == tf.constant(size)) if None in sides else sides == tuple(size),
         lambda: tf.cast(images, tf.float32),
         lambda: tf.cast(resize(images, size, resampling=resampling), tf.float32),
     )
