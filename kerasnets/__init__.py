@@ -13,8 +13,9 @@ Understand:  evaluate, calibrate, predict, predict_each, compare, write_report,
 Networks:    summary, size, complexity, bench, evaluate_weights
 Hand over:   export, verify, serve
 
-`help(kerasnets.train)` explains one of them. TensorFlow and other large libraries are loaded only by the
-functions that need them, on their first call. All exceptions are `KerasnetsError`s of one line.
+`help(kerasnets.train)` explains one of them; `kerasnets.callbacks` holds callbacks for any Keras model.
+TensorFlow and other large libraries are loaded only by what needs them, when it is first used. All exceptions
+are `KerasnetsError`s of one line.
 """
 
 from importlib import import_module
@@ -108,9 +109,11 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:
+    if name not in {*__all__, "callbacks"}:
         raise AttributeError(f"module 'kerasnets' has no attribute {name!r}")
     turn_onednn_on()  # before Keras, which some of these need, loads TensorFlow
+    if name == "callbacks":  # which `dir` leaves out: `help` would load it, and Keras with it
+        return import_module("kerasnets.callbacks")
     module = next(module for module, functions in _MODULES.items() if name in functions)
     return getattr(import_module(module), name)
 

@@ -36,6 +36,7 @@ RANKS = [
     {"kerasnets.serving", "kerasnets.studies", "kerasnets.watching"},
     {"kerasnets.api"},
     {"kerasnets.cli"},
+    {"kerasnets.__main__"},
 ]  # fmt: skip
 """From left to right: a module imports from its own set or from those before it."""
 
@@ -133,7 +134,7 @@ def _rooms():
     rooms = {}
     for path, _ in _modules():
         folder = path.parent.relative_to(ROOT)
-        rooms[folder] = rooms.get(folder, 0) + (path.name != "__init__.py")
+        rooms[folder] = rooms.get(folder, 0) + (not path.name.startswith("__"))
     return rooms
 
 

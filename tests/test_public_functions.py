@@ -98,6 +98,12 @@ def test_the_description_has_every_function():
     assert sorted(", ".join(groups).split(", ")) == FUNCTIONS
 
 
+def test_callbacks_are_found_without_an_import_of_their_own():
+    code = "import kerasnets; print(kerasnets.callbacks.UpdateRatio.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout == "UpdateRatio\n"
+
+
 def test_no_other_name_is_public():
     with pytest.raises(AttributeError, match="no attribute 'trian'"):
         kerasnets.trian  # noqa: B018

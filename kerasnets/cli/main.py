@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from kerasnets import __version__, terminal
 from kerasnets.cli import hand_over, networks, predicting, prepare, training, understand
@@ -60,6 +60,17 @@ class GroupedCommands(TyperGroup):
                 formatter.write_dl([(name, _first_paragraph(self.commands[name].help)) for name in names])
 
 
+class Command(TyperCommand):
+    """A command whose help has no names of Python's types, such as "list[Path]": words say what is meant."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return the parameters."""
+        params: list[Any] = super().get_params(ctx)
+        for each in params:
+            each.display_type = lambda ctx: ""
+        return params
+
+
 def _first_paragraph(text: str | None) -> str:
     return " ".join((text or "").partition("\n\n")[0].split())
 
@@ -75,7 +86,7 @@ app = typer.Typer(
 )
 for _group, _commands in GROUPS.items():
     for _name, _command in _commands.items():
-        app.command(_name, rich_help_panel=_group)(_command)
+        app.command(_name, cls=Command, rich_help_panel=_group)(_command)
 
 
 def _print_version(asked: bool) -> None:

@@ -99,7 +99,7 @@ def size(
     layers: Annotated[
         list[str],
         typer.Argument(
-            metavar="LAYER...", help="Layers, for example conv10-3x3 relu pool2 fc10.", show_default=False
+            metavar="LAYER", help="Layers, for example conv10-3x3 relu pool2 fc10.", show_default=False
         ),
     ],
     as_csv: AsCSV = False,
@@ -117,7 +117,7 @@ def complexity(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="NAME...", help="Architectures to compare.", show_default="all with a published accuracy"
+            metavar="NAME", help="Architectures to compare.", show_default="all with a published accuracy"
         ),
     ] = None,
     to: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the table and the picture.")] = Path(

@@ -66,9 +66,7 @@ Scratch = Annotated[
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Run directory.", show_default=False)]
 RunsArgument = Annotated[
     list[Path],
-    typer.Argument(
-        metavar="RUN...", help="Run directory. Several runs make an ensemble.", show_default=False
-    ),
+    typer.Argument(metavar="RUN", help="Run directory. Several runs make an ensemble.", show_default=False),
 ]
 ImagesArgument = Annotated[
     str,

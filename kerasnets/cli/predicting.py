@@ -29,7 +29,7 @@ def predict(
     arguments: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN... IMAGE...",
+            metavar="RUN|IMAGE",
             help="Run directory; several make an ensemble. Then image files, folders of them, patterns such "
             "as 'photos/**/*.jpg', or - for paths on standard input, one a line or ended by zero bytes.",
             show_default=False,
@@ -96,7 +96,7 @@ def _runs_and_images(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         len(arguments),
     )
     if count == len(arguments):
-        raise UserError("predict: found no image, allowed: RUN... IMAGE...")
+        raise UserError("predict: found no image, allowed: runs, then images")
     return list(arguments[:count]), list(arguments[count:])
 
 

@@ -26,7 +26,7 @@ def evaluate(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN...|NAME",
+            metavar="RUN|NAME",
             help="Run directory; several make an ensemble. With --weights an architecture or a recipe.",
             show_default=False,
         ),
@@ -141,8 +141,8 @@ def compare(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN RUN...",
-            help="Run directories. Each is compared with the first.",
+            metavar="RUN",
+            help="Run directories, two or more. Each is compared with the first.",
             show_default=False,
         ),
     ],
@@ -172,7 +172,7 @@ def report(
     runs: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RUN...",
+            metavar="RUN",
             help="Run directory, finished or not. Several runs are drawn over each other.",
             show_default=False,
         ),
@@ -200,7 +200,7 @@ def report(
 
 def watch(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Run directories. They need not exist yet.")
+        list[Path], typer.Argument(metavar="RUN", help="Run directories. They need not exist yet.")
     ],
     port: Annotated[
         int, typer.Option(metavar="N", min=0, max=65535, help="Port to serve on. 0 takes one that is free.")

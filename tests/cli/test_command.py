@@ -59,6 +59,7 @@ def test_help_texts_are_whole_sentences(command, name):
     code, text, _ = command(name, "--help")
     assert code == 0
     assert "\x1b" not in text
+    assert not re.search(r"<\w|\.\.\.[}\]]", text)  # Python's types, "{RUN...}..."
     entries = text.split("Options:")[1].split("\n  -")[1:]
     for entry in entries:
         words = " ".join(re.sub(r"^\S+( \S+)*?  +", "", entry).split())
@@ -68,6 +69,8 @@ def test_help_texts_are_whole_sentences(command, name):
 
 def test_the_version_is_the_packages(command):
     assert command("--version") == (0, f"kerasnets {kerasnets.__version__}\n", "")
+    as_module = [sys.executable, "-m", "kerasnets", "--version"]
+    assert subprocess.run(as_module, capture_output=True, text=True).stdout == command("--version")[1]
 
 
 def test_list_says_what_each_recipe_is(command):

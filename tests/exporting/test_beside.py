@@ -44,6 +44,7 @@ def test_the_card_has_what_the_run_measured(default_run, default_export):
         "The audit of all images before training found", "op = \"pad_crop\"", "To be written by the author",
     ):  # fmt: skip
         assert said in card
+    assert "\n- " not in card.split("## How to use it")[0].split("---")[2]  # one run: no list of runs
     kept = json.loads((default_export / "model_card.json").read_text())
     assert kept["runs"][0]["result"]["test"]["images"] == 350
     assert kept["model"]["classes"] == [str(digit) for digit in range(10)]

@@ -176,7 +176,7 @@ def test_a_file_of_predictions_appears_whole_or_not_at_all(default_run, mixed, c
     assert not list(mixed.glob(".*"))
     said = refused("predict", default_run, mixed / "x", "--to", mixed / "all.txt")
     assert "all.txt: found the ending '.txt', allowed: .csv or .jsonl" in said
-    assert "found no image, allowed: RUN... IMAGE..." in refused("predict", default_run)
+    assert "found no image, allowed: runs, then images" in refused("predict", default_run)
     assert "--to FILE.jsonl writes JSON lines" in refused(
         "predict", default_run, mixed / "x", "--json", "--to", mixed / "all.csv"
     )

@@ -32,7 +32,6 @@ class RunFacts:
 
     Attributes:
         name: of its recipe.
-        description: the recipe's sentence; empty where it has none.
         architecture: its name.
         paper: authors, title and place.
         parameters: how many numbers the network has.
@@ -53,7 +52,6 @@ class RunFacts:
     """
 
     name: str
-    description: str
     architecture: str
     paper: str
     parameters: int
@@ -118,7 +116,6 @@ def _run_facts(trained: TrainedRun) -> RunFacts:
     split, metrics, table = _measured(trained, result)
     return RunFacts(
         name=recipe.name,
-        description=recipe.description or "",
         architecture=recipe.model.name,
         paper=paper(recipe.model.name),
         parameters=result.parameters,
