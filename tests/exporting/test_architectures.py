@@ -2,17 +2,23 @@
 
 import numpy as np
 import pytest
-from architectures import sweep_architectures
 from bare_networks import bare_network
 from small import small_input
+from sweep import sweep
 
 from kerasnets.exporting.formats.litert_file import write_litert
 from kerasnets.exporting.formats.onnx_file import write_onnx
 from kerasnets.exporting.formats.openvino_files import write_openvino
 from kerasnets.exporting.runtimes.open_runtime import open_runtime
+from kerasnets.models import BUILDERS
 
 ENDLESS = ("resnet1202",)
 """Whose graph takes converters many minutes; it is resnet110's, longer."""
+
+CONVERTED = [name for name in BUILDERS if name not in ENDLESS]
+FIVE = ("lenet5", "alexnet_grouped", "googlenet", "inception_v3", "resnet20")
+"""Converters take a minute each: these have grouped and factored convolutions, response and batch
+normalization, branches, residuals."""
 
 
 def _images(size, channels):
@@ -26,7 +32,7 @@ def _relative(found, right):
     return np.abs(found - right).max() / np.abs(right).max()
 
 
-@pytest.mark.parametrize("name", sweep_architectures(leave_out=ENDLESS))
+@pytest.mark.parametrize("name", sweep(CONVERTED, thorough=FIVE))
 def test_each_architecture_answers_in_its_runtimes(name, tmp_path):
     member = bare_network(name, small_input(name))
     write_onnx([member], tmp_path / "model.onnx")
