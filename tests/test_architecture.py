@@ -74,21 +74,22 @@ def _rank(name):
 
 
 MODULES = [(path, name) for path, name in _modules() if name != "kerasnets"]
+IMPORTS = [(name, imported) for path, name in MODULES for imported in _imported(path)]
+"""(module, what it imports), also within functions."""
 
 
-@pytest.mark.parametrize(("path", "name"), MODULES, ids=[name for _, name in MODULES])
-def test_what_is_imported_is_there(path, name):
+def test_what_is_imported_is_there():
     """Also within functions; the type checker takes a module of ours that it cannot find for others'."""
     known = {"kerasnets", *(name for _, name in MODULES)}
-    for imported in _imported(path):
+    for name, imported in IMPORTS:
         if imported.startswith("kerasnets."):
             assert {imported, imported.rpartition(".")[0]} & known, f"{name} imports {imported}"
 
 
-@pytest.mark.parametrize(("path", "name"), MODULES, ids=[name for _, name in MODULES])
-def test_imports_point_left(path, name):
-    assert _rank(name) is not None, f"{name} has no place in RANKS"
-    for imported in _imported(path):
+def test_imports_point_left():
+    for _, name in MODULES:
+        assert _rank(name) is not None, f"{name} has no place in RANKS"
+    for name, imported in IMPORTS:
         if imported.startswith("kerasnets.") and _rank(imported) is not None:
             assert _rank(imported) <= _rank(name), f"{name} imports {imported}, which stands to its right"
         if name.split(".")[1] in BACKEND_FREE:
@@ -106,11 +107,10 @@ READERS_OF_RUNS = (
 
 @pytest.mark.parametrize("room", READERS_OF_RUNS)
 def test_readers_of_finished_runs_do_not_import_training(room):
-    modules = [(path, name) for path, name in MODULES if name.split(".")[1] == room]
-    assert modules
-    for path, name in modules:
-        training = [each for each in _imported(path) if each.startswith("kerasnets.training")]
-        assert not training, f"{name} imports {training}"
+    imports = [(name, imported) for name, imported in IMPORTS if name.split(".")[1] == room]
+    assert imports
+    for name, imported in imports:
+        assert not imported.startswith("kerasnets.training"), f"{name} imports {imported}"
 
 
 def test_no_modules_import_each_other_in_a_circle():
@@ -157,20 +157,21 @@ OWN_PRIVATE = {"_origin", "_asdict", "_replace"}
 """Of recipes, and of named tuples, whose are public."""
 
 
-@pytest.mark.parametrize(("path", "name"), MODULES, ids=[name for _, name in MODULES])
-def test_contributing_lists_the_private_names_of_others(path, name):
+def test_contributing_lists_the_private_names_of_others():
     listed = (ROOT / "CONTRIBUTING.md").read_text().split("## Private names")[1].split("\n## ")[0]
-    private = [
-        each
-        for each in _imported(path)
-        if each.startswith(("keras.src", "keras_tuner.src", "tensorflow.python"))
-    ]
+    of_others = ("keras.src", "keras_tuner.src", "tensorflow.python")
+    private = [(name, imported) for name, imported in IMPORTS if imported.startswith(of_others)]
+    private += [(name, attribute) for path, name in MODULES for attribute in _private_attributes(path)]
+    for name, each in private:
+        assert each in listed or each.rpartition(".")[0] in listed, f"{name} uses {each}"
+
+
+def _private_attributes(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
             owner = node.value.id if isinstance(node.value, ast.Name) else ""
-            private += [node.attr] if owner not in ("self", "cls") and node.attr not in OWN_PRIVATE else []
-    for each in private:
-        assert each in listed or each.rpartition(".")[0] in listed, f"{name} uses {each}"
+            if owner not in ("self", "cls") and node.attr not in OWN_PRIVATE:
+                yield node.attr
 
 
 def test_every_room_is_packaged():
