@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,8 @@ def pytest_configure(config):
     """Before any test module loads TensorFlow; in the processes that run tests alone."""
     if config.option.dist != "no" and not hasattr(config, "workerinput"):
         return
-    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="kerasnets-cache-")
+    os.environ["XDG_CACHE_HOME"] = cache = tempfile.mkdtemp(prefix="kerasnets-cache-")
+    config.add_cleanup(partial(shutil.rmtree, cache, ignore_errors=True))
     runtime.prepare()
     import tensorflow as tf
 
