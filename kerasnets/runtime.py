@@ -45,7 +45,7 @@ def prepare() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if sys.platform == "linux":
         _keep_freed_memory()
-    with _without_chatter():
+    with without_chatter() if "tensorflow" not in sys.modules else contextlib.nullcontext():
         importlib.import_module("tensorflow")
     _prepared = True
     wanted = os.environ.get("TF_ENABLE_ONEDNN_OPTS") != "0"
@@ -101,11 +101,11 @@ def _keep_freed_memory() -> None:
 
 
 @contextlib.contextmanager
-def _without_chatter() -> Iterator[None]:
-    """Drop what TensorFlow's libraries print while they load, before they read any log level."""
-    if "tensorflow" in sys.modules:
-        yield
-        return
+def without_chatter() -> Iterator[None]:
+    """Drop what native libraries print on standard error, as TensorFlow does while it loads, and LiteRT.
+
+    They heed no log level there. Their errors are exceptions, which still come through.
+    """
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kerasnets.exporting.formats.whole_model import model_of_sized_images
 from kerasnets.runs.trained_run import TrainedRun
+from kerasnets.runtime import without_chatter
 
 
 def write_litert(
@@ -44,4 +45,5 @@ def write_litert(
     if kind != "float32":
         options["optimizations"] = [tf.lite.Optimize.DEFAULT]
     model = model_of_sized_images(members)
-    model.export(str(path), format="litert", verbose=False, target_spec=target, **options)
+    with without_chatter():
+        model.export(str(path), format="litert", verbose=False, target_spec=target, **options)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kerasnets.catalog.export_formats import ARCHITECTURE
+from kerasnets.runtime import without_chatter
 
 if TYPE_CHECKING:
     import keras
@@ -74,7 +75,8 @@ def _openvino(path: Path) -> Predict:
 def _litert(path: Path) -> Predict:
     from ai_edge_litert.interpreter import Interpreter
 
-    interpreter = Interpreter(model_path=str(path), num_threads=os.cpu_count())
+    with without_chatter():
+        interpreter = Interpreter(model_path=str(path), num_threads=os.cpu_count())
     (given,), (answer,) = interpreter.get_input_details(), interpreter.get_output_details()
     shape: tuple[int, ...] = ()
 
@@ -82,7 +84,8 @@ def _litert(path: Path) -> Predict:
         nonlocal shape
         if images.shape != shape:
             interpreter.resize_tensor_input(given["index"], images.shape)
-            interpreter.allocate_tensors()
+            with without_chatter():
+                interpreter.allocate_tensors()
             shape = images.shape
         interpreter.set_tensor(given["index"], images)
         interpreter.invoke()
