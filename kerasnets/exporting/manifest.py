@@ -130,6 +130,7 @@ class Manifest:
         if not path.is_file():
             raise UserError(
                 f"{folder}: no {NAME} here; allowed: a folder that `kerasnets export` has finished"
+                f"{within(folder)}"
             )
         kinds = {"name": str, "model": str, "created": str, "numeric": bool, "top_k": int, "features": int}
         kinds |= dict.fromkeys(
@@ -144,6 +145,12 @@ class Manifest:
         values["formats"] = {name: _format(path, name, each) for name, each in table["formats"].items()}
         values["files"] = {name: _file(path, name, each) for name, each in table["files"].items()}
         return cls(**values)
+
+
+def within(folder: str | os.PathLike[str]) -> str:
+    """Return the end of a message about a folder that is no export: the export in it; empty without one."""
+    inner = Path(folder) / "export"
+    return f"; did you mean {inner}?" if (inner / NAME).is_file() else ""
 
 
 def _format(path: Path, name: str, table: Any) -> ExportedFormat:

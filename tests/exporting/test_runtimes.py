@@ -105,6 +105,8 @@ def test_an_export_is_verified_where_it_lies(small_export, tmp_path, command, re
     (export / "sample.npz").unlink()
     assert "sample.npz: missing or changed" in refused("verify", export)
     assert "no export.json here" in refused("verify", tmp_path)
+    for name in ("verify", "serve"):
+        assert refused(name, tmp_path).endswith(f"; did you mean {export}?\n")
 
 
 def _change(path, manifest, folder, **changes):

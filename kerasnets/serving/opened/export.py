@@ -5,7 +5,7 @@ from pathlib import Path
 
 from kerasnets.errors import UserError
 from kerasnets.exporting import manifest
-from kerasnets.exporting.manifest import Manifest
+from kerasnets.exporting.manifest import Manifest, within
 from kerasnets.serving.opened.model import ServedModel
 
 
@@ -60,7 +60,7 @@ def _model_path(path: Path) -> Path:
     if len(files) == 1:
         return files[0]
     found = f"{len(files)} ONNX files; name one" if files else "no SavedModel and no ONNX file"
-    raise UserError(f"{path}: found {found}, allowed: a folder that `kerasnets export` wrote")
+    raise UserError(f"{path}: found {found}, allowed: a folder that `kerasnets export` wrote{within(path)}")
 
 
 def _load(path: Path, max_pixels: int) -> ServedModel:
