@@ -48,7 +48,7 @@ def judged_run(
         "calibrated": calibrated,
     }
     if split in shared.splits and not any(shared.changes):
-        kept = kept_judgement(directory.evaluation(split), shared.splits[split], trained.classes, about)
+        kept = kept_judgement(directory.evaluation(split), shared.splits[split], trained.classes, about=about)
         if kept is not None:
             return kept
     judgement = evaluate_opened(members, split, shared, views=views, short_sides=short_sides).judgement

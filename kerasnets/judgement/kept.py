@@ -18,7 +18,7 @@ from kerasnets.judgement.suspects import Suspects
 
 
 def kept_judgement(
-    folder: Path, split: Split, classes: Sequence[str], about: Mapping[str, Any]
+    folder: Path, split: Split, classes: Sequence[str], *, about: Mapping[str, Any]
 ) -> Judgement | None:
     """Return what is kept of a judgement, less what only its own page needs; None where it is of another.
 

@@ -59,7 +59,7 @@ def parent_of(key: str, keys: Sequence[str]) -> str | None:
     return next((name for name in names if name in keys and name != key), None)
 
 
-def is_whole(searched: Searched, allowed: Allowed, values: Mapping[str, Any], key: str) -> bool:
+def is_whole(searched: Searched, allowed: Allowed, values: Mapping[str, Any], *, key: str) -> bool:
     """Return whether a range is of whole numbers: the recipe refuses others, or says nothing of the type.
 
     Args:
@@ -93,17 +93,17 @@ def find_searched(parameters: Mapping[str, Searched], allowed: Allowed) -> list[
     """
     keys = list(parameters)
     kinds_first = sorted(keys, key=lambda key: parent_of(key, keys) is not None)
-    return [_found(key, parameters, keys, allowed) for key in kinds_first]
+    return [_found(key, parameters, keys, allowed=allowed) for key in kinds_first]
 
 
 def _found(
-    key: str, parameters: Mapping[str, Searched], keys: Sequence[str], allowed: Allowed
+    key: str, parameters: Mapping[str, Searched], keys: Sequence[str], *, allowed: Allowed
 ) -> SearchedKey:
     searched, parent = parameters[key], parent_of(key, keys)
     if parent is None:
         for value in extremes(searched):
             allowed({key: value})
-        return SearchedKey(key=key, searched=searched, whole=is_whole(searched, allowed, {}, key))
+        return SearchedKey(key=key, searched=searched, whole=is_whole(searched, allowed, {}, key=key))
     kinds, refusal = [], None
     for kind in extremes(parameters[parent]):
         try:
@@ -118,5 +118,5 @@ def _found(
     if not kinds:
         assert refusal is not None
         raise refusal
-    whole = is_whole(searched, allowed, {parent: kinds[0]}, key)
+    whole = is_whole(searched, allowed, {parent: kinds[0]}, key=key)
     return SearchedKey(key=key, searched=searched, whole=whole, parent=parent, kinds=kinds)

@@ -79,7 +79,7 @@ def tune_recipe(
                     search.trials.mkdir(parents=True, exist_ok=True)
                     write_text(search.recipe_file, plan.recipe.to_toml())
                     record.write(search.search_file)  # last: it makes the folder a search
-            _Workers(search, plan, processes, signals, part=part, count=workers).run()
+            _Workers(search, plan, processes, signals=signals, part=part, count=workers).run()
             if part != "worker":
                 _finish(search, plan)
     return search
@@ -186,8 +186,8 @@ class _Workers:
         search: SearchDirectory,
         plan: Plan,
         processes: Processes,
-        signals: StopSignals,
         *,
+        signals: StopSignals,
         part: "Role",
         count: int,
     ) -> None:

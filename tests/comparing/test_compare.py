@@ -159,15 +159,15 @@ def test_kept_numbers_are_those_that_were_judged(tmp_path):
     split = Split(draws.integers(0, 256, (30, 4, 4, 1), "uint8"), labels)
     judged = judge(labels + draws.normal(size=(30, 2)), split, ["x", "1"])
     write_tables(tmp_path, judged, {"views": "center"})
-    kept = kept_judgement(tmp_path, split, ["x", "1"], {"views": "center"})
+    kept = kept_judgement(tmp_path, split, ["x", "1"], about={"views": "center"})
     np.testing.assert_array_equal(kept.predictions, judged.predictions)
     pd.testing.assert_frame_equal(kept.by_target, judged.by_target, check_dtype=False)
     assert kept.metrics == judged.metrics
-    assert kept_judgement(tmp_path, split, ["x", "1"], {"views": "dense"}) is None
+    assert kept_judgement(tmp_path, split, ["x", "1"], about={"views": "dense"}) is None
     others = replace(split, labels=labels[::-1])
-    assert kept_judgement(tmp_path, others, ["x", "1"], {"views": "center"}) is None
+    assert kept_judgement(tmp_path, others, ["x", "1"], about={"views": "center"}) is None
     (tmp_path / "images.csv").write_text("image\n")
-    assert kept_judgement(tmp_path, split, ["x", "1"], {"views": "center"}) is None
+    assert kept_judgement(tmp_path, split, ["x", "1"], about={"views": "center"}) is None
 
 
 def test_what_cannot_be_compared_is_refused(default_run, run_copy, refused, tmp_path):

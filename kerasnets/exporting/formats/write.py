@@ -57,7 +57,7 @@ def write_format(name: str, subject: Subject, folder: Path) -> ExportedFormat:
     if EXPORT_FORMATS[name].takes == "prepared" and len(members) > 1:
         raise UserError(f"--format {name}: found {len(members)} runs, allowed: one, whose network it holds")
     details = _write(name, subject, path)
-    answers = predictions(name, open_runtime(name, path), members, subject.cases.images)
+    answers = predictions(name, open_runtime(name, path), members, images=subject.cases.images)
     worst = _checked(name, answers, subject.cases.of_images, numeric=members[0].numeric)
     print(f"{name}: checked on {len(answers)} images in its runtime: largest difference {worst:.1e}")
     size = sum(each.stat().st_size for each in (path, *path.rglob("*")) if each.is_file())
@@ -65,7 +65,7 @@ def write_format(name: str, subject: Subject, folder: Path) -> ExportedFormat:
 
 
 def predictions(
-    name: str, predict: Predict, members: Sequence[TrainedRun], images: Sequence[np.ndarray]
+    name: str, predict: Predict, members: Sequence[TrainedRun], *, images: Sequence[np.ndarray]
 ) -> np.ndarray:
     """Return what a format predicts of raw images, one after the other: probabilities, or values.
 
@@ -75,10 +75,12 @@ def predictions(
         members: the runs, which prepare images for formats that take prepared ones.
         images: uint8 (height, width, C), of any sizes.
     """
-    return np.concatenate([predicted(name, predict, members, image[None]) for image in images])
+    return np.concatenate([predicted(name, predict, members, images=image[None]) for image in images])
 
 
-def predicted(name: str, predict: Predict, members: Sequence[TrainedRun], images: np.ndarray) -> np.ndarray:
+def predicted(
+    name: str, predict: Predict, members: Sequence[TrainedRun], *, images: np.ndarray
+) -> np.ndarray:
     """Return what a format predicts of a batch of raw images, uint8 (N, height, width, C), of one size."""
     takes, trained = EXPORT_FORMATS[name].takes, members[0]
     if takes == "raw":

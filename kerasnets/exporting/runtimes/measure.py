@@ -50,18 +50,21 @@ def measure(
         split: the images that are counted.
         example: a raw image, uint8 (height, width, C), whose copies make the batches that are timed.
     """
-    accuracy = None if members[0].numeric else _accuracy(name, predict, members, split)
-    times = {str(size): _milliseconds(name, predict, members, np.stack([example] * size)) for size in BATCHES}
+    accuracy = None if members[0].numeric else _accuracy(name, predict, members, split=split)
+    times = {
+        str(size): _milliseconds(name, predict, members, images=np.stack([example] * size))
+        for size in BATCHES
+    }
     return Measured(accuracy, times)
 
 
-def _accuracy(name: str, predict: Predict, members: Sequence[TrainedRun], split: Split) -> Metric:
+def _accuracy(name: str, predict: Predict, members: Sequence[TrainedRun], *, split: Split) -> Metric:
     """Return the share of a split's images of which a format names the right class."""
     trained = members[0]
     images = decoded_images(
         split, trained.preprocessing.output_shape[-1], workers=trained.recipe.data.workers
     )
-    answers = [predicted(name, predict, members, batch).argmax(1) for batch in _batches(images)]
+    answers = [predicted(name, predict, members, images=batch).argmax(1) for batch in _batches(images)]
     share = float((np.concatenate(answers) == split.labels).mean())
     low, high = wilson_ends(share, len(split))
     return Metric(share, float(low), float(high))
@@ -79,12 +82,12 @@ def _batches(images: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         yield np.stack(group)
 
 
-def _milliseconds(name: str, predict: Predict, members: Sequence[TrainedRun], images: np.ndarray) -> float:
+def _milliseconds(name: str, predict: Predict, members: Sequence[TrainedRun], *, images: np.ndarray) -> float:
     """Return the median time that a batch takes, an image, after a call that is not counted."""
-    predicted(name, predict, members, images)
+    predicted(name, predict, members, images=images)
     times: list[float] = []
     while sum(times) < SECONDS and len(times) < MOST_CALLS:
         start = time.perf_counter()
-        predicted(name, predict, members, images)
+        predicted(name, predict, members, images=images)
         times.append(time.perf_counter() - start)
     return median(times) / len(images) * 1000

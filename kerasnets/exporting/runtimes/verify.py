@@ -98,12 +98,12 @@ def verify_export(folder: str | os.PathLike[str]) -> Verification:
         elif package := missing_package(name):
             left_out.append(f"{name}: left out: {package}")
         elif Path(record.path).parts[0] not in broken:
-            formats.append(_verified(name, place, record.path, record.largest_difference + SLACK))
+            formats.append(_verified(name, place, record.path, allowed=record.largest_difference + SLACK))
     lines = tuple(line for found in problems.values() for line in found)
     return Verification(str(place), len(manifest.files), lines, tuple(formats), tuple(left_out))
 
 
-def _verified(name: str, folder: Path, path: str, allowed: float) -> VerifiedFormat:
+def _verified(name: str, folder: Path, path: str, *, allowed: float) -> VerifiedFormat:
     """Ask a format in a process of its own, on the CPU."""
     module = "kerasnets.exporting.runtimes.verify_one"
     command = [sys.executable, "-m", module, name, str(folder / path), str(folder / SAMPLE)]

@@ -153,7 +153,7 @@ def rate_of_ratio(rates: np.ndarray, update_ratios: np.ndarray, ratio: float = H
     if not len(above) or not above[0] or not np.isfinite(medians[above[0] - 1]):
         return None
     after = above[0]
-    return _between(rates, np.log(medians), after - 1, math.log(ratio))
+    return _between(rates, np.log(medians), after - 1, wanted=math.log(ratio))
 
 
 def _median(values: np.ndarray) -> float:
@@ -161,7 +161,7 @@ def _median(values: np.ndarray) -> float:
     return float(np.median(known)) if len(known) else math.nan
 
 
-def _between(rates: np.ndarray, values: np.ndarray, before: int, wanted: float) -> float:
+def _between(rates: np.ndarray, values: np.ndarray, before: int, *, wanted: float) -> float:
     """Return the rate where the values, of one place and the next, pass a wanted one."""
     first, second = values[before], values[before + 1]
     share = np.clip((wanted - first) / (second - first), 0, 1) if second != first else 1.0
@@ -194,7 +194,11 @@ def _begins(rates: np.ndarray, curve: np.ndarray, level: float) -> float:
     above = np.flatnonzero(curve >= level)
     if not len(above):
         return float(rates[0])
-    return _between(rates, curve, int(above[-1]), level) if above[-1] + 1 < len(curve) else float(rates[-1])
+    return (
+        _between(rates, curve, int(above[-1]), wanted=level)
+        if above[-1] + 1 < len(curve)
+        else float(rates[-1])
+    )
 
 
 def _bottom_end(curve: np.ndarray, lowest: int, height: float) -> int:
@@ -230,4 +234,4 @@ def _left(rates: np.ndarray, losses: np.ndarray, level: float) -> float:
     below = np.flatnonzero(curve[: last + 1] <= level)
     if not len(below) or below[-1] == last:
         return float(rates[after])
-    return _between(rates, curve, int(below[-1]), level)
+    return _between(rates, curve, int(below[-1]), wanted=level)

@@ -129,13 +129,13 @@ def run_search(trainings: Trainings, plan: Plan, folder: Path) -> Searched:
         if trial.trial_id not in oracle.records:
             break
         record = oracle.records[trial.trial_id]
-        _run(trainings, plan, record, search).write(search.run(record.id).trial_file)
+        _run(trainings, plan, record, search=search).write(search.run(record.id).trial_file)
         oracle.end_trial(trial)
     rates = RateRange.read(search.range_file) if search.range_file.is_file() else None
     return Searched(plan, search.trial_records(), rates)
 
 
-def _run(trainings: Trainings, plan: Plan, record: TrialRecord, search: SearchDirectory) -> TrialRecord:
+def _run(trainings: Trainings, plan: Plan, record: TrialRecord, *, search: SearchDirectory) -> TrialRecord:
     """Run a trial; return its record as it ends."""
     started = time.monotonic()
     if record.stage == "range":

@@ -91,7 +91,7 @@ def judge(plan: Plan, trials: Sequence[TrialRecord], range_cost: float = 0.0) ->
         seeds=len(best_mean.scores),
         not_separated=[each.values for each in level],
         recipe_mean=own.mean if own else None,
-        verdict=_verdict(plan, best_mean, own, level, spread),
+        verdict=_verdict(plan, best_mean, own, level=level, spread=spread),
         **common,
     )
 
@@ -154,7 +154,7 @@ def _means(plan: Plan, trials: Sequence[TrialRecord]) -> list[_Mean]:
     return sorted(complete, key=lambda each: sign * each.mean)
 
 
-def _verdict(plan: Plan, best: _Mean, own: _Mean | None, level: Sequence[_Mean], spread: _Spread) -> str:
+def _verdict(plan: Plan, best: _Mean, own: _Mean | None, *, level: Sequence[_Mean], spread: _Spread) -> str:
     interval = spread.interval(best, highest=_highest(plan))
     sure = f" ({interval[0]:.4f} to {interval[1]:.4f})" if interval else ""
     seeds = f"{len(best.scores)} seed{'s' if len(best.scores) > 1 else ''}"

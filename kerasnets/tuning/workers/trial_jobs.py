@@ -88,7 +88,7 @@ def run_trial(folder: str, trial: str, *, tell: Tell) -> None:
     plan = kept_plan(search)
     try:
         ranging = record.stage == "range"
-        outcome = _test_range(search, plan) if ranging else _train(search, plan, record, tell)
+        outcome = _test_range(search, plan) if ranging else _train(search, plan, record, tell=tell)
     except StoppedError as stopped:
         outcome = {"interrupted": stopped.code}
     except (UserError, OSError) as error:
@@ -103,7 +103,7 @@ def _test_range(search: SearchDirectory, plan: Plan) -> dict[str, Any]:
     return {"status": "done", "epochs": 0}
 
 
-def _train(search: SearchDirectory, plan: Plan, record: TrialRecord, tell: Tell) -> dict[str, Any]:
+def _train(search: SearchDirectory, plan: Plan, record: TrialRecord, *, tell: Tell) -> dict[str, Any]:
     run = search.run(record.id)
     try:
         recipe = plan.trial_recipe(record)
@@ -128,7 +128,7 @@ def _train(search: SearchDirectory, plan: Plan, record: TrialRecord, tell: Tell)
         raise
     except FailureError as error:
         return {"status": "failed", "reason": one_line(error), "epochs": _epochs(run)}
-    return _ended(search, plan, record, recipe)
+    return _ended(search, plan, record, recipe=recipe)
 
 
 def _start(
@@ -151,7 +151,7 @@ def _paused_at(run: RunDirectory, callbacks: list[keras.callbacks.Callback], epo
     return bool(pauses) and run.epochs_done() >= min(pauses[0], epochs)
 
 
-def _ended(search: SearchDirectory, plan: Plan, record: TrialRecord, recipe: Recipe) -> dict[str, Any]:
+def _ended(search: SearchDirectory, plan: Plan, record: TrialRecord, *, recipe: Recipe) -> dict[str, Any]:
     """Return what came of a trial that trained to its end, or was stopped by a rule."""
     run = search.run(record.id)
     history = run.history()
