@@ -4,9 +4,9 @@ import io
 
 import numpy as np
 import pytest
-from architectures import sweep_architectures
 from PIL import Image
 from small import small_input
+from sweep import sweep
 from tensorflow_alone import files_as_inputs, tensorflow_alone
 from untrained_runs import write_run
 
@@ -14,7 +14,11 @@ import kerasnets
 from kerasnets.data.dataset import Split
 from kerasnets.exporting.saved_model import write_saved_model
 from kerasnets.inference.evaluate import predict_split
+from kerasnets.models import BUILDERS
 from kerasnets.runs.ensemble import open_runs
+
+SOME = ("lenet5", "convnet10", "alexnet_grouped", "zfnet", "vgg11_bn", "googlenet", "resnet20", "resnet50")
+"""Those of every kind of block that are written within a minute; the Inceptions after GoogLeNet take several."""
 
 CLASSES = [f"class {number}" for number in range(7)]
 
@@ -73,7 +77,7 @@ def _probabilities(run, paths):
     return pivoted.loc[[str(path) for path in paths], CLASSES].to_numpy()
 
 
-@pytest.mark.parametrize("name", sweep_architectures())
+@pytest.mark.parametrize("name", sweep(BUILDERS, thorough=SOME))
 def test_it_answers_as_the_run_is_evaluated(name, photos, ask, tmp_path):
     height, width, channels = small_input(name)
     draws = np.random.default_rng(1)

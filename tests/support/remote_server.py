@@ -11,7 +11,9 @@ class Remote:
     """`kerasnets serve` as a process."""
 
     def __init__(self, export, *options):
-        code = "from kerasnets.cli.main import main; main()"
+        # a suite in the background ignores Ctrl-C, and so would what it starts
+        code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        code += "from kerasnets.cli.main import main; main()"
         command = [sys.executable, "-c", code, "serve", str(export), "--port", "0", *options]
         self.process = subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
