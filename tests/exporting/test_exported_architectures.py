@@ -18,7 +18,7 @@ from kerasnets.models import BUILDERS
 from kerasnets.runs.ensemble import open_runs
 
 SOME = ("lenet5", "convnet10", "alexnet_grouped", "zfnet", "vgg11_bn", "googlenet", "resnet20", "resnet50")
-"""Those of every kind of block that are written within a minute; the Inceptions after GoogLeNet take several."""
+"""Those of every kind of block that are written within a minute; later Inceptions take several."""
 
 CLASSES = [f"class {number}" for number in range(7)]
 
