@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from published_weights import drawn_state
+from sweep import sweep
 
 import kerasnets
 from kerasnets.recipe import load_recipe
@@ -86,7 +87,7 @@ def test_photos_without_published_weights_say_what_would_help(command, tmp_path,
     assert max(map(len, text.splitlines())) < 120 + len(str(tmp_path))
 
 
-@pytest.mark.parametrize("network", [None, "resnet20"])
+@pytest.mark.parametrize("network", sweep([None, "resnet20"], quick=[None]))
 def test_a_table_of_numbers_gets_a_recipe_that_fits_them(command, squares, tmp_path, network):
     places = {file: float(file.parent.name == "right") for file in sorted(squares.rglob("*.png"))}
     rows = [f"{file},{place},{100 * place + 20}" for file, place in places.items()]

@@ -20,6 +20,7 @@ def _small(monkeypatch):
     monkeypatch.setitem(STUDIES, "small", Listed("Squares grow.", "small_study"))
 
 
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("_small")
 def test_a_killed_study_goes_on_and_ends_in_the_same_files(tmp_path):
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sweep import sweep
 from undiagnosed import UNDIAGNOSED
 
 import kerasnets
@@ -63,7 +64,7 @@ def _of_run(run):
     return keras.models.load_model(run / "model.keras", compile=False)
 
 
-@pytest.mark.parametrize("name", ["vgg13", "vgg16"])
+@pytest.mark.parametrize("name", sweep(["vgg13", "vgg16"], quick=["vgg16"]))
 def test_the_layers_the_paper_names_start_a_deeper_vgg(net_a, name):
     network = kerasnets.build(name, (32, 32, 3), 2, units=16)
     drawn, source = _weights(network), _weights(_of_run(net_a))

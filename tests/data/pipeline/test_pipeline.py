@@ -121,7 +121,7 @@ def test_packed_shards_give_the_folders_batches(packed, preprocessing, reference
     _assert_same(batches, _batches(packed, preprocessing, operations))
 
 
-@pytest.mark.parametrize("stored", sweep(["folder", "packed"], quick=["packed"]))
+@pytest.mark.parametrize("stored", sweep(["folder", "packed"]))
 def test_two_hosts_together_have_one_hosts_batches(photos, packed, preprocessing, reference, stored):
     operations, _ = reference
     split = photos.train if stored == "folder" else packed

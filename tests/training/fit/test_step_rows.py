@@ -118,7 +118,7 @@ def test_which_steps_are_recorded_does_not_depend_on_executions(how, every):
             np.testing.assert_array_equal(values, alone[step])
 
 
-@pytest.mark.parametrize("how", sweep(HOW, quick=["two replicas", "parts"]))
+@pytest.mark.parametrize("how", sweep(HOW, quick=["two replicas"]))
 def test_recording_changes_no_bit_of_what_is_trained(how):
     trained = []
     for every in (0, 1, 3):
