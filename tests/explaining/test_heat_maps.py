@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from small import DEEP, small_input
+from small import DEEP, KINDS, small_input
 from sweep import sweep
 
 import kerasnets
@@ -93,8 +93,7 @@ def test_the_last_layer_that_knows_places_lies_before_pooling_and_heads(name):
     assert last_map_layer(network) == layer
 
 
-@pytest.mark.exhaustive
-@pytest.mark.parametrize("name", [name for name in BUILDERS if name not in DEEP])
+@pytest.mark.parametrize("name", sweep([name for name in BUILDERS if name not in DEEP], thorough=KINDS))
 def test_every_architecture_has_heat_maps(name):
     keras.utils.set_random_seed(3)
     shape = small_input(name)

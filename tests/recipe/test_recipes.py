@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from small import small_input
+from small import KINDS, small_input
 from sweep import sweep
 
 from kerasnets.catalog.sources import ANY_SIZE, find_source
@@ -101,7 +101,10 @@ def test_every_architecture_has_a_recipe():
     assert set(BUILDERS) == {load_recipe(name).model.name for name in recipe_names()}
 
 
-@pytest.mark.parametrize("name", sweep(recipe_names(), quick=QUICK))
+OF_KINDS = [name for name in recipe_names() if load_recipe(name).model.name in KINDS]
+
+
+@pytest.mark.parametrize("name", sweep(recipe_names(), quick=QUICK, thorough=OF_KINDS))
 def test_trains_two_steps(name, tmp_path, run_eagerly):
     recipe = on_generated_images(load_recipe(name), tmp_path)
     inputs = prepare_inputs(list_inputs(recipe))

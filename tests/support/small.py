@@ -6,6 +6,9 @@ FAMILIES = (
 )  # fmt: skip
 """One of each kind, quickly built; `sweep` leaves the others to `make test-all`."""
 
+KINDS = (*FAMILIES, "alexnet_grouped", "inception_v3", "inception_resnet_v2", "resnet50")
+"""One of each kind of block, where one takes long; the others are left to `make study`."""
+
 DEEP = {"resnet101", "resnet152", "resnet110", "resnet1202"}
 """Have the blocks of others, more often."""
 
