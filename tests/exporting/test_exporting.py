@@ -30,15 +30,12 @@ SIDE, IMAGES = 12, 40
 
 EXPORT = """
 import sys, kerasnets
-from importlib import import_module
+from pkgutil import resolve_name
 def wait(*arguments, **options):
     print("reached", flush=True)
     sys.stdin.read()
-run, folder, module, *owners, name = sys.argv[1:]
-place = import_module(f"kerasnets.exporting.{module}")
-for owner in owners:
-    place = getattr(place, owner)
-setattr(place, name, wait)
+run, folder, owner, name = sys.argv[1:]
+setattr(resolve_name(f"kerasnets.exporting.{owner}"), name, wait)
 kerasnets.export(run, folder, kind=["saved_model", "onnx"], top_k=3)
 """
 """An export that comes to a function and no further."""
@@ -159,11 +156,10 @@ def test_folders_that_cannot_be_are_refused_before_anything_is_read(default_run,
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_killed_export_leaves_nothing_that_looks_finished(default_run, tmp_path, moment):
-    folder = tmp_path / "a *? \n ü"
-    kerasnets.export(default_run, folder)
+def test_a_killed_export_leaves_nothing_that_looks_finished(default_run, default_export, tmp_path, moment):
+    folder = shutil.copytree(default_export, tmp_path / "a *? \n ü")
     before = Manifest.read(folder)
-    command = [sys.executable, "-c", EXPORT, str(default_run), str(folder), *moment.split(".")]
+    command = [sys.executable, "-c", EXPORT, str(default_run), str(folder), *moment.rsplit(".", 1)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as killed:
         assert "reached\n" in killed.stdout
         killed.kill()
