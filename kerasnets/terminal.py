@@ -116,6 +116,14 @@ def show(text: str, share: float | None = None, *, stream: TextIO | None = None)
         _width = len(text) + (1 + BAR_WIDTH if drawn else 0)
 
 
+def duration_text(seconds: float) -> str:
+    """Return about how long something takes, in words: "35.3 ms", "9.5 seconds", "119 minutes"."""
+    units = ((86400, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
+    size, unit = next((each for each in units if seconds >= 2 * each[0]), (0.001, "ms"))
+    count = seconds / size
+    return f"{count:,.0f} {unit}" if count >= 99.95 else f"{count:.3g} {unit}"
+
+
 def clear() -> None:
     """Erase the line that changes."""
     global _width

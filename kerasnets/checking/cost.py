@@ -7,6 +7,7 @@ import numpy as np
 
 from kerasnets.network_sizes import summarize
 from kerasnets.sizing.tables import bytes_text
+from kerasnets.terminal import duration_text
 from kerasnets.training.fit.trainer import Trainer
 from kerasnets.training.setup.inputs import TrainingInputs
 
@@ -37,8 +38,8 @@ class Cost:
 
     def __str__(self) -> str:
         return (
-            f"a step takes about {_duration(self.step_seconds)} and {bytes_text(self.step_bytes)}, "
-            f"the training's {self.steps:,} steps about {_duration(self.seconds)} and "
+            f"a step takes about {duration_text(self.step_seconds)} and {bytes_text(self.step_bytes)}, "
+            f"the training's {self.steps:,} steps about {duration_text(self.seconds)} and "
             f"{bytes_text(self.run_bytes)}"
         )
 
@@ -73,10 +74,3 @@ def estimate_cost(inputs: TrainingInputs, trainer: Trainer) -> Cost:
         step_bytes=int(training["peak"]),
         run_bytes=int(training["whole"]["peak"]),
     )
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.3g} seconds" if seconds >= 1 else f"{seconds * 1000:.3g} ms"

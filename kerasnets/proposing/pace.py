@@ -1,12 +1,13 @@
 """How many epochs a time allows: from steps that are really taken."""
 
+import math
 from dataclasses import dataclass
 
 from kerasnets.checking.cost import step_seconds
 from kerasnets.errors import UserError
 from kerasnets.proposing.plan import Plan
 from kerasnets.recipe import Recipe, changed
-from kerasnets.terminal import phase
+from kerasnets.terminal import duration_text, phase
 from kerasnets.training.distribution.strategy import make_strategy
 from kerasnets.training.setup.inputs import list_inputs, prepare_inputs
 from kerasnets.training.setup.model import make_trainer
@@ -64,10 +65,10 @@ def within(plan: Plan, minutes: float, pace: Pace) -> Plan:
     if time < 0 or epochs < fewest:
         least = (START + (pace.before + fewest * pace.epoch) / RESERVE) / 60
         raise UserError(
-            f"--minutes {minutes:g}: an epoch takes about {pace.epoch:.2g} seconds here, allowed: "
-            f"{least:.2g} minutes or more, or a smaller --network"
+            f"--minutes {minutes:g}: an epoch takes about {duration_text(pace.epoch)} here, allowed: "
+            f"{math.ceil(10 * least) / 10:g} minutes or more, or a smaller --network"
         )
     if epochs >= plan.epochs:
         return plan
-    why = f"as many as fit {minutes:g} minutes: a step takes {pace.step:.2g} seconds here"
+    why = f"as many as fit {minutes:g} minutes: a step takes {duration_text(pace.step)} here"
     return plan.paced(epochs, why)

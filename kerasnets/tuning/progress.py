@@ -12,6 +12,7 @@ from kerasnets import terminal
 from kerasnets.runs.searches.directory import SearchDirectory
 from kerasnets.runs.searches.search_record import SearchRecord
 from kerasnets.runs.searches.trial_record import TrialRecord
+from kerasnets.terminal import duration_text
 from kerasnets.tuning.planning.plan import Plan
 
 LINE_SECONDS = 30.0
@@ -79,7 +80,7 @@ class Progress:
             return []
         trials = max(0, record.trials - sum(not each.running for each in records))
         epochs = max(0.0, self._plan.trainings * self._plan.full - self._spent(records))
-        return [f"about {duration((trial * trials + epoch * epochs) / self._workers)} left"]
+        return [f"about {duration_text((trial * trials + epoch * epochs) / self._workers)} left"]
 
     def _spent(self, records: Sequence[TrialRecord]) -> float:
         """Return the epochs that trials have behind them."""
@@ -134,11 +135,3 @@ def values_text(record: TrialRecord) -> str:
         f"{key} = {value:.4g}" if isinstance(value, float) else f"{key} = {value}"
         for key, value in record.values.items()
     )
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words: "2.5 minutes"."""
-    for size, unit in ((86400, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds:.2g} seconds"

@@ -15,12 +15,12 @@ from kerasnets.recipe import Recipe, changed
 from kerasnets.runs.searches.best_record import BestRecord
 from kerasnets.runs.searches.directory import SearchDirectory
 from kerasnets.runs.searches.search_record import SearchRecord
-from kerasnets.terminal import clear, phase, recorded_by, say
+from kerasnets.terminal import clear, duration_text, phase, recorded_by, say
 from kerasnets.training.distribution.tf_config import cluster
 from kerasnets.training.signals import StopSignals
 from kerasnets.tuning.planning.no_effect import check_effects
 from kerasnets.tuning.planning.plan import RANGE_COST, Plan, make_plan
-from kerasnets.tuning.progress import Progress, duration
+from kerasnets.tuning.progress import Progress
 from kerasnets.tuning.workers.processes import Processes, Share, gpu_names, shares
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _say_cost(plan: Plan, record: SearchRecord, workers: int) -> None:
     took = ""
     if record.seconds is not None and record.overhead is not None:
         seconds = record.seconds * plan.trainings + record.overhead * record.trials
-        took = f", about {duration(seconds / workers)}"
+        took = f", about {duration_text(seconds / workers)}"
     say(f"{plan.tuner}: {' + '.join(filter(None, parts))}: {plan.trainings:.3g} trainings at most{took}")
 
 

@@ -195,5 +195,5 @@ def test_minutes_bound_the_epochs_and_too_few_are_refused():
     assert bounded.epochs == 24  # 0.85 (600 - 30) / 20
     assert "a step takes 2 seconds here" in write_down(bounded, command="kerasnets new").text
     assert within(plan, 1000, pace) == plan
-    with pytest.raises(UserError, match=r"--minutes 0\.5: .*allowed: 0\.89 minutes or more"):
+    with pytest.raises(UserError, match=r"--minutes 0\.5: .*allowed: 0\.9 minutes or more"):
         within(plan, 0.5, pace)
