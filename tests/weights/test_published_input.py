@@ -167,7 +167,7 @@ def test_a_run_of_turned_images_is_judged_and_exported_so(published, tmp_path, c
     onnxruntime = pytest.importorskip("onnxruntime")
     (file,) = (tmp_path / "run" / "export").glob("*.onnx")
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    (found,) = session.run(["probabilities"], {session.get_inputs()[0].name: images.astype("float32")})
+    (found,) = session.run(["probabilities"], {session.get_inputs()[0].name: images})
     np.testing.assert_allclose(found, right, atol=1e-5)
     crops = kerasnets.evaluate(run, views="ten_crop", short_sides=[8])  # the whole image and its mirror image
     mirrored = [
