@@ -146,7 +146,7 @@ def _planted(count, seed):
     return images.astype("float32"), kinds, masks
 
 
-@pytest.fixture(scope="module", params=["pooled", "flattened"])
+@pytest.fixture(scope="module", params=sweep(["pooled", "flattened"], quick=["pooled"]))
 def classifier(request):
     """A convolutional network of two layers, trained to tell the objects apart."""
     keras.utils.set_random_seed(2)

@@ -29,7 +29,7 @@ def test_torchvisions_and_timms_outputs(column):
     assert relative_difference(logits.flatten(), REFERENCE[column]) < 1e-4
 
 
-@pytest.mark.parametrize("name", sweep(COUNTERPARTS, quick=["resnet50"]))
+@pytest.mark.parametrize("name", sweep(COUNTERPARTS))
 def test_keras_applications_outputs(name, tmp_path):
     keras.backend.clear_session()
     make = getattr(keras.applications, COUNTERPARTS[name])

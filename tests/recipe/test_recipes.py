@@ -20,7 +20,7 @@ from kerasnets.training.setup.model import make_trainer
 PHOTOGRAPH = (270, 360, 3)
 """Shape of the images of sources whose photographs have all sizes."""
 
-QUICK = ("lenet5-1998-mnist", "googlenet-imagenet")
+QUICK = ("lenet5-1998-mnist", "resnet20-cifar10")
 """Recipes of networks of different kinds, each tried by `make test`; others train `lenet5-digits`."""
 
 TOO_LARGE = ("vgg", "zfnet")

@@ -122,6 +122,7 @@ def test_kerass_own_files_of_other_classes_name_the_new_head(kind, tmp_path):
     np.testing.assert_array_equal(model.get_layer("fc").kernel, before["fc/kernel"])
 
 
+@pytest.mark.exhaustive
 def test_a_file_without_dense_layers_serves_a_new_head(tmp_path):
     source = keras.applications.VGG16(weights=None, include_top=False)
     source.save_weights(tmp_path / "notop.weights.h5")

@@ -48,7 +48,7 @@ def _saved_and_reloaded(rules, folder):
 
 
 @pytest.mark.parametrize("channels", sweep([1, 3], quick=[3]))
-@pytest.mark.parametrize("kept", list(POLICIES))
+@pytest.mark.parametrize("kept", sweep(POLICIES, quick=["fix"]))
 def test_a_saved_model_reads_what_training_reads(files, channels, kept, tmp_path):
     rules = ImageRules(channels, POLICIES[kept], significant_bits=12 if kept == "keep" else 16)
     pixels, counts = _saved_and_reloaded(rules, tmp_path), {"read": 0, "refused": 0}

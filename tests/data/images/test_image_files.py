@@ -215,6 +215,7 @@ def test_predict_is_as_right_as_evaluate_on_the_same_files(hidden):
     assert kerasnets.evaluate(kept).accuracy == _named_right(kept, folder) < 0.9
 
 
+@pytest.mark.exhaustive
 def test_each_run_of_an_ensemble_reads_files_by_its_own_policies(hidden):
     folder, runs = hidden
     alone = [kerasnets.evaluate(run).loss for run in runs]

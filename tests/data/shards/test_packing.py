@@ -190,6 +190,7 @@ def test_ctrl_c_leaves_whole_shards_that_the_repeat_keeps(digits, tmp_path):
     assert [os.stat(tmp_path / "packed" / name).st_mtime_ns for name in shards] == written
 
 
+@pytest.mark.exhaustive
 def test_a_packing_killed_at_any_instant_goes_on_to_the_same_files(digits, tmp_path):
     dataset = Dataset(tuple("0123456789"), (8, 8, 1), digits.train)
     pack(dataset, tmp_path / "whole", shard_bytes=TINY)
