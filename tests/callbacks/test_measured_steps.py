@@ -148,6 +148,7 @@ def test_gradients_are_those_of_the_loss_without_penalty_and_clipping(replicas):
     np.testing.assert_allclose(quantiles, np.quantile(gradient, QUANTILES), rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 def test_keras_under_two_replicas_measures_the_sum_over_both(policy):
     strategy = _mirrored()

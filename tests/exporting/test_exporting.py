@@ -93,6 +93,7 @@ def odd_run(odd_files):
     return _trained(odd_files, odd_files.parent / "run")
 
 
+@pytest.mark.exhaustive
 def test_files_are_served_as_they_were_trained_on(odd_run, odd_files, tmp_path):
     assert RunDirectory(odd_run).result.test.accuracy == 1.0
     paths = sorted(odd_files.rglob("*.png"))

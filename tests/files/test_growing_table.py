@@ -84,6 +84,7 @@ def _read_often(path, stop, found):
     found.put(rows)
 
 
+@pytest.mark.exhaustive
 def test_the_log_is_read_while_it_is_written(tmp_path):
     log = DiagnosticsLog(tmp_path / "diagnostics.csv")
     log.record("a", "b", 0.0, step=1, epoch=0)

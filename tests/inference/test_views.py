@@ -286,6 +286,7 @@ def _photos():
     return sorted((SHARED / "data/photos").iterdir())
 
 
+@pytest.mark.exhaustive
 def test_trained_googlenet_knows_photos_by_every_view(googlenet):
     for views in ("center", "ten_crop", "dense"):
         truth, probabilities = googlenet(_photos()[2:4], views)

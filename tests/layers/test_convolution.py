@@ -110,6 +110,7 @@ def _train(kind, devices, **options):
     return network.get_weights()
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("options", [(2,), (2, ("accumulation", 2)), (1, ("xla", True))], ids=str)
 def test_replicas_parts_and_xla_train_the_same(options, avx2):
     devices, *more = options

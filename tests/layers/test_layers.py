@@ -185,6 +185,7 @@ def test_stochastic_depth_rises_evenly_to_its_last_rate():
     assert sum(1 - rate for rate in drops.values()) == pytest.approx((3 * 54 - 1) / 4)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "options"),
     [("resnet20", {"shortcut": shortcut}) for shortcut in "ABC"]

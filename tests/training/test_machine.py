@@ -37,6 +37,7 @@ def test_building_a_network_first_turns_onednn_on():
 
 
 @LINUX
+@pytest.mark.exhaustive
 def test_tensorflow_loaded_first_without_onednn_is_reported_once():
     """As on a CPU on which TensorFlow does not turn it on by itself."""
     code = (

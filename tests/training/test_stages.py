@@ -64,6 +64,7 @@ def _of_run(run):
     return keras.models.load_model(run / "model.keras", compile=False)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", sweep(["vgg13", "vgg16"], quick=["vgg16"]))
 def test_the_layers_the_paper_names_start_a_deeper_vgg(net_a, name):
     network = kerasnets.build(name, (32, 32, 3), 2, units=16)

@@ -149,6 +149,7 @@ def _free_ports(count):
     return ports
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("devices", sweep([1, 2], quick=[1]))
 def test_steps_an_execution_change_no_bit(devices, tmp_path):
     """With dropout, and what else a net has."""

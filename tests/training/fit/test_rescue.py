@@ -43,6 +43,7 @@ def test_a_run_that_diverges_goes_back_once_to_a_tenth_of_the_rate(tmp_path, cap
         np.testing.assert_allclose(arrays[name], array, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.exhaustive
 def test_a_run_that_diverges_twice_ends_in_one_line(tmp_path, command, caplog):
     overrides = [*DIVERGING, "optimizer.learning_rate=100.0", "train.max_bad_steps=4", "train.monitor=loss"]
     overrides += ["train.batch_size=431", "train.epochs=40"]  # three steps an epoch
