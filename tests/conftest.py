@@ -55,12 +55,12 @@ def default_run(tmp_path_factory, worker_id):
 
 
 @pytest.fixture(autouse=True)
-def _the_trained_run_stays_as_it_is(request):
-    """Tests run in any order: what one of them writes into the run that all read fails another elsewhere."""
+def _what_all_read_stays_as_it_is(request):
+    """Tests run in any order: what one of them writes into what all read fails another elsewhere."""
     yield
-    if "default_run" in request.fixturenames:
-        run = request.getfixturevalue("default_run")
-        assert _files(run) == Path(f"{run}.files").read_text(), "the test is to use run_copy"
+    for name in {"default_run", "default_export"} & {*request.fixturenames}:
+        folder = request.getfixturevalue(name)
+        assert _files(folder) == Path(f"{folder}.files").read_text(), f"the test is to copy {name}"
 
 
 def _files(folder):
@@ -78,6 +78,7 @@ def default_export(default_run, tmp_path_factory, worker_id):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (export / "export.json").is_file():
             kerasnets.export(default_run, export, kind=["saved_model", "onnx"])
+            Path(f"{export}.files").write_text(_files(export))
     return export
 
 

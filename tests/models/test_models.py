@@ -192,9 +192,10 @@ def test_saved_model_loads_again(name, tmp_path):
     again = keras.models.load_model(tmp_path / "model.keras")
     for weight, other in zip(model.weights, again.weights, strict=True):
         np.testing.assert_array_equal(other, weight, weight.path)
-    right = np.asarray(model(_images(model)))
+    found, right = np.asarray(again(_images(model))), np.asarray(model(_images(model)))
     # Keras's own layer, which is what loads, sums grouped convolutions in another order
-    np.testing.assert_allclose(again(_images(model)), right, rtol=0, atol=1e-5 * np.abs(right).max())
+    grouped = any(getattr(layer, "groups", 1) > 1 for layer in model.layers)
+    np.testing.assert_allclose(found, right, rtol=0, atol=1e-5 * np.abs(right).max() if grouped else 0)
 
 
 def test_convnet10_has_the_courses_layers():

@@ -56,18 +56,18 @@ def known_sides(images: tf.Tensor) -> tuple[int | None, int | None]:
 
 
 def either(
-    condition: bool | tf.Tensor, so: Callable[[], tf.Tensor], otherwise: Callable[[], tf.Tensor]
+    condition: bool | tf.Tensor, then: Callable[[], tf.Tensor], otherwise: Callable[[], tf.Tensor]
 ) -> tf.Tensor:
     """Return one of two results; a condition that is known beforehand takes no branch of the graph.
 
     Args:
         condition: Python's bool, or a scalar tensor.
-        so: the result where it holds.
+        then: the result where it holds.
         otherwise: the result where it does not.
     """
     if isinstance(condition, bool):
-        return so() if condition else otherwise()
-    return tf.cond(condition, so, otherwise)
+        return then() if condition else otherwise()
+    return tf.cond(condition, then, otherwise)
 
 
 def resize(

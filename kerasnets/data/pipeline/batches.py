@@ -22,12 +22,9 @@ from kerasnets.data.images.conversion import converted_pixels
 from kerasnets.data.images.decoding import decode, upright
 from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.pipeline.decoded_store import StoredImages
-from kerasnets.data.pipeline.order import BatchPlan, partners, random_numbers, training_order
+from kerasnets.data.pipeline.order import BatchPlan, do_not_convert, partners, random_numbers, training_order
 from kerasnets.data.pipeline.read import TWO_THREADS, Reading, parallel_map, read_batches, with_options
 from kerasnets.data.preprocessing.steps import Preprocessing
-
-do_not_convert = tf.autograph.experimental.do_not_convert
-"""Of functions without branches or loops over tensors: TensorFlow need not read and convert their sources."""
 
 SPATIAL_BATCH, SPATIAL_BYTES = 256, 4 * 2**20
 """Most images, and most bytes of their pixels, in a batch that only the host works on."""
@@ -182,10 +179,8 @@ def spatial_batches(
     """Return an iterator over a split's images, uint8 (N, height, width, C) at the network's input size."""
     batch_size = max(1, min(SPATIAL_BATCH, SPATIAL_BYTES // math.prod(preprocessing.output_shape)))
     batches = _in_order(split, preprocessing, batch_size=batch_size, decoded=None, reading=reading)
-    batches = batches.map(do_not_convert(lambda images, *_: tf.cast(images, tf.uint8))).prefetch(
-        reading.prefetch
-    )
-    return with_options(batches, reading).as_numpy_iterator()
+    batches = batches.map(do_not_convert(lambda images, *_: tf.cast(images, tf.uint8)))
+    return with_options(batches.prefetch(reading.prefetch), reading).as_numpy_iterator()
 
 
 def decoded_images(split: Split, channels: int, *, workers: int = 2) -> Iterator[np.ndarray]:

@@ -15,6 +15,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import tensorflow as tf
 
+do_not_convert = tf.autograph.experimental.do_not_convert
+"""Of functions that tf.data maps, without branches or loops over tensors.
+
+TensorFlow need not read their sources, and those of all that they call, to convert them.
+"""
+
 
 @dataclass(frozen=True)
 class BatchPlan:
@@ -82,7 +88,7 @@ def training_order(count: int, plan: BatchPlan) -> tf.data.Dataset:
     steps, each = plan.steps_per_epoch(count), plan.batch_size // plan.streams
     first_stream, end_stream = (host * plan.streams // plan.hosts for host in (plan.host, plan.host + 1))
 
-    @tf.autograph.experimental.do_not_convert  # it has no branch or loop over tensors to convert
+    @do_not_convert
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         parts = []
         for stream in range(first_stream, end_stream):

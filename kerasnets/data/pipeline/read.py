@@ -22,6 +22,7 @@ from kerasnets.data.images.conversion import converted_file
 from kerasnets.data.images.decoding import decode, upright
 from kerasnets.data.images.encoded import EncodedImages
 from kerasnets.data.pipeline.decoded_store import StoredImages
+from kerasnets.data.pipeline.order import do_not_convert
 from kerasnets.data.preprocessing.steps import Preprocessing
 
 
@@ -207,9 +208,7 @@ def _decoder(
 
 def parallel_map(dataset: tf.data.Dataset, function: Callable, reading: Reading) -> tf.data.Dataset:
     """Map with as many threads as `reading` has; the order stays."""
-    # autograph would read the sources of all that is called, to convert branches and loops that are not there
-    function = tf.autograph.experimental.do_not_convert(function)
-    return dataset.map(function, num_parallel_calls=reading.workers, deterministic=True)
+    return dataset.map(do_not_convert(function), num_parallel_calls=reading.workers, deterministic=True)
 
 
 def with_options(dataset: tf.data.Dataset, reading: Reading) -> tf.data.Dataset:

@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from kerasnets.data.pipeline.order import do_not_convert
 from kerasnets.training.distribution.tf_config import Cluster, cluster
 
 
@@ -109,9 +110,10 @@ def distribute_batches(batches: tf.data.Dataset, strategy: tf.distribute.Strateg
         each = -(-tf.shape(tensor)[0] // replicas)
         return tensor[replica * each : (replica + 1) * each]
 
+    @do_not_convert
     def deal(*batch: tf.Tensor) -> tf.data.Dataset:
         numbers = tf.data.Dataset.range(replicas, output_type=tf.int32)
-        return numbers.map(lambda replica: tuple(share(tensor, replica) for tensor in batch))
+        return numbers.map(do_not_convert(lambda replica: tuple(share(tensor, replica) for tensor in batch)))
 
     shares = batches.flat_map(deal).repeat()
     return strategy.distribute_datasets_from_function(lambda _: shares)
