@@ -1,16 +1,23 @@
 """What diagnostics cost in Keras's own `fit`, beside TensorBoard's histograms and a gradient logger by hand.
 
     python benchmarks/diagnostics.py [--networks resnet20 resnet50] [--repeats 5] [--steps 200]
-                                     [--batch 256] [--precision mixed_bfloat16]
+                                     [--batch 256] [--probe 32] [--precision mixed_bfloat16]
 
 Sides run in turn, each in a process of its own; printed are medians of seconds a step, and of the ratios of
 neighbouring runs to `plain`, which has no callback, and medians of the seconds until the first step is done:
-what is measured is traced then. `default` measures update ratios every 50 steps, and
-gradients, weights and outputs every 200 (wanted: at most 1.01); `steps` measures what single steps apply at
-every step (wanted: at most 1.10), `everything` outputs on a probe of a quarter of a batch besides. `by_hand`
-logs norm, mean, variance and histogram of gradients at every step, from a second backward pass and NumPy;
-`tensorboard` writes histograms of weights once an epoch, the most often it can. Both are for TensorFlow; the
-others run on Keras's backend, whichever KERAS_BACKEND names.
+what is measured is traced then. What a measurement takes does not depend on the batch: where steps are long
+and the machine is noisy, `--batch 8` shows it better, as the difference to `plain`.
+
+- `default`: update ratios every 50 steps; gradients, weights, and outputs on 64 images every 200, as recipes
+  have it. Wanted: at most 1.01.
+- `steps`: what single steps apply, at every step.
+- `everything`: the outputs on a probe of an eighth of the batch too, at every step. Wanted: at most 1.10. An
+  image that is predicted costs a third of one that is trained on.
+- `by_hand`: norm, mean, variance and histogram of gradients at every step, from a second backward pass and
+  NumPy.
+- `tensorboard`: histograms of weights once an epoch, the most often it can.
+
+The last two are for TensorFlow; the others run on Keras's backend, whichever KERAS_BACKEND names.
 """
 
 import argparse
@@ -28,20 +35,23 @@ CASES = {"resnet20": ((32, 32, 3), 10, 128), "resnet50": ((224, 224, 3), 1000, 8
 """Input, classes and batch by network."""
 
 
-def plain(folder, x, y):
+def plain(folder, x, y, probe):
     """Return no callbacks."""
     return []
 
 
-def default(folder, x, y):
+def default(folder, x, y, probe):
     """Return ours at their default cadences."""
+    import numpy as np
+
     from kerasnets.callbacks import ActivationStats, DiagnosticsLog, GradientStats, UpdateRatio, WeightStats
 
     log = DiagnosticsLog(Path(folder, "diagnostics.csv"))
-    return [UpdateRatio(log), GradientStats(log), WeightStats(log), ActivationStats(log, x[: len(x) // 4])]
+    images = np.resize(x, (64, *x.shape[1:]))
+    return [UpdateRatio(log), GradientStats(log), WeightStats(log), ActivationStats(log, images)]
 
 
-def steps(folder, x, y):
+def steps(folder, x, y, probe):
     """Return those of ours that measure steps, at every step."""
     from kerasnets.callbacks import DiagnosticsLog, GradientStats, UpdateRatio, WeightStats
 
@@ -49,15 +59,15 @@ def steps(folder, x, y):
     return [kind(log, 1) for kind in (UpdateRatio, GradientStats, WeightStats)]
 
 
-def everything(folder, x, y):
+def everything(folder, x, y, probe):
     """Return all of ours at every step."""
     from kerasnets.callbacks import ActivationStats
 
-    measuring = steps(folder, x, y)
-    return [*measuring, ActivationStats(measuring[0].log, x[: len(x) // 4], 1)]
+    measuring = steps(folder, x, y, probe)
+    return [*measuring, ActivationStats(measuring[0].log, probe, 1)]
 
 
-def by_hand(folder, x, y):
+def by_hand(folder, x, y, probe):
     """Return what people write themselves: a second backward pass, gradients to the host, NumPy."""
     import keras
     import numpy as np
@@ -82,7 +92,7 @@ def by_hand(folder, x, y):
     return [Gradients()]
 
 
-def tensorboard(folder, x, y):
+def tensorboard(folder, x, y, probe):
     """Return TensorBoard's callback with histograms."""
     import keras
 
@@ -119,6 +129,7 @@ def seconds(network, side, options):
     draw = np.random.default_rng(0)
     x = draw.standard_normal((batch, *shape), "float32")
     y = np.eye(classes, dtype="float32")[draw.integers(classes, size=batch)]
+    probe = np.resize(x, (options.probe or max(batch // 8, 1), *shape))
     model = models.build(network, shape, classes)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     compiled = keras.backend.backend() == "jax"  # the others as Keras runs them by default on a CPU
@@ -138,7 +149,7 @@ def seconds(network, side, options):
 
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        callbacks = [*SIDES[side](folder, x, y), clock]
+        callbacks = [*SIDES[side](folder, x, y, probe), clock]
         began = time.perf_counter()
         model.fit(endlessly(x, y), steps_per_epoch=count, epochs=2, verbose=0, callbacks=callbacks)
     return clock.start, clock.seconds
@@ -147,7 +158,7 @@ def seconds(network, side, options):
 def command_of(network, side, options):
     """Return the command that measures one side."""
     command = [sys.executable, __file__, "--side", network, side]
-    for name in ("steps", "batch", "precision"):
+    for name in ("steps", "batch", "probe", "precision"):
         if getattr(options, name):
             command += [f"--{name}", str(getattr(options, name))]
     return command
@@ -161,6 +172,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--steps", type=int, default=200, help="of an epoch")
     parser.add_argument("--batch", type=int, help="images in a step; by default 128 small or 8 large ones")
+    parser.add_argument("--probe", type=int, help="images of `everything`; by default an eighth of a step's")
     parser.add_argument("--precision", default="float32", help="dtype policy of Keras's")
     parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()

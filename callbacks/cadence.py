@@ -92,7 +92,7 @@ class CadencedCallback(keras.callbacks.Callback):
     def record_distribution(
         self, layer: str, of: str, numbers: np.ndarray, *, step: int | None = None
     ) -> None:
-        """Record what `kerasnets.callbacks.measuring.statistics.distribution` returned.
+        """Record moments, quantiles and a histogram, as `measuring.distributions` has them.
 
         Args:
             layer: the layer's path.

@@ -1,37 +1,83 @@
-"""Norms and distributions of the numbers of many layers, computed together, on any Keras backend."""
+"""Norms and distributions of the numbers of many layers, measured together, on any Keras backend.
+
+The device reduces what is exact, and takes samples; these are sorted on the host, where that costs a tenth of
+what a backend takes for it on a CPU.
+"""
 
 from collections.abc import Sequence
 
 import keras
 import numpy as np
 
-from kerasnets.callbacks.measuring.packed import Group, Packed, column, packed_in_parts
-from kerasnets.callbacks.measuring.statistics import SAMPLE, ascending, scale_of, stride
+from kerasnets.callbacks.measuring.packed import Group, Packed, count_of, packed_in_parts
+from kerasnets.callbacks.measuring.statistics import SAMPLE, scale_of, stride
 from kerasnets.catalog.quantities import BIN_EDGES, QUANTILES
 
 DISTRIBUTION = 3 + len(QUANTILES) + len(BIN_EDGES) + 1
 """How many numbers describe a distribution."""
 
-ALIKE = 4
-"""Samples are sorted together where the largest has at most so many times the numbers of the smallest."""
+EXACT = 4
+"""How many numbers of a group are exact: norm, mean, variance and fraction of zeros."""
 
 
-def distributions(groups: Sequence[Group]) -> keras.KerasTensor:
-    """Return norm and distribution of the numbers of each group.
+def sample_sizes(groups: Sequence[Group]) -> list[int]:
+    """Return how many numbers the sample of each group has, at most `SAMPLE`."""
+    return [-(-count // stride(count, SAMPLE)) for count in map(count_of, groups)]
 
-    Quantiles and histogram are of at most `SAMPLE` numbers of a group, evenly strided; the rest is exact.
+
+def measured_numbers(groups: Sequence[Group]) -> keras.KerasTensor:
+    """Return what `distributions` needs of groups.
 
     Args:
         groups: tensors, one or more in each group, none of them empty.
 
     Returns:
-        float32 (groups, 1 + `DISTRIBUTION`): Euclidean norm, mean, variance, fraction of exact zeros, one
-        quantile for each of `QUANTILES`, one count for each bin of `BIN_EDGES`.
+        float32 (n,): norm, mean, variance and fraction of zeros of each group, and then the sample of each,
+        `sample_sizes` numbers, evenly strided.
     """
     parts = list(packed_in_parts(groups))
-    exact = keras.ops.concatenate([norms_and_moments(part) for part in parts])
-    sampled = keras.ops.concatenate([quantiles_and_histograms(part) for part in parts])
-    return keras.ops.concatenate([exact, sampled], axis=1)
+    exact = [keras.ops.reshape(norms_and_moments(part), (-1,)) for part in parts]
+    return keras.ops.concatenate([*exact, *(_samples(part) for part in parts)])
+
+
+def distributions(numbers: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """Return norm and distribution of each group.
+
+    Quantiles and histogram are of the samples; the rest is exact.
+
+    Args:
+        numbers: as `measured_numbers` returns them; what is behind them is not read.
+        sizes: of the groups' samples, see `sample_sizes`.
+
+    Returns:
+        float64 (groups, 1 + `DISTRIBUTION`): Euclidean norm, mean, variance, fraction of exact zeros, one
+        quantile for each of `QUANTILES`, one count for each bin of `BIN_EDGES`.
+    """
+    exact = numbers[: EXACT * len(sizes)].reshape(-1, EXACT)
+    samples = np.split(numbers[exact.size :], np.cumsum(sizes))
+    rows = [np.append(row, quantiles_and_counts(some)) for row, some in zip(exact, samples, strict=False)]
+    return np.array(rows, "float64")
+
+
+def quantiles_and_counts(some: np.ndarray) -> np.ndarray:
+    """Return the `QUANTILES` of numbers, as NumPy interpolates them, and how many fall into each bin.
+
+    NaN counts as infinity, and between two infinities is an infinity.
+
+    Args:
+        some: float32 (n,), at least one.
+
+    Returns:
+        float64 (quantiles + bins,); the bins are those of `BIN_EDGES`.
+    """
+    in_order = np.sort(some)
+    in_order[np.searchsorted(in_order, np.inf) :] = np.inf  # NaN are sorted behind infinity
+    places = np.asarray(QUANTILES) * (len(in_order) - 1)
+    below, above = (in_order[each.astype(int)].astype("float64") for each in (places, np.ceil(places)))
+    apart = np.subtract(above, below, out=np.zeros_like(below), where=above > below)
+    before = np.searchsorted(in_order, np.asarray(BIN_EDGES, "float32"))
+    counts = np.diff(np.concatenate([[0], before, [len(in_order)]]))
+    return np.concatenate([below + apart * (places % 1), counts])
 
 
 def norms_and_moments(packed: Packed) -> keras.KerasTensor:
@@ -54,80 +100,24 @@ def norms_and_moments(packed: Packed) -> keras.KerasTensor:
     return keras.ops.stack([norm, (first + left) * scale, variance * scale * scale, zeros], axis=1)
 
 
-def quantiles_and_histograms(packed: Packed) -> keras.KerasTensor:
-    """Return quantiles and counts by bin of a sample of each group, float32 (groups, quantiles + bins)."""
-    strides = np.array([stride(count, SAMPLE) for count in packed.counts])
-    sizes = -(-packed.counts // strides)
-    flat = keras.ops.reshape(packed.matrix, (-1,))
-    parts, order = [], []
-    for chosen in _alike(sizes):
-        in_order = ascending(_samples(flat, packed.starts[chosen], strides[chosen], sizes=sizes[chosen]))
-        found = [quantiles(in_order, sizes[chosen]), histograms(in_order, sizes[chosen])]
-        parts.append(keras.ops.concatenate(found, axis=1))
-        order.append(chosen)
-    places = np.argsort(np.concatenate(order)).astype("int32")
-    return keras.ops.take(keras.ops.concatenate(parts), places, axis=0)
-
-
-def _alike(sizes: np.ndarray) -> list[np.ndarray]:
-    """Return places of sizes, ascending, in runs whose largest is at most `ALIKE` times its smallest."""
-    runs: list[list[int]] = []
-    for place in np.argsort(sizes, kind="stable"):
-        if runs and sizes[place] <= ALIKE * sizes[runs[-1][0]]:
-            runs[-1].append(place)
-        else:
-            runs.append([place])
-    return [np.array(run) for run in runs]
-
-
-def _samples(
-    flat: keras.KerasTensor, starts: np.ndarray, strides: np.ndarray, *, sizes: np.ndarray
-) -> keras.KerasTensor:
-    """Return strided numbers of (n,), a row for each start, infinity behind a row's own, (starts, largest).
+def _samples(packed: Packed) -> keras.KerasTensor:
+    """Return an evenly strided sample of each group, one behind the other.
 
     Places are computed on the device: as constants they would make the graph large.
     """
-    place = keras.ops.arange(int(sizes.max()), dtype="int32")
-    own = place < column(sizes)
-    at = column(starts) + column(strides) * keras.ops.minimum(place, column(sizes - 1))
-    return keras.ops.where(own, keras.ops.take(flat, at), float("inf"))
-
-
-def quantiles(in_order: keras.KerasTensor, sizes: np.ndarray) -> keras.KerasTensor:
-    """Return the `QUANTILES` of the first numbers of sorted rows, interpolated as NumPy does.
-
-    Args:
-        in_order: (rows, n), ascending.
-        sizes: how many numbers of each row count, (rows,).
-    """
-    places = np.asarray(QUANTILES) * (sizes[:, None] - 1)
-    low, high = np.floor(places), np.ceil(places)
-    flat = keras.ops.reshape(in_order, (-1,))
-    rows = np.arange(len(sizes))[:, None] * in_order.shape[1]
-    below = keras.ops.take(flat, (rows + low).astype("int32"))
-    above = keras.ops.take(flat, (rows + high).astype("int32"))
-    return below + keras.ops.where(above > below, above - below, 0.0) * _floats(places - low)
-
-
-def histograms(in_order: keras.KerasTensor, sizes: np.ndarray) -> keras.KerasTensor:
-    """Return how many of the first numbers of rows fall into each bin of `BIN_EDGES`, float32 (rows, bins).
-
-    Args:
-        in_order: (rows, n); what is behind a row's own numbers is infinite.
-        sizes: how many numbers of each row count, (rows,).
-    """
-    rows, width = in_order.shape
-    bins = len(BIN_EDGES) + 1
-    edges = keras.ops.convert_to_tensor(np.asarray(BIN_EDGES, "float32"))
-    found = keras.ops.searchsorted(edges, keras.ops.reshape(in_order, (-1,)), side="right")
-    of_row = keras.ops.arange(rows, dtype="int32")[:, None] * bins
-    places = keras.ops.reshape(keras.ops.cast(found, "int32"), (rows, width)) + of_row
-    ones = keras.ops.ones((rows * width,), "float32")
-    counts = keras.ops.segment_sum(ones, keras.ops.reshape(places, (-1,)), num_segments=rows * bins)
-    infinite = np.zeros((rows, bins))
-    infinite[:, -1] = width - sizes
-    return keras.ops.reshape(counts, (rows, bins)) - _floats(infinite)
+    strides = np.array([stride(count, SAMPLE) for count in packed.counts])
+    sizes = -(-packed.counts // strides)
+    ends = np.cumsum(sizes)
+    place = keras.ops.arange(int(ends[-1]), dtype="int32")
+    group = keras.ops.searchsorted(_integers(ends), place, side="right")
+    of_groups = (_integers(each) for each in (packed.starts, strides, ends - sizes))
+    start, distance, first = (keras.ops.take(each, group) for each in of_groups)
+    return keras.ops.take(keras.ops.reshape(packed.matrix, (-1,)), start + distance * (place - first))
 
 
 def _floats(numbers: np.ndarray) -> keras.KerasTensor:
     return keras.ops.convert_to_tensor(numbers.astype("float32"))
+
+
+def _integers(numbers: np.ndarray) -> keras.KerasTensor:
+    return keras.ops.convert_to_tensor(numbers.astype("int32"))

@@ -28,9 +28,9 @@ class Moments:
     @classmethod
     def of(cls, tensor: keras.KerasTensor) -> "Moments":
         """Return the moments of a tensor of any shape, computed on its device in float32."""
-        return cls.from_numbers(
-            math.prod(tensor.shape), keras.ops.convert_to_numpy(exact_moments(flat([tensor])))
-        )
+        values = flat([tensor])
+        numbers = exact_moments(values, keras.ops.max(keras.ops.abs(values)))
+        return cls.from_numbers(math.prod(tensor.shape), keras.ops.convert_to_numpy(numbers))
 
     @classmethod
     def from_numbers(cls, count: int, numbers: np.ndarray) -> "Moments":

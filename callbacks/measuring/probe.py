@@ -8,10 +8,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from kerasnets.callbacks.measuring.distributions import quantiles_and_counts
 from kerasnets.callbacks.measuring.layer_outputs import layer_outputs
 from kerasnets.callbacks.measuring.moments import Moments
 from kerasnets.callbacks.measuring.statistics import SAMPLE, exact_moments, flat, sample
-from kerasnets.catalog.quantities import BIN_EDGES, QUANTILES
 from kerasnets.layers.paths import layer_paths
 
 AT_ONCE = 256 * 2**20
@@ -56,14 +56,10 @@ class Outputs:
         )
 
     def distribution(self) -> np.ndarray:
-        """Return what `statistics.distribution` does: moments, quantiles and a histogram's counts."""
+        """Return moments, quantiles and a histogram's counts (`distributions.DISTRIBUTION`,)."""
         found = self.moments
-        bins = np.searchsorted(np.asarray(BIN_EDGES, "float32"), self.some, side="right")
-        in_order = np.where(np.isnan(self.some), np.inf, self.some).astype("float64")
-        with np.errstate(invalid="ignore"):  # between two infinities
-            quantiles = np.quantile(in_order, QUANTILES)
-        counts = np.bincount(bins, minlength=len(BIN_EDGES) + 1)
-        return np.array([found.mean, found.variance, found.zeros / found.count, *quantiles, *counts])
+        exact = [found.mean, found.variance, found.zeros / found.count]
+        return np.append(exact, quantiles_and_counts(self.some))
 
     @property
     def dead(self) -> float | None:
@@ -199,6 +195,7 @@ def _reduced(
     others = [axis for axis in range(rank) if axis != (1 if first else rank - 1)]
     magnitudes = keras.ops.cast(keras.ops.abs(tensor), "float32")
     largest = keras.ops.max(magnitudes, axis=others) if rank > 1 else keras.ops.zeros((0,), "float32")
+    moments = exact_moments(values, keras.ops.max(largest if rank > 1 else magnitudes))
     place = _Place(
         path=path,
         count=math.prod(tensor.shape),
@@ -206,7 +203,7 @@ def _reduced(
         some=some.shape[0],
         bounded=limits is not None,
     )
-    return place, keras.ops.concatenate([exact_moments(values), saturated, largest, some])
+    return place, keras.ops.concatenate([moments, saturated, largest, some])
 
 
 def _limits(layer: keras.Layer) -> tuple[float, float] | None:

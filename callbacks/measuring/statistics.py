@@ -11,7 +11,8 @@ SAMPLE = 2**13
 
 def flat(tensors: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
     """Return all numbers of some tensors as one of one axis, in float32."""
-    return keras.ops.concatenate([keras.ops.reshape(keras.ops.cast(t, "float32"), (-1,)) for t in tensors])
+    parts = [keras.ops.reshape(keras.ops.cast(tensor, "float32"), (-1,)) for tensor in tensors]
+    return parts[0] if len(parts) == 1 else keras.ops.concatenate(parts)
 
 
 def norm(values: keras.KerasTensor) -> keras.KerasTensor:
@@ -20,13 +21,17 @@ def norm(values: keras.KerasTensor) -> keras.KerasTensor:
     return scale * keras.ops.sqrt(keras.ops.sum(keras.ops.square(values / scale)))
 
 
-def exact_moments(values: keras.KerasTensor) -> keras.KerasTensor:
-    """Return the mean of numbers (n,) as two numbers to add, variance and fraction of zeros, float32 (4,).
+def exact_moments(values: keras.KerasTensor, largest: keras.KerasTensor) -> keras.KerasTensor:
+    """Return the mean of numbers as two numbers to add, variance and fraction of zeros, float32 (4,).
 
     Differences are taken from a first mean, which float32 rounds, and corrected by their own mean: exact also
     where the mean is large and the variance small.
+
+    Args:
+        values: (n,).
+        largest: their largest magnitude.
     """
-    scale = scale_of(keras.ops.max(keras.ops.abs(values)))
+    scale = scale_of(largest)
     scaled = values / scale
     first = keras.ops.mean(scaled)
     apart = scaled - first
@@ -58,9 +63,3 @@ def stride(count: int, most: int) -> int:
     while math.gcd(distance, count) > 1:
         distance += 1
     return distance
-
-
-def ascending(values: keras.KerasTensor) -> keras.KerasTensor:
-    """Return numbers (..., n) in order along the last axis; NaN counts as infinity."""
-    infinite = keras.ops.full_like(values, float("inf"))
-    return keras.ops.sort(keras.ops.where(keras.ops.isnan(values), infinite, values))

@@ -1,4 +1,4 @@
-"""The part that callbacks share which record distributions, a row of numbers for each layer."""
+"""The part that callbacks share which record distributions of what each layer has."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -8,7 +8,12 @@ import keras
 import numpy as np
 
 from kerasnets.callbacks.diagnostics_log import DiagnosticsLog
-from kerasnets.callbacks.measuring.distributions import DISTRIBUTION, distributions
+from kerasnets.callbacks.measuring.distributions import (
+    EXACT,
+    distributions,
+    measured_numbers,
+    sample_sizes,
+)
 from kerasnets.callbacks.measuring.packed import Group
 from kerasnets.callbacks.measuring.statistics import norm
 from kerasnets.callbacks.steps.applied_step import AppliedStep
@@ -42,30 +47,36 @@ class LayerDistributions(StepStatistics):
     ):
         super().__init__(log, every, layers=layers)
         self.by_layer: dict[str, list[keras.Variable]] = {}
+        self._size = 0
+        self._sizes: list[int] = []
 
     @abstractmethod
     def groups(self, step: AppliedStep) -> dict[str, Group]:
         """Return the tensors of each layer, at least one."""
 
     def size(self) -> int:
-        """Return how many numbers there are: those of each layer, and the network's norm."""
+        """Return how many numbers there are: the network's norm, and what is measured of the layers."""
         self.by_layer = self.weights()
-        return len(self.by_layer) * (1 + DISTRIBUTION) + 1
+        self._sizes = sample_sizes(list(self.by_layer.values()))
+        self._size = 1 + EXACT * len(self._sizes) + sum(self._sizes)
+        return self._size
 
     def measured(self, step: AppliedStep) -> keras.KerasTensor:
-        """Return the numbers of each layer, and then the network's norm."""
-        found = distributions(list(self.groups(step).values()))
-        whole = keras.ops.reshape(norm(found[:, 0]), (1,))
-        return keras.ops.concatenate([keras.ops.reshape(found, (-1,)), whole])
+        """Return the network's norm, and the numbers of all layers; zeros where a layer has fewer."""
+        groups = list(self.groups(step).values())
+        self._sizes = sample_sizes(groups)
+        found = measured_numbers(groups)
+        whole = keras.ops.reshape(norm(found[: EXACT * len(groups) : EXACT]), (1,))
+        return keras.ops.concatenate([whole, found, keras.ops.zeros((self._size - 1 - found.shape[0],))])
 
     def record_numbers(self, numbers: np.ndarray, *, step: int) -> None:
         """Record what `measured` returned."""
-        for layer, row in zip(self.by_layer, numbers[:-1].reshape(-1, 1 + DISTRIBUTION), strict=True):
+        for layer, row in zip(self.by_layer, distributions(numbers[1:], self._sizes), strict=True):
             if self.is_measured(layer):
                 self.log.record(layer, f"{self.of}_norm", row[0], step=step, epoch=self.epoch)
                 self.record_distribution(layer, self.of, row[1:], step=step)
         if self.layers is None:
-            self.log.record(NETWORK, f"{self.of}_norm", numbers[-1], step=step, epoch=self.epoch)
+            self.log.record(NETWORK, f"{self.of}_norm", numbers[0], step=step, epoch=self.epoch)
 
     def is_measured(self, layer: str) -> bool:
         """Return whether a layer has what is measured."""

@@ -15,7 +15,12 @@ from sweep import sweep
 
 from kerasnets import models
 from kerasnets.callbacks import ActivationStats, DiagnosticsLog, GradientStats, UpdateRatio, WeightStats
-from kerasnets.callbacks.measuring.distributions import DISTRIBUTION, distributions
+from kerasnets.callbacks.measuring.distributions import (
+    DISTRIBUTION,
+    distributions,
+    measured_numbers,
+    sample_sizes,
+)
 from kerasnets.callbacks.measuring.singular_values import largest_singular_values
 from kerasnets.callbacks.measuring.statistics import norm, stride
 from kerasnets.catalog.quantities import BIN_EDGES, NETWORK, QUANTILES
@@ -257,6 +262,10 @@ def _tensors(*arrays):
     return [keras.ops.convert_to_tensor(array) for array in arrays]
 
 
+def _distributions(groups):
+    return distributions(measured_numbers(groups).numpy(), sample_sizes(groups))
+
+
 def test_each_layer_has_its_own_distribution_however_large_the_others_are():
     draw = np.random.default_rng(0)
     sizes = [(1,), (3, 3, 2, 5), (1024,), (1025,), (63, 130), (64,), (900,)]
@@ -267,7 +276,7 @@ def test_each_layer_has_its_own_distribution_however_large_the_others_are():
     layers[4] += 1e4  # a mean far larger than the deviation
     groups = [_tensors(layers[0]), _tensors(*layers[1:3]), *(_tensors(layer) for layer in layers[3:])]
     flat = [layers[0], np.concatenate([layers[1].ravel(), layers[2]]), *(x.ravel() for x in layers[3:])]
-    found = distributions(groups).numpy()
+    found = _distributions(groups)
     assert found.shape == (len(flat), 1 + DISTRIBUTION)
     for row, values in zip(found, flat, strict=True):
         right = _by_numpy(values)
@@ -278,10 +287,10 @@ def test_each_layer_has_its_own_distribution_however_large_the_others_are():
 def test_large_layers_are_sampled_and_measured_in_parts(monkeypatch):
     monkeypatch.setattr("kerasnets.callbacks.measuring.packed.TOGETHER", 4 * 20_000)
     values = np.random.default_rng(0).normal(size=30_000).astype("float32")
-    found = distributions(
+    found = _distributions(
         [[keras.ops.convert_to_tensor(part)] for part in (values[:50], values, values[:9000])]
     )
-    for row, part in zip(found.numpy(), (values[:50], values, values[:9000]), strict=True):
+    for row, part in zip(found, (values[:50], values, values[:9000]), strict=True):
         sample = part[:: stride(len(part), 8192)]
         np.testing.assert_allclose(row[:4], _by_numpy(part)[:4], rtol=1e-4, atol=1e-6)
         np.testing.assert_allclose(row[4:9], _by_numpy(sample)[4:9], rtol=1e-5)
@@ -291,8 +300,8 @@ def test_large_layers_are_sampled_and_measured_in_parts(monkeypatch):
 def test_statistics_hold_where_squares_leave_float32():
     values = np.random.default_rng(0).normal(size=1000).astype("float32")
     scales = (1e-30, 1.0, 1e30)
-    found = distributions([_tensors(values * np.float32(scale)) for scale in scales])
-    for scale, row in zip(scales, found.numpy(), strict=True):
+    found = _distributions([_tensors(values * np.float32(scale)) for scale in scales])
+    for scale, row in zip(scales, found, strict=True):
         right = np.linalg.norm(values.astype("float64")) * scale
         assert row[0] == pytest.approx(right, rel=1e-5)
         assert row[1] == pytest.approx(values.mean() * scale, rel=1e-3)
@@ -300,7 +309,7 @@ def test_statistics_hold_where_squares_leave_float32():
             right, rel=1e-5
         )
     broken = [keras.ops.convert_to_tensor(np.array([1, np.nan, np.inf], "float32"))]
-    found = distributions([broken, [keras.ops.convert_to_tensor(values)]]).numpy()
+    found = _distributions([broken, [keras.ops.convert_to_tensor(values)]])
     assert np.isnan(found[0, 2])
     assert found[0, -1] == 2
     np.testing.assert_allclose(found[1], _by_numpy(values), rtol=1e-3, atol=1e-6)
