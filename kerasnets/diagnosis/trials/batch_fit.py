@@ -74,6 +74,7 @@ def fit_batch(
     wrapped.compile(
         optimizer=optimizer, loss=loss, loss_weights=loss_weights, jit_compile=False, auto_scale_loss=False
     )
+    optimizer.build(model.trainable_variables)  # within the first step it would take many times as long
     best: tuple[float, list[float]] = (RATES[0], [])
     finished = False
     with _put_back(model), warnings.catch_warnings():
