@@ -62,7 +62,8 @@ def distributions(numbers: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
 def quantiles_and_counts(some: np.ndarray) -> np.ndarray:
     """Return the `QUANTILES` of numbers, as NumPy interpolates them, and how many fall into each bin.
 
-    NaN counts as infinity, and between two infinities is an infinity.
+    NaN counts as infinity. Between two infinite numbers a quantile is infinite, between minus infinity and a
+    larger number NaN.
 
     Args:
         some: float32 (n,), at least one.
@@ -75,9 +76,10 @@ def quantiles_and_counts(some: np.ndarray) -> np.ndarray:
     places = np.asarray(QUANTILES) * (len(in_order) - 1)
     below, above = (in_order[each.astype(int)].astype("float64") for each in (places, np.ceil(places)))
     apart = np.subtract(above, below, out=np.zeros_like(below), where=above > below)
+    with np.errstate(invalid="ignore"):  # above minus infinity
+        quantiles = below + apart * (places % 1)
     before = np.searchsorted(in_order, np.asarray(BIN_EDGES, "float32"))
-    counts = np.diff(np.concatenate([[0], before, [len(in_order)]]))
-    return np.concatenate([below + apart * (places % 1), counts])
+    return np.concatenate([quantiles, np.diff(np.concatenate([[0], before, [len(in_order)]]))])
 
 
 def norms_and_moments(packed: Packed) -> keras.KerasTensor:

@@ -19,6 +19,7 @@ from kerasnets.callbacks.measuring.distributions import (
     DISTRIBUTION,
     distributions,
     measured_numbers,
+    quantiles_and_counts,
     sample_sizes,
 )
 from kerasnets.callbacks.measuring.singular_values import largest_singular_values
@@ -313,6 +314,10 @@ def test_statistics_hold_where_squares_leave_float32():
     assert np.isnan(found[0, 2])
     assert found[0, -1] == 2
     np.testing.assert_allclose(found[1], _by_numpy(values), rtol=1e-3, atol=1e-6)
+    extreme = np.array([np.inf, np.nan, np.inf, -np.inf, 3, 2, 1], "float32")
+    np.testing.assert_array_equal(
+        quantiles_and_counts(extreme)[: len(QUANTILES)], [np.nan, 1.5, 3, np.inf, np.inf]
+    )
     for count in (10, 8192, 36864, 2359296, 25_000_003):
         distance = stride(count, 8192)
         assert np.gcd(distance, count) == 1 or distance == 1
