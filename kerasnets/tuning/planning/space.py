@@ -8,7 +8,7 @@ from kerasnets.recipe.searched_keys import SearchedKey
 from kerasnets.recipe.tables.tune import Searched
 
 DIGITS = 3
-"""Digits that spaced values are rounded to: nobody wants a rate of 0.012345678."""
+"""Digits that found values are rounded to: nobody wants a rate of 0.012345678."""
 
 
 def spaced(searched: Searched, count: int, *, whole: bool = False) -> list[Any]:
@@ -32,7 +32,12 @@ def spaced(searched: Searched, count: int, *, whole: bool = False) -> list[Any]:
         return list(dict.fromkeys(round(value) for value in found))
     if searched.step is not None:
         return found
-    return [low, *(float(f"{value:.{DIGITS}g}") for value in found[1:-1]), high]
+    return [low, *map(rounded, found[1:-1]), high]
+
+
+def rounded(value: float) -> float:
+    """Return a number with `DIGITS` digits."""
+    return float(f"{value:.{DIGITS}g}")
 
 
 def with_own(values: list[float], own: Any) -> list[float]:

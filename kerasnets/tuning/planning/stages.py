@@ -7,7 +7,7 @@ from kerasnets.recipe.tables.tune import Searched
 from kerasnets.runs.searches.directory import SearchDirectory
 from kerasnets.runs.searches.trial_record import TrialRecord
 from kerasnets.tuning.planning.plan import RATE, Plan, PlannedTrial
-from kerasnets.tuning.planning.space import spaced, with_own
+from kerasnets.tuning.planning.space import rounded, spaced, with_own
 
 AROUND = 10.0
 """Where the range test finds nothing, rates up to so many times below and above the recipe's are tried."""
@@ -53,7 +53,7 @@ def bracket(search: SearchDirectory, plan: Plan) -> tuple[float, float]:
             return low, high
         own = float(plan.own[RATE])
         found_low, found_high = own / AROUND, own * AROUND
-    both = max(low, found_low), min(high, found_high)
+    both = max(low, rounded(found_low)), min(high, rounded(found_high))
     return both if both[0] < both[1] else (low, high)
 
 
