@@ -35,6 +35,8 @@ class BatchGradients:
                 jit_compile=model.jit_compile,
                 auto_scale_loss=False,
             )
+            # within the first step it would take many times as long
+            self._kept.build(model.trainable_variables)
         self._model = model
 
     def squared_norms(self, batches: Iterable[tuple[Any, Any]]) -> tuple[float, float]:
@@ -47,8 +49,7 @@ class BatchGradients:
             (mean of ‖g‖², ‖mean of g‖²).
         """
         with _scope(self._model), _restored(self._probe):
-            if self._kept.built:
-                self._kept.forget()
+            self._kept.forget()
             count = 0
             for inputs, labels in batches:
                 self._probe.train_on_batch(inputs, labels)

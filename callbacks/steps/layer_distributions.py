@@ -57,8 +57,7 @@ class LayerDistributions(StepStatistics):
     def size(self) -> int:
         """Return how many numbers there are: the network's norm, and what is measured of the layers."""
         self.by_layer = self.weights()
-        self._sizes = sample_sizes(list(self.by_layer.values()))
-        self._size = 1 + EXACT * len(self._sizes) + sum(self._sizes)
+        self._size = 1 + EXACT * len(self.by_layer) + sum(sample_sizes(list(self.by_layer.values())))
         return self._size
 
     def measured(self, step: AppliedStep) -> keras.KerasTensor:

@@ -6,6 +6,7 @@ import pytest
 
 from kerasnets.callbacks import DiagnosticsLog, GradientNoiseScale
 from kerasnets.callbacks.gradient_noise_scale import noise_and_signal
+from kerasnets.callbacks.measuring import batch_gradients
 from kerasnets.callbacks.measuring.batch_gradients import BatchGradients
 from kerasnets.files.diagnostics_table import read_diagnostics
 
@@ -43,6 +44,19 @@ def test_a_problem_of_known_covariance_gives_its_noise_scale(tmp_path):
     assert len(rows) == 40
     assert set(rows.layer) == {"(network)"}
     assert rows.value.iloc[-1] == callback.value
+
+
+def test_its_step_is_traced_once(monkeypatch):
+    update, traced = batch_gradients._KeptGradients.update_step, []
+
+    def watched(self, gradient, variable, learning_rate):
+        traced.append(self._get_variable_index(variable))
+        update(self, gradient, variable, learning_rate)
+
+    monkeypatch.setattr(batch_gradients._KeptGradients, "update_step", watched)
+    x, targets = _problem(40)
+    BatchGradients(_model()).squared_norms([(x[:4], targets[:4]), (x[4:8], targets[4:8])])
+    assert traced == [0]
 
 
 def test_averages_are_apart_and_of_the_batches_drawn(tmp_path):

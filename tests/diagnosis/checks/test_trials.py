@@ -8,6 +8,7 @@ import pytest
 from keras import layers, ops
 
 from kerasnets import callbacks
+from kerasnets.diagnosis.trials import batch_fit
 from kerasnets.diagnosis.trials.batch_fit import fit_batch
 
 check = partial(callbacks.check, seconds=600.0)  # a busy machine changes nothing
@@ -47,6 +48,19 @@ def test_a_sound_training_is_sound_and_stays_as_it_was():
     for value, variable in zip(before, variables, strict=True):
         np.testing.assert_array_equal(value, ops.convert_to_numpy(variable))
     assert "loss of one batch from" in str(report)
+
+
+def test_a_step_is_traced_once(monkeypatch):
+    """Variables made within a step have TensorFlow trace it twice: many seconds of a deep network."""
+    update, traced = batch_fit._GradientWatch.update_step, []
+
+    def watched(self, gradient, variable, learning_rate):
+        traced.append(self._get_variable_index(variable))
+        update(self, gradient, variable, learning_rate)
+
+    monkeypatch.setattr(batch_fit._GradientWatch, "update_step", watched)
+    fit_batch(network(), X, Y, loss="sparse_categorical_crossentropy")
+    assert sorted(traced) == [0, 1, 2, 3]
 
 
 def test_the_loss_at_the_start_is_the_cross_entropy():
