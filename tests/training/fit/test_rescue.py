@@ -1,6 +1,7 @@
 """A run that diverges goes back once, at a lower rate, and then ends with a report."""
 
 import logging
+import re
 import signal
 
 import numpy as np
@@ -23,17 +24,18 @@ DIVERGING = (
 
 def test_a_run_that_diverges_goes_back_once_to_a_tenth_of_the_rate(tmp_path, caplog):
     """And is then the run that had this rate from the start."""
-    recipe = load_recipe("lenet5-digits", [*DIVERGING, "optimizer.learning_rate=3.0"])
+    small = (*DIVERGING, "train.batch_size=16")  # 81 steps an epoch: of 10 seeds all diverge in 43
+    recipe = load_recipe("lenet5-digits", [*small, "optimizer.learning_rate=2.0"])
     run = RunDirectory(kerasnets.train(recipe, tmp_path / "run"))
     (warning,) = [message for message in caplog.messages if "diverged" in message]
     assert "diverged in epoch 1 at step " in warning
-    assert (
-        ": 10 steps in a row were not finite; the first that is not: the losses of the images at " in warning
-    )
+    # rounding decides what overflows first
+    first = r"the losses of the images at |the sum of the batch's losses, |the norm of the gradient of "
+    assert re.search(rf": 10 steps in a row were not finite; the first that is not: ({first})", warning)
     assert "the batch holds training images " in warning
     assert warning.endswith("going back to the last checkpoint, at 0.1 times the rate")
     assert "\n" not in warning
-    lower = load_recipe("lenet5-digits", [*DIVERGING, "optimizer.learning_rate=0.3"])
+    lower = load_recipe("lenet5-digits", [*small, "optimizer.learning_rate=0.2"])
     right = RunDirectory(kerasnets.train(lower, tmp_path / "right"))
     found, expected = run.history(), right.history()
     np.testing.assert_allclose(found, expected, rtol=1e-6)
