@@ -58,6 +58,6 @@ def test_trainings_and_searches_are_those_of_the_commands(tmp_path):
     assert outcome.validation == pytest.approx(run.result.validation.accuracy, abs=1e-9)
     assert outcome.test == pytest.approx(run.result.test.accuracy, abs=1e-9)
     found = run_search(trainings, tuned(trainings, seed=5, finals=0), tmp_path / "search")
-    assert [trial.stage for trial in found.trials] == ["range"] + ["short"] * 10
+    assert [trial.stage for trial in found.trials] == ["range"] + ["short"] * 6
     assert found.short_cost < 1.5
     assert found.range_cost <= 0.25

@@ -1,5 +1,6 @@
 """What is tried, and that a search which was killed anywhere goes on as if it had not been."""
 
+import numpy as np
 import pytest
 from played_search import RATE, begin, play
 from sweep import sweep
@@ -58,8 +59,12 @@ def test_stages_bracket_then_spread_then_train_the_best_in_full(tmp_path):
     assert rates[-1] == 1.0
     assert rates == sorted(rates)
     assert 0.05 in rates, "the recipe's own takes the place of the nearest"
-    assert {(record.stage, record.budget, record.seed) for record in short} == {("short", 3, 0)}
-    best = sorted(short, key=lambda record: -record.score)[:3]
+    assert {(record.stage, record.budget, record.seed) for record in short} == {("short", 6, 0)}
+    scores = np.array([record.score for record in short])
+    places = np.log(rates)
+    weights = np.exp(-(((places[:, None] - places) / (2 / 3 * np.ptp(places) / 8)) ** 2) / 2)
+    near = (weights * scores).sum(1) / weights.sum(1)
+    best = [short[place] for place in np.argsort(-near)[:3]]
     finals = {record.values[RATE] for record in best} | {0.05}
     assert {record.values[RATE] for record in full} == finals
     assert len(full) == 2 * len(finals)

@@ -67,7 +67,7 @@ class Tune(Section):
     `tuner` is "stages" for a single range unless another is named, "grid" for choices alone, else "bayesian".
     `objective` is what trials are compared by: the validation accuracy of classes, the mean absolute error of
     numeric targets, unless another is named. A trial of the search has `epochs`, with the schedule shortened
-    to them; "stages" takes a tenth of the recipe's unless it says so, others the recipe's. `points` is how
+    to them; "stages" takes a fifth of the recipe's unless it says so, others the recipe's. `points` is how
     many values of a range "stages" and "grid" try, `trials` how many "random" and "bayesian" do, at most how
     many "grid" does, `budget` after how many epochs of all trials together "hyperband" begins no new ones.
     Then the best `finals` values, and the recipe's own, are trained in full with so many `seeds`. With

@@ -20,10 +20,13 @@ RATE = "optimizer.learning_rate"
 UNASKED = Searched(min=1e-7, max=100.0, sampling="log")
 """What is searched in a recipe without [tune]: the rate, wherever the range test puts it."""
 
-SHORT = 10
-"""A trial of the search in stages has this part of the recipe's epochs."""
+SHORT = 5
+"""A trial of the search in stages has this part of the recipe's epochs.
 
-POINTS, GRID_POINTS, TRIALS = 10, 5, 8
+Fewer favour rates that a whole training does not bear (`kerasnets study tuning`).
+"""
+
+POINTS, GRID_POINTS, TRIALS = 6, 5, 8
 """Values that "stages" tries, that "grid" tries of a range, and trials of others, unless told otherwise."""
 
 RANGE_COST = 0.25

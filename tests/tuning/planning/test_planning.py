@@ -1,5 +1,7 @@
 """What a search costs, how a recipe is shortened, and how values are compared."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -9,7 +11,7 @@ from kerasnets.recipe import load_recipe
 from kerasnets.recipe.tables.tune import Searched
 from kerasnets.runs.searches.trial_record import TrialRecord
 from kerasnets.schedules import make_schedule
-from kerasnets.tuning.planning.judging import judge
+from kerasnets.tuning.planning.judging import judge, neighbourhood_scores, ranked
 from kerasnets.tuning.planning.no_effect import check_effects
 from kerasnets.tuning.planning.plan import make_plan
 from kerasnets.tuning.planning.shortening import shortened
@@ -62,7 +64,7 @@ def test_values_are_spaced_with_both_ends():
     assert with_own([0.001, 0.01, 0.1], 0.5) == [0.001, 0.01, 0.1]
 
 
-@pytest.mark.parametrize(("epochs", "short"), [(4, 1), (10, 1), (30, 3), (100, 10)])
+@pytest.mark.parametrize(("epochs", "short"), [(4, 1), (10, 2), (30, 6), (100, 20)])
 def test_the_rate_is_chosen_within_one_and_a_half_trainings(epochs, short):
     plan = make_plan(load_recipe("lenet5-digits", [f"train.epochs={epochs}"]))
     assert (plan.tuner, plan.short, plan.unasked) == ("stages", short, True)
@@ -122,6 +124,45 @@ def judged(scores, own):
         for seed, score in enumerate(pair)
     ]
     return judge(plan.comparing_by("val_accuracy"), [*shorts, *finals], 0.2)
+
+
+def near_scores(shorts, *overrides):
+    plan = make_plan(load_recipe("lenet5-digits", overrides)).comparing_by("val_accuracy")
+    return plan, neighbourhood_scores(plan, shorts)
+
+
+def test_a_short_trial_is_judged_with_its_neighbours():
+    """The best score stands alone before trials that fail; the plateau's middle is taken."""
+    rates, scores = [0.01, 0.03, 0.09, 0.27, 0.81], [0.85, 0.90, 0.89, 0.91, None]
+    shorts = [
+        trained(number, rate, 0, score, stage="short", budget=6)
+        for number, (rate, score) in enumerate(zip(rates, scores, strict=True))
+    ]
+    shorts[-1] = shorts[-1].changed(status="diverged")
+    plan, found = near_scores(shorts)
+    filled = [0.85, 0.90, 0.89, 0.91, 0.85]  # diverged: as the worst
+    for place, trial in enumerate(shorts):
+        weights = [math.exp(-(((place - other) / (2 / 3)) ** 2) / 2) for other in range(5)]
+        right = sum(w * s for w, s in zip(weights, filled, strict=True)) / sum(weights)
+        assert found[trial.id] == pytest.approx(right, abs=1e-12)
+    order = [trial.values[RATE] for trial in ranked(plan, shorts)]
+    assert order == [0.09, 0.27, 0.03, 0.01]
+    best = judge(plan, shorts)
+    assert best.values == {RATE: 0.09}
+    assert "best of 4 trials, neighbours counted in, with val_accuracy 0.8900; nothing was" in best.verdict
+
+
+@pytest.mark.parametrize("tuner", ["random", "grid"])
+def test_other_searches_take_the_best_score_itself(tuner):
+    shorts = [trained(n, 0.01 * 3**n, 0, 0.9 + 0.01 * (n == 3), stage=tuner, budget=6) for n in range(4)]
+    shorts = [each.changed(stage="short") for each in shorts]
+    bounds = (
+        "tune.parameters.optimizer.learning_rate.min=0.01",
+        "tune.parameters.optimizer.learning_rate.max=1.0",
+    )
+    plan, found = near_scores(shorts, f"tune.tuner={tuner}", *bounds)
+    assert found == {}
+    assert ranked(plan, shorts)[0].id == "0003"
 
 
 def test_the_best_has_an_interval_and_names_what_is_not_separated():
