@@ -22,7 +22,7 @@ from kerasnets.runs.trained_run import TrainedRun
 
 TOLERANCES = {
     "onnx": 5e-4,
-    "openvino": 2e-3,
+    "openvino": 5e-4,
     "litert": 1e-4,
     "litert_float16": 2e-2,
     "keras": 1e-5,
