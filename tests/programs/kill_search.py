@@ -114,8 +114,8 @@ def table(folder):
     return SearchDirectory(folder).table().drop(columns=TIMES).to_csv(index=False)
 
 
-def kill_searches(folder, kills, *, workers=1, chief=False, seed=0, most_seconds=60.0, options=()):
-    """Kill so many processes of searches; return the `Tally`."""
+def kill_searches(folder, kills, *, workers=1, chief=False, seed=0, most_seconds=60.0, options=(), tell=None):
+    """Kill so many processes of searches; return the `Tally`, which `tell` gets after each search."""
     recipe = Path(folder, "recipe.toml")
     recipe.write_text(small_recipe(Path(folder), "train.epochs=4", "tune.trials=3", *options).to_toml())
     whole = _whole(recipe, Path(folder, "whole"), workers, chief)
@@ -129,6 +129,8 @@ def kill_searches(folder, kills, *, workers=1, chief=False, seed=0, most_seconds
         if found != whole or not SearchDirectory(search.folder).finished:
             tally.differing.append(f"{search.folder}:\n{found}\nin place of\n{whole}")
         search.close()
+        if tell:
+            tell(tally)
     return tally
 
 
@@ -170,7 +172,7 @@ def _free_port():
 
 
 def main():
-    """Print the tally."""
+    """Print the tally after each search."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--workers", type=int, default=1)
@@ -181,9 +183,8 @@ def main():
     folder = Path(tempfile.mkdtemp(prefix="kill-search-"))
     tally = kill_searches(
         folder, given.kills, workers=given.workers, chief=given.chief, seed=given.seed,
-        most_seconds=given.seconds,
+        most_seconds=given.seconds, tell=lambda tally: print(tally, flush=True),
     )  # fmt: skip
-    print(tally)
     if not tally.differing:
         shutil.rmtree(folder)
 
