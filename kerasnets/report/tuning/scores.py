@@ -30,6 +30,8 @@ def score_sections(records: SearchRecords) -> list[Section]:
     caption += (
         "Crosses at the edge: trials that ended without a score. Dotted: the value that the recipe has."
     )
+    if any(trial.stage == "short" for trial in records.trials):
+        caption += " Short trainings are compared by their scores together with their neighbours'."
     return [Section(anchor="scores", title="Score by value", caption=caption, pictures=pictures)]
 
 
