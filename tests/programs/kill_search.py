@@ -178,7 +178,12 @@ def main():
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--chief", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=40.0, help="at most from one kill to the next")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=40.0,
+        help="at most from one kill to the next; a chief needs 20 to end",
+    )
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="kill-search-"))
     tally = kill_searches(

@@ -70,9 +70,9 @@ def test_the_command_shows_a_finished_search_and_writes_its_pictures(staged, tmp
     assert code == 0
     assert str(staged.page_file) in text
     page, best = staged.page_file.read_text(), staged.best()
-    said = (best.verdict, f"{best.mean:.4f}, 2 seeds", "best.toml", "Range test", "Learning curves")
-    for words in (*said, "Short trainings are compared by"):
+    for words in (best.verdict, f"{best.mean:.4f}, 2 seeds", "best.toml", "Range test", "Learning curves"):
         assert words in page
+    assert "Short trainings are compared by their scores together with their" in page
     assert "Importance" not in page
     _check_links(page)
     names = {path.name for path in (tmp_path / "pictures").iterdir()}

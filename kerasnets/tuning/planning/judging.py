@@ -5,68 +5,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from scipy import stats
 
 from kerasnets.runs.searches.best_record import BestRecord
 from kerasnets.runs.searches.trial_record import TrialRecord
+from kerasnets.tuning.planning.neighbours import neighbourhood_scores
 from kerasnets.tuning.planning.plan import Plan, PlannedTrial
 
 CONFIDENCE = 0.95
 """Of intervals, and of what separates values."""
 
-NEIGHBOURHOOD = 2 / 3
-"""Standard deviation of the weights of a short trial's neighbours, in mean distances between tried values."""
 
-
-def ranked(plan: Plan, trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+def ranked(plan: Plan, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Return trials with a score: those trained longest first, then those that ended well, then the best.
 
     The short trials of the search in stages are ranked by their scores together with their neighbours'.
     """
     sign = -1 if plan.direction == "max" else 1
-    all_trials = list(trials)
-    near = neighbourhood_scores(plan, [trial for trial in all_trials if trial.stage == "short"])
-    return sorted(
-        filter(_scored, all_trials),
-        key=lambda trial: (
-            -trial.budget,
-            trial.status != "done",
-            sign * near.get(trial.id, float(trial.score or 0)),
-            trial.id,
-        ),
-    )
+    scored = [trial for trial in trials if trial.score is not None and math.isfinite(trial.score)]
+    near = neighbourhood_scores(plan, [trial for trial in trials if trial.stage == "short"])
 
+    def order(trial: TrialRecord) -> tuple[int, bool, float, str]:
+        score = near.get(trial.id, float(trial.score or 0))
+        return -trial.budget, trial.status != "done", sign * score, trial.id
 
-def neighbourhood_scores(plan: Plan, trials: Sequence[TrialRecord]) -> dict[str, float]:
-    """Return the score of each short trial of the search in stages, averaged with its neighbours', by id.
-
-    A few epochs of one seed say little of one value, but neighbours train alike; and the best value is often
-    the last before training fails, which neighbours tell. The mean is weighted by a Gaussian over the
-    distance, by ratio where values are searched by ratio (Nadaraya 1964). A trial that diverged counts as the
-    worst score. Choices have no neighbours.
-
-    Args:
-        plan: of the search.
-        trials: the short ones, ended or not.
-    """
-    ended = [trial for trial in trials if _scored(trial) or trial.status == "diverged"]
-    scores = [float(trial.score) for trial in ended if _scored(trial) and trial.score is not None]
-    if plan.tuner != "stages" or plan.keys[0].searched.choices is not None or not scores:
-        return {}
-    key, searched = plan.keys[0].key, plan.keys[0].searched
-    values = np.array([float(trial.values[key]) for trial in ended])
-    places = np.log(values) if searched.sampling == "log" else values
-    worst = min(scores) if plan.direction == "max" else max(scores)
-    every = np.array([float(trial.score or 0) if _scored(trial) else worst for trial in ended])
-    width = NEIGHBOURHOOD * np.ptp(places) / max(len(np.unique(places)) - 1, 1)
-    weights = np.exp(-(((places[:, None] - places) / (width or 1.0)) ** 2) / 2)
-    means = (weights @ every) / weights.sum(axis=1)
-    return {trial.id: float(mean) for trial, mean in zip(ended, means, strict=True)}
-
-
-def _scored(trial: TrialRecord) -> bool:
-    return trial.score is not None and math.isfinite(trial.score)
+    return sorted(scored, key=order)
 
 
 def finals(plan: Plan, trials: Sequence[TrialRecord]) -> list[PlannedTrial]:

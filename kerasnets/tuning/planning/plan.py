@@ -88,6 +88,11 @@ class Plan:
         return self.tuner == "stages" and self.keys[0].key == RATE and one_rate
 
     @property
+    def by_ratio(self) -> bool:
+        """Whether "stages" spaces and compares values by their ratio: rates, and what is searched so."""
+        return self.keys[0].key == RATE or self.keys[0].searched.sampling == "log"
+
+    @property
     def full(self) -> int:
         """Epochs of the whole training."""
         return self.recipe.train.epochs

@@ -32,7 +32,7 @@ def stage_trials(
     searched = plan.keys[0]
     own = plan.own.get(searched.key)
     low, high = bracket(search, plan)
-    span = Searched(min=low, max=high, sampling="log" if searched.key == RATE else searched.searched.sampling)
+    span = Searched(min=low, max=high, sampling="log" if plan.by_ratio else "linear")
     if searched.searched.step is not None and not plan.tests_range:
         span = searched.searched
     values = with_own(spaced(span, plan.points, whole=searched.whole), own)

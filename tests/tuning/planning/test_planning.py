@@ -11,7 +11,8 @@ from kerasnets.recipe import load_recipe
 from kerasnets.recipe.tables.tune import Searched
 from kerasnets.runs.searches.trial_record import TrialRecord
 from kerasnets.schedules import make_schedule
-from kerasnets.tuning.planning.judging import judge, neighbourhood_scores, ranked
+from kerasnets.tuning.planning.judging import judge, ranked
+from kerasnets.tuning.planning.neighbours import neighbourhood_scores
 from kerasnets.tuning.planning.no_effect import check_effects
 from kerasnets.tuning.planning.plan import make_plan
 from kerasnets.tuning.planning.shortening import shortened
@@ -126,20 +127,27 @@ def judged(scores, own):
     return judge(plan.comparing_by("val_accuracy"), [*shorts, *finals], 0.2)
 
 
+BOUNDS = (f"{P}.{RATE}.min=0.01", f"{P}.{RATE}.max=1.0")
+
+
 def near_scores(shorts, *overrides):
     plan = make_plan(load_recipe("lenet5-digits", overrides)).comparing_by("val_accuracy")
     return plan, neighbourhood_scores(plan, shorts)
 
 
-def test_a_short_trial_is_judged_with_its_neighbours():
-    """The best score stands alone before trials that fail; the plateau's middle is taken."""
+@pytest.mark.parametrize("sampling", ["log", "linear"])
+def test_a_short_trial_is_judged_with_its_neighbours(sampling):
+    """The best score stands alone before trials that fail; the plateau's middle is taken.
+
+    Rates are compared by ratio, as they are spaced, whatever the recipe says of their range.
+    """
     rates, scores = [0.01, 0.03, 0.09, 0.27, 0.81], [0.85, 0.90, 0.89, 0.91, None]
     shorts = [
         trained(number, rate, 0, score, stage="short", budget=6)
         for number, (rate, score) in enumerate(zip(rates, scores, strict=True))
     ]
     shorts[-1] = shorts[-1].changed(status="diverged")
-    plan, found = near_scores(shorts)
+    plan, found = near_scores(shorts, *BOUNDS, f"{P}.{RATE}.sampling={sampling}")
     filled = [0.85, 0.90, 0.89, 0.91, 0.85]  # diverged: as the worst
     for place, trial in enumerate(shorts):
         weights = [math.exp(-(((place - other) / (2 / 3)) ** 2) / 2) for other in range(5)]
@@ -154,13 +162,8 @@ def test_a_short_trial_is_judged_with_its_neighbours():
 
 @pytest.mark.parametrize("tuner", ["random", "grid"])
 def test_other_searches_take_the_best_score_itself(tuner):
-    shorts = [trained(n, 0.01 * 3**n, 0, 0.9 + 0.01 * (n == 3), stage=tuner, budget=6) for n in range(4)]
-    shorts = [each.changed(stage="short") for each in shorts]
-    bounds = (
-        "tune.parameters.optimizer.learning_rate.min=0.01",
-        "tune.parameters.optimizer.learning_rate.max=1.0",
-    )
-    plan, found = near_scores(shorts, f"tune.tuner={tuner}", *bounds)
+    shorts = [trained(n, 0.01 * 3**n, 0, 0.9 + 0.01 * (n == 3), stage="short", budget=6) for n in range(4)]
+    plan, found = near_scores(shorts, f"tune.tuner={tuner}", *BOUNDS)
     assert found == {}
     assert ranked(plan, shorts)[0].id == "0003"
 
