@@ -7,6 +7,7 @@ from small import small_input
 from sweep import sweep
 
 from kerasnets.exporting.formats.litert_file import write_litert
+from kerasnets.exporting.formats.matrix_resampling import by_matrices
 from kerasnets.exporting.formats.onnx_file import write_onnx
 from kerasnets.exporting.formats.openvino_files import write_openvino
 from kerasnets.exporting.runtimes.open_runtime import open_runtime
@@ -48,8 +49,13 @@ def test_each_architecture_answers_in_its_runtimes(name, tmp_path):
     )
     *size, channels = small_input(name)
     for images in _images(size, channels):
-        sized = member.preprocessing.spatial(images)
+        # a first network's answers may hang on single pixels by more than runtimes differ, so that images are
+        # compared by themselves: of noise, a value next to half a level is now and then rounded otherwise
+        sized = member.preprocessing.spatial(images, by_matrices)
+        levels = np.abs(sized - member.preprocessing.spatial(images))
+        assert levels.max() <= 1
+        assert (levels > 0).mean() < 3e-4
         right = member.predict(member.preprocessing.values(sized)).numpy()
-        assert _relative(onnx(images), right) < 1e-4
-        assert _relative(openvino(images), right) < 1e-4
+        assert _relative(onnx(images), right) < 2e-5
+        assert _relative(openvino(images), right) < 2e-5
         assert _relative(litert(sized.numpy().astype("uint8")), right) < 1e-4
