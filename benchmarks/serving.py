@@ -1,11 +1,11 @@
 """Serving: requests a second and their times, batched and not, beside plain calls of the SavedModel.
 
     python benchmarks/serving.py EXPORT [--clients 16] [--seconds 30] [--photo FILE]
-    python benchmarks/serving.py --network resnet50
+    python benchmarks/serving.py --network resnet50 [--onnx]
 
-Each client sends one JPEG after another, over a connection of its own, and asks for the label. The network's
-weights are random; its images have 224x224 pixels and 1000 classes. Plain calls are of the signature that
-the server calls, from one thread of one process, an image or a whole batch at a time.
+EXPORT is a folder or an ONNX file. Each client sends one JPEG after another, over a connection of its own,
+and asks for the label. The network's weights are random; its images have 224x224 pixels and 1000 classes.
+Plain calls are of what the server calls, from one thread of one process, an image or a whole batch at a time.
 """
 
 import argparse
@@ -26,18 +26,22 @@ import numpy as np
 
 BATCH = 16
 
+WARM_UP = 10
+"""Seconds: on a GPU the first calls of each number of images prepare it."""
+
 
 def main():
     """Run the benchmark and print a line for each side."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("export", nargs="?")
     parser.add_argument("--network")
+    parser.add_argument("--onnx", action="store_true", help="serve the network as an ONNX file")
     parser.add_argument("--photo", type=Path)
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=30)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        export = given.export or written(given.network or "resnet50", Path(folder))
+        export = given.export or written(given.network or "resnet50", Path(folder), given.onnx)
         contents = given.photo.read_bytes() if given.photo else drawn_photo()
         for batch in (1, BATCH):
             print(
@@ -48,10 +52,11 @@ def main():
             print(f"{given.clients} clients, batches of at most {batch}: {found}", flush=True)
 
 
-def written(network, folder):
-    """Write a network with random weights as a SavedModel, in a process of its own; return the folder."""
-    subprocess.run([sys.executable, "-c", WRITE, network, str(folder)], check=True)
-    return folder
+def written(network, folder, onnx):
+    """Write a network with random weights, in a process of its own; return the SavedModel or ONNX file."""
+    path = folder / ("model.onnx" if onnx else "1")
+    subprocess.run([sys.executable, "-c", WRITE, network, str(path)], check=True)
+    return path
 
 
 WRITE = """
@@ -59,6 +64,8 @@ import sys
 from kerasnets import runtime
 runtime.prepare()
 from kerasnets.data.preprocessing.steps import Preprocessing
+from pathlib import Path
+from kerasnets.exporting.formats.onnx_file import write_onnx
 from kerasnets.exporting.saved_model import write_saved_model
 from kerasnets.models import build
 from kerasnets.recipe import load_recipe
@@ -73,7 +80,8 @@ network = TrainedNetwork(
     recipe=load_recipe("resnet50-imagenet"), network=folded(build(sys.argv[1], (224, 224, 3), 1000)),
     preprocessing=Preprocessing(steps, (None, None, 3)), classes=tuple(map(str, range(1000))),
 )
-write_saved_model([network], sys.argv[2] + "/1")
+write = write_onnx if sys.argv[2].endswith(".onnx") else write_saved_model
+write([network], Path(sys.argv[2]))
 """
 
 
@@ -89,10 +97,7 @@ def drawn_photo():
 
 def plain(export, contents, batch, seconds):
     """Return in words how fast plain calls are, measured in a process of its own."""
-    newest = max(
-        (each for each in Path(export).iterdir() if each.name.isdecimal()), key=lambda p: int(p.name)
-    )
-    command = [sys.executable, "-c", PLAIN, str(newest), str(batch), str(seconds)]
+    command = [sys.executable, "-c", PLAIN, str(export), str(batch), str(seconds)]
     done = subprocess.run(command, input=contents, capture_output=True, check=True)
     return done.stdout.decode().strip()
 
@@ -101,17 +106,18 @@ PLAIN = """
 import sys, time
 from kerasnets import runtime
 runtime.prepare()
+from pathlib import Path
 import numpy as np
-import tensorflow as tf
-serve = tf.saved_model.load(sys.argv[1]).signatures["serve_bytes"]
+from kerasnets.serving.opened.export import open_export
+model = open_export(Path(sys.argv[1]), 10**8).model
 batch, seconds = int(sys.argv[2]), float(sys.argv[3])
-files = tf.constant([sys.stdin.buffer.read()] * batch)
+files = {"contents": np.array([sys.stdin.buffer.read()] * batch, object)}
 for _ in range(3):
-    serve(contents=files)
+    model.run("serve_bytes", files)
 times, end, before = [], time.monotonic() + seconds, time.process_time()
 while time.monotonic() < end:
     started = time.perf_counter()
-    serve(contents=files)
+    model.run("serve_bytes", files)
     times.append(time.perf_counter() - started)
 used = 1000 * (time.process_time() - before) / (batch * len(times))
 middle, late = 1000 * np.percentile(times, [50, 99])
@@ -136,7 +142,7 @@ def serving(export, contents, batch, *, clients, seconds):
     )
     try:
         port = urlsplit(process.stdout.readline().removeprefix("serve: ").strip()).port
-        asked(port, contents, clients=clients, seconds=3)
+        asked(port, contents, clients=clients, seconds=WARM_UP)
         before = processor_seconds(process.pid)
         times, took = asked(port, contents, clients=clients, seconds=seconds)
         used = processor_seconds(process.pid) - before

@@ -13,6 +13,8 @@ from running_server import served
 from kerasnets.data.images.image_file import ImageRules, read_image
 from kerasnets.data.sources.load import load_dataset
 from kerasnets.runs.ensemble import mean_predictions, open_runs
+from kerasnets.serving.opened.onnx_model import OnnxModel
+from kerasnets.serving.opened.onnx_session import OnnxSession
 
 PREDICT = "/v1/models/model:predict"
 
@@ -53,6 +55,44 @@ def test_pixels_and_files_by_both_protocols(means):
         status, answer = running.get("/v1/models/model/metadata")
         signature = answer["metadata"]["signature_def"]["signature_def"]["serve_bytes"]
         assert signature["inputs"]["contents"]["dtype"] == "DT_STRING"
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory):
+    """A file that gives the mean of grey images, and with how many images each was called."""
+    count = [
+        helper.make_node("Shape", ["images"], ["count"], start=0, end=1),
+        helper.make_node("Cast", ["count"], ["together"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["images"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["floats"], ["mean"], axes=[1, 2, 3], keepdims=0),
+        helper.make_node("Expand", ["together", "count"], ["calls"]),
+    ]
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", "H", "W", 1])
+    outputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N"]) for name in ("mean", "calls")]
+    graph = helper.make_graph(count, "calls", [images], outputs)
+    path = tmp_path_factory.mktemp("onnx") / "calls.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8), str(path))
+    return path
+
+
+def test_files_of_one_size_go_through_the_model_together(calls):
+    sizes = [(4, 5), (5, 4), (4, 5), (4, 5), (20, 1), (5, 4)]
+    files = [
+        tf.io.encode_png(np.full((*size, 1), value, "uint8")).numpy() for value, size in enumerate(sizes)
+    ]
+    found = OnnxModel(calls, 10**6).run("serve_bytes", {"contents": np.array(files, object)})
+    assert found["mean"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert found["calls"].tolist() == [3, 2, 3, 3, 1, 2]
+
+
+def test_on_a_gpu_images_are_filled_up_to_a_power_of_two(calls):
+    session = OnnxSession(calls)
+    session.fixed = True  # as it is on a GPU
+    for rows, size in ((1, 1), (3, 4), (4, 4), (5, 8), (1, 1), (16, 16)):
+        images = np.arange(rows, dtype="uint8").reshape(rows, 1, 1, 1).repeat(6, 1)
+        mean, together = session.run(["mean", "calls"], {"images": images})
+        assert mean.tolist() == list(range(rows))
+        assert together.tolist() == [size] * rows
 
 
 def test_files_that_are_refused(means):

@@ -1,13 +1,17 @@
 """An ONNX file that is served, in ONNX Runtime."""
 
+import os
+import warnings
+from collections import defaultdict
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kerasnets.data.images.image_file import ImageRefusedError, ImageRules, read_image
-from kerasnets.errors import UserError, reason
+from kerasnets.errors import reason
 from kerasnets.serving.opened.model import (
     DATATYPES,
     DEFAULT_SIGNATURE,
@@ -17,6 +21,7 @@ from kerasnets.serving.opened.model import (
     Signature,
     Tensor,
 )
+from kerasnets.serving.opened.onnx_session import OnnxSession
 
 OF_FILES = "serve_bytes"
 """The signature that takes encoded images, which are decoded here: ONNX has no operators for them."""
@@ -45,20 +50,10 @@ class OnnxModel:
     platform = "onnx_onnxv1"
 
     def __init__(self, path: Path, max_pixels: int):
-        try:
-            import onnxruntime
-        except ImportError:
-            raise UserError(
-                "serving ONNX needs onnxruntime: install the extra, pip install 'kerasnets[onnx]'"
-            ) from None
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(path), providers=onnxruntime.get_available_providers()
-            )
-        except Exception as error:  # of a damaged file onnxruntime raises what it likes
-            raise UserError(f"{path}: cannot be loaded as ONNX: {reason(error)}") from error
-        inputs = tuple(_tensor(each) for each in self._session.get_inputs())
-        outputs = tuple(_tensor(each) for each in self._session.get_outputs())
+        self._session = OnnxSession(path)
+        self._decoders = ThreadPoolExecutor(os.cpu_count(), "decoder")
+        inputs = tuple(_tensor(each) for each in self._session.inputs)
+        outputs = tuple(_tensor(each) for each in self._session.outputs)
         self.signatures = {DEFAULT_SIGNATURE: Signature(inputs, outputs)}
         images = inputs[0]
         if images.dtype == "uint8":
@@ -74,22 +69,33 @@ class OnnxModel:
             return self._run_files(inputs[FILES])
         names = [each.name for each in self.signatures[signature].outputs]
         try:
-            outputs = self._session.run(names, dict(inputs))
+            outputs = self._session.run(names, inputs)
         except Exception as error:  # onnxruntime's own exceptions share no public base
             raise ModelRefusedError(reason(error)) from error
         return dict(zip(names, outputs, strict=True))
 
     def _run_files(self, files: np.ndarray) -> dict[str, np.ndarray]:
-        """Decode files and predict each alone: they may differ in size."""
+        """Decode files, and predict those of one size together."""
         images = self.signatures[DEFAULT_SIGNATURE].inputs[0]
-        answers = []
-        for number, contents in enumerate(files):
-            try:
-                pixels = read_image(contents, self._rules)
-            except ImageRefusedError as error:
-                raise ModelRefusedError(f"image {number}: {error}") from error
-            answers.append(self.run(DEFAULT_SIGNATURE, {images.name: pixels[None].astype(images.dtype)}))
-        return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+        with warnings.catch_warnings():  # here: the filters are one for all threads
+            warnings.simplefilter("ignore")
+            decoded = list(self._decoders.map(self._decoded, range(len(files)), files))
+        places = defaultdict(list)
+        for place, pixels in enumerate(decoded):
+            places[pixels.shape].append(place)
+        answers: list[dict[str, np.ndarray]] = [{}] * len(files)
+        for together in places.values():
+            pixels = np.stack([decoded[place] for place in together]).astype(images.dtype)
+            found = self.run(DEFAULT_SIGNATURE, {images.name: pixels})
+            for row, place in enumerate(together):
+                answers[place] = {name: output[row] for name, output in found.items()}
+        return {name: np.stack([answer[name] for answer in answers]) for name in answers[0]}
+
+    def _decoded(self, number: int, contents: bytes) -> np.ndarray:
+        try:
+            return read_image(contents, self._rules)
+        except ImageRefusedError as error:
+            raise ModelRefusedError(f"image {number}: {error}") from error
 
 
 def _tensor(node: Any) -> Tensor:
