@@ -11,7 +11,8 @@ from kerasnets.catalog.export_formats import EXPORT_FORMATS
 from kerasnets.errors import FailureError, UserError
 from kerasnets.exporting.formats.calibration_images import calibration_images
 from kerasnets.exporting.formats.litert_file import write_litert
-from kerasnets.exporting.formats.onnx_file import OPSET, write_onnx
+from kerasnets.exporting.formats.onnx_file import write_onnx
+from kerasnets.exporting.formats.onnx_graph import OPSET
 from kerasnets.exporting.formats.openvino_files import write_openvino
 from kerasnets.exporting.formats.weight_files import write_keras, write_safetensors, write_weights_h5
 from kerasnets.exporting.manifest import ExportedFormat
