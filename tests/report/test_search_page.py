@@ -72,7 +72,7 @@ def test_the_command_shows_a_finished_search_and_writes_its_pictures(staged, tmp
     page, best = staged.page_file.read_text(), staged.best()
     for words in (best.verdict, f"{best.mean:.4f}, 2 seeds", "best.toml", "Range test", "Learning curves"):
         assert words in page
-    assert "Short trainings are compared by their scores together with their" in page
+    assert "half a step to each side, is trained in full" in page
     assert "Importance" not in page
     _check_links(page)
     names = {path.name for path in (tmp_path / "pictures").iterdir()}

@@ -19,7 +19,7 @@ from kerasnets.runs.searches.trial_record import TrialRecord
 from kerasnets.studies.tuning.problems import Problem
 from kerasnets.studies.tuning.trainings import Trainings
 from kerasnets.tuning.oracles import make_oracle
-from kerasnets.tuning.planning.judging import judge, ranked
+from kerasnets.tuning.planning.judging import judge
 from kerasnets.tuning.planning.plan import RATE, Plan, make_plan
 
 OBJECTIVE = "val_accuracy"
@@ -109,8 +109,9 @@ class Searched:
         """Yield what a search in stages had found after each of its stages."""
         if self.rates and self.rates.steepest is not None:
             yield Chosen("steepest", self.rates.steepest, self.range_cost)
-        short = ranked(self.plan, [trial for trial in self.trials if trial.stage == "short"])
-        yield Chosen("stages, finals = 0", float(short[0].values[RATE]), self.short_cost)
+        before = [trial for trial in self.trials if trial.stage != "full"]
+        without = replace(self.plan, recipe=changed(self.plan.recipe, {"tune.finals": 0}))
+        yield replace(self, plan=without, trials=before).best("stages, finals = 0")
         yield self.best("stages")
 
 

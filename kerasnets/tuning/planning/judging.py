@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from scipy import stats
 
 from kerasnets.runs.searches.best_record import BestRecord
 from kerasnets.runs.searches.trial_record import TrialRecord
-from kerasnets.tuning.planning.neighbours import neighbourhood_scores
+from kerasnets.tuning.planning.neighbours import between_tried, curve, neighbourhood_scores
 from kerasnets.tuning.planning.plan import Plan, PlannedTrial
 
 CONFIDENCE = 0.95
@@ -51,9 +52,15 @@ def finals(plan: Plan, trials: Sequence[TrialRecord]) -> list[PlannedTrial]:
 
 
 def finalists(plan: Plan, trials: Iterable[TrialRecord]) -> list[dict[str, Any]]:
-    """Return which values are trained in full: the best of the search, and the recipe's own."""
-    searched = [trial for trial in trials if trial.stage != "full"]
-    best = _distinct(trial.values for trial in ranked(plan, searched))[: plan.recipe.tune.finals]
+    """Return which values are trained in full: the best of the search, and the recipe's own.
+
+    The search in stages has them between the values that it tried, where it may.
+    """
+    count, trials = plan.recipe.tune.finals, list(trials)
+    best = between_tried(plan, [trial for trial in trials if trial.stage == "short"], count)
+    if not best:
+        searched = [trial for trial in trials if trial.stage != "full"]
+        best = _distinct(trial.values for trial in ranked(plan, searched))[:count]
     return _distinct([*best, *([plan.own] if best and _whole(plan, plan.own) else [])])
 
 
@@ -83,12 +90,9 @@ def judge(plan: Plan, trials: Sequence[TrialRecord], range_cost: float = 0.0) ->
     common: dict[str, Any] = {"objective": plan.objective, "recipe": plan.own, "seconds": seconds}
     common["trainings"] = range_cost + sum(_cost(plan, trial, trials) for trial in trials)
     if not means:
-        best = order[0]
-        how = ", neighbours counted in," if best.stage == "short" and len(order) > 1 else ""
-        shown = f"{_text(best.values)} was best of {len(order)} trials{how}"
-        shown += f" with {plan.objective} {best.score:.4f}"
+        values, score, shown = _best_unproven(plan, trials, order)
         return BestRecord(
-            values=best.values, mean=float(best.score or 0), interval=None, seeds=1, not_separated=[],
+            values=values, mean=score, interval=None, seeds=1, not_separated=[],
             recipe_mean=None, verdict=f"{shown}; nothing was trained in full", **common,
         )  # fmt: skip
     best_mean, *others = means
@@ -103,6 +107,28 @@ def judge(plan: Plan, trials: Sequence[TrialRecord], range_cost: float = 0.0) ->
         verdict=_verdict(plan, best_mean, own, level=level, spread=spread),
         **common,
     )
+
+
+def _best_unproven(
+    plan: Plan, trials: Sequence[TrialRecord], order: Sequence[TrialRecord]
+) -> tuple[Mapping[str, Any], float, str]:
+    """Return the best values without trainings in full, their score, and both in words.
+
+    Args:
+        plan: of the search.
+        trials: all of it.
+        order: `ranked`.
+    """
+    shorts = [trial for trial in trials if trial.stage == "short"]
+    if not (there := between_tried(plan, shorts, 1)):
+        best, score = order[0].values, float(order[0].score or 0)
+        return best, score, f"{_text(best)} was best of {len(order)} trials with {plan.objective} {score:.4f}"
+    through = curve(plan, shorts)
+    assert through
+    (value,) = there[0].values()
+    score = float(through.at(np.log([value]) if through.by_ratio else np.array([value]))[0])
+    shown = f"{_text(there[0])} is where the curve through {len(shorts)} short trials is best"
+    return there[0], score, f"{shown}, with {plan.objective} {score:.4f}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,7 +180,8 @@ def _highest(plan: Plan) -> float:
 def _means(plan: Plan, trials: Sequence[TrialRecord]) -> list[_Mean]:
     """Return the values that were trained in full, the best first, without those that ever failed."""
     complete = []
-    for values in finalists(plan, trials):
+    trained = (trial.values for trial in trials if trial.stage == "full")
+    for values in _distinct([*finalists(plan, trials), *trained]):
         alike = [trial for trial in trials if in_full(plan, trial) and dict(trial.values) == values]
         scores = [trial.score for trial in alike if trial.score is not None]
         if scores and len(scores) == len(alike):

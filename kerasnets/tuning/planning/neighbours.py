@@ -2,39 +2,135 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from kerasnets.runs.searches.trial_record import TrialRecord
 from kerasnets.tuning.planning.plan import Plan
+from kerasnets.tuning.planning.space import rounded
 
 WIDTH = 2 / 3
 """Standard deviation of the neighbours' weights, in mean distances between tried values."""
 
+FINE = 400
+"""Places at which the curve is compared."""
 
-def neighbourhood_scores(plan: Plan, trials: Sequence[TrialRecord]) -> dict[str, float]:
-    """Return the score of each short trial of the search in stages, averaged with its neighbours', by id.
+
+@dataclass(frozen=True, kw_only=True)
+class Curve:
+    """How the score depends on the searched value, by short trials.
 
     Neighbouring values train alike, so that a few epochs of all of them say more than those of one. And the
     best score is often that of the last value before training fails, which neighbours tell. Weights are a
-    Gaussian of the distance (Nadaraya 1964). A trial that diverged counts as the worst score.
+    Gaussian of the distance (Nadaraya 1964).
+
+    Attributes:
+        places: values of the trials, or their logarithms where they are spaced by ratio, float64 (trials,).
+        scores: float64 (trials,).
+        by_ratio: whether they are logarithms.
+        highest: whether the highest score is the best.
+    """
+
+    places: np.ndarray
+    scores: np.ndarray
+    by_ratio: bool
+    highest: bool
+
+    @property
+    def distance(self) -> float:
+        """Mean distance between tried places; 0 of a single one."""
+        return float(np.ptp(self.places)) / max(len(np.unique(self.places)) - 1, 1)
+
+    def at(self, places: np.ndarray) -> np.ndarray:
+        """Return the weighted mean score at some places."""
+        width = WIDTH * self.distance or 1.0
+        weights = np.exp(-(((places[:, None] - self.places) / width) ** 2) / 2)
+        return weights @ self.scores / weights.sum(axis=1)
+
+    def around_best(self, count: int) -> list[float]:
+        """Return the values at the curve's best place and around it, half a distance apart, rising."""
+        low, high = self.places.min(), self.places.max()
+        fine = np.linspace(low, high, FINE)
+        best = fine[np.argmax(self.at(fine) if self.highest else -self.at(fine))]
+        apart = (np.arange(count) - (count - 1) / 2) * self.distance / 2
+        found = np.clip(best + apart, low, high)
+        return (np.exp(found) if self.by_ratio else found).tolist()
+
+    def near(self, one: float, other: float) -> bool:
+        """Return whether two values are less than a quarter of a distance apart."""
+        apart = math.log(one / other) if self.by_ratio else one - other
+        return abs(apart) < self.distance / 4
+
+
+def curve(plan: Plan, trials: Sequence[TrialRecord]) -> Curve | None:
+    """Return the curve through the short trials of the search in stages.
+
+    A trial that diverged counts as the worst score.
 
     Args:
         plan: of the search.
         trials: the short ones, ended or not.
 
     Returns:
-        Nothing for other searches, nor for choices, which have no neighbours.
+        None for other searches, for choices, which have no neighbours, and where no trial has a score.
     """
-    scores = {trial.id: trial.score for trial in trials if trial.score is not None}
-    scores = {name: score for name, score in scores.items() if math.isfinite(score)}
+    scores = _scores(trials)
     if plan.tuner != "stages" or plan.keys[0].searched.choices is not None or not scores:
-        return {}
+        return None
     worst = (min if plan.direction == "max" else max)(scores.values())
-    ended = [trial for trial in trials if trial.id in scores or trial.status == "diverged"]
+    ended = _ended(trials, scores)
     values = np.array([float(trial.values[plan.keys[0].key]) for trial in ended])
-    places = np.log(values) if plan.by_ratio else values
-    width = WIDTH * np.ptp(places) / max(len(np.unique(places)) - 1, 1)
-    weights = np.exp(-(((places[:, None] - places) / (width or 1.0)) ** 2) / 2)
-    means = weights @ [scores.get(trial.id, worst) for trial in ended] / weights.sum(axis=1)
-    return {trial.id: float(mean) for trial, mean in zip(ended, means, strict=True)}
+    return Curve(
+        places=np.log(values) if plan.by_ratio else values,
+        scores=np.array([scores.get(trial.id, worst) for trial in ended]),
+        by_ratio=plan.by_ratio,
+        highest=plan.direction == "max",
+    )
+
+
+def neighbourhood_scores(plan: Plan, trials: Sequence[TrialRecord]) -> dict[str, float]:
+    """Return the curve's score at each short trial, by id; nothing where there is no `curve`."""
+    found = curve(plan, trials)
+    if found is None:
+        return {}
+    ended = _ended(trials, _scores(trials))
+    means = found.at(found.places).tolist()
+    return {trial.id: mean for trial, mean in zip(ended, means, strict=True)}
+
+
+def between_tried(plan: Plan, trials: Sequence[TrialRecord], count: int) -> list[dict[str, Any]]:
+    """Return the values where the curve through the short trials is best, and around that place.
+
+    Tried values lie too far apart for the best of them to be the best there is (`kerasnets study tuning`).
+    The recipe's own value stands for one that it is near.
+
+    Args:
+        plan: of the search.
+        trials: the short ones.
+        count: how many values; fewer where they coincide.
+
+    Returns:
+        Nothing where there is no `curve`, or where values have steps.
+    """
+    found, searched = curve(plan, trials), plan.keys[0]
+    if found is None or not found.distance or (searched.searched.step is not None and not plan.tests_range):
+        return []
+    own = plan.own.get(searched.key)
+    values = []
+    for value in found.around_best(count):
+        if isinstance(own, int | float) and found.near(value, own):
+            values.append(own)
+        else:
+            values.append(round(value) if searched.whole else rounded(value))
+    return [{searched.key: value} for value in dict.fromkeys(values)]
+
+
+def _scores(trials: Sequence[TrialRecord]) -> dict[str, float]:
+    scores = {trial.id: trial.score for trial in trials if trial.score is not None}
+    return {name: score for name, score in scores.items() if math.isfinite(score)}
+
+
+def _ended(trials: Sequence[TrialRecord], scores: dict[str, float]) -> list[TrialRecord]:
+    return [trial for trial in trials if trial.id in scores or trial.status == "diverged"]

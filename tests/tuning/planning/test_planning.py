@@ -1,17 +1,18 @@
 """What a search costs, how a recipe is shortened, and how values are compared."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from kerasnets.errors import UserError
-from kerasnets.recipe import load_recipe
+from kerasnets.recipe import changed, load_recipe
 from kerasnets.recipe.tables.tune import Searched
 from kerasnets.runs.searches.trial_record import TrialRecord
 from kerasnets.schedules import make_schedule
-from kerasnets.tuning.planning.judging import judge, ranked
+from kerasnets.tuning.planning.judging import finalists, judge, ranked
 from kerasnets.tuning.planning.neighbours import neighbourhood_scores
 from kerasnets.tuning.planning.no_effect import check_effects
 from kerasnets.tuning.planning.plan import make_plan
@@ -155,9 +156,62 @@ def test_a_short_trial_is_judged_with_its_neighbours(sampling):
         assert found[trial.id] == pytest.approx(right, abs=1e-12)
     order = [trial.values[RATE] for trial in ranked(plan, shorts)]
     assert order == [0.09, 0.27, 0.03, 0.01]
-    best = judge(plan, shorts)
-    assert best.values == {RATE: 0.09}
-    assert "best of 4 trials, neighbours counted in, with val_accuracy 0.8900; nothing was" in best.verdict
+
+
+def _by_hand(places, scores, fine):
+    """The curve through trials, by a formula of its own: sums over each pair."""
+    width = 2 / 3 * (max(places) - min(places)) / (len(places) - 1)
+    found = []
+    for at in fine:
+        weights = [math.exp(-(((at - place) / width) ** 2) / 2) for place in places]
+        found.append(sum(w * s for w, s in zip(weights, scores, strict=True)) / sum(weights))
+    return found
+
+
+@pytest.mark.parametrize("own", [0.002, 0.11])
+def test_values_between_the_tried_ones_are_trained_in_full(own):
+    """Where the curve is best, and half a step to each side; the recipe's own in place of one near it."""
+    rates, scores = [0.01, 0.03, 0.09, 0.27, 0.81], [0.60, 0.80, 0.90, 0.86, 0.40]
+    plan = make_plan(load_recipe("lenet5-digits", [f"optimizer.learning_rate={own}"]))
+    plan = plan.comparing_by("val_accuracy")
+    shorts = [trained(n, rate, 0, scores[n], stage="short", budget=6) for n, rate in enumerate(rates)]
+    fine = np.geomspace(0.01, 0.81, 4001)
+    heights = _by_hand(np.log(rates), scores, np.log(fine))
+    best, step = fine[np.argmax(heights)], math.sqrt(3)
+    assert 0.09 < best < 0.14
+    found = [values[RATE] for values in finalists(plan, shorts)]
+    right = [best / step, best, best * step]
+    assert found[0] == pytest.approx(right[0], rel=0.02)
+    assert found[1] == (own if own == 0.11 else pytest.approx(best, rel=0.02))
+    assert found[2] == pytest.approx(right[2], rel=0.02)
+    assert found[3:] == ([] if own == 0.11 else [0.002])
+    assert all(float(f"{value:.3g}") == value for value in found)
+
+    plan = replace(plan, recipe=changed(plan.recipe, {"tune.finals": 0}))
+    judgement = judge(plan, shorts)
+    assert judgement.values == {RATE: found[1]}
+    assert judgement.mean == pytest.approx(max(heights), abs=1e-3)
+    assert "is where the curve through 5 short trials is best, with val_accuracy 0.8" in judgement.verdict
+    assert "nothing was trained in full" in judgement.verdict
+
+
+def test_whole_numbers_and_steps_are_kept():
+    """Of whole numbers whole ones are tried between; of a range with steps those that have a score."""
+    key = "train.batch_size"
+    for step, right in ((None, [40, 48, 56]), (16, [32, 48, 64])):
+        table = {"tuner": "stages", f"parameters.{key}.min": 16, f"parameters.{key}.max": 80}
+        steps = {} if step is None else {f"parameters.{key}.step": step}
+        changes = {f"tune.{name}": value for name, value in {**table, **steps, "finals": 3}.items()}
+        plan = make_plan(load_recipe("lenet5-digits", changes)).comparing_by("val_accuracy")
+        shorts = [
+            trained(n, 0, 0, score, stage="short", budget=6).changed(values={key: 16 * (n + 1)})
+            for n, score in enumerate([0.5, 0.8, 0.9, 0.8, 0.5])
+        ]
+        found = [values[key] for values in finalists(plan, shorts)]
+        assert all(isinstance(value, int) for value in found)
+        assert set(right) <= set(found), found
+        if step:
+            assert all(value % step == 0 for value in found)
 
 
 @pytest.mark.parametrize("tuner", ["random", "grid"])
