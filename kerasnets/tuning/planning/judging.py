@@ -114,13 +114,17 @@ def _best_unproven(
 ) -> tuple[Mapping[str, Any], float, str]:
     """Return the best values without trainings in full, their score, and both in words.
 
+    Where such trainings came to nothing, what lies between the tried values is not believed either.
+
     Args:
         plan: of the search.
         trials: all of it.
         order: `ranked`.
     """
     shorts = [trial for trial in trials if trial.stage == "short"]
-    if not (there := between_tried(plan, shorts, 1)):
+    failed = any(trial.stage == "full" for trial in trials)
+    there = [] if failed else between_tried(plan, shorts, 1)
+    if not there:
         best, score = order[0].values, float(order[0].score or 0)
         return best, score, f"{_text(best)} was best of {len(order)} trials with {plan.objective} {score:.4f}"
     through = curve(plan, shorts)

@@ -195,6 +195,18 @@ def test_values_between_the_tried_ones_are_trained_in_full(own):
     assert "nothing was trained in full" in judgement.verdict
 
 
+def test_a_place_whose_trainings_in_full_all_failed_is_not_the_answer():
+    plan = make_plan(load_recipe("lenet5-digits")).comparing_by("val_accuracy")
+    scores = {0.01: 0.5, 0.03: 0.8, 0.09: 0.9, 0.27: 0.7}
+    shorts = [trained(n, rate, 0, scores[rate], stage="short", budget=6) for n, rate in enumerate(scores)]
+    lost = [
+        trained(10 + n, values[RATE], 0, None).changed(status="diverged")
+        for n, values in enumerate(finalists(plan, shorts))
+    ]
+    assert judge(plan, shorts).values[RATE] not in scores
+    assert judge(plan, [*shorts, *lost]).values == {RATE: 0.09}
+
+
 def test_whole_numbers_and_steps_are_kept():
     """Of whole numbers whole ones are tried between; of a range with steps those that have a score."""
     key = "train.batch_size"
