@@ -19,8 +19,8 @@ def run_side(name: str, command: Sequence[str | Path], environment: Mapping[str,
     """
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        sys.exit(f"{name}: {said[-1]}")
+        errors = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        sys.exit(f"{name}: {errors[-1]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -60,12 +60,15 @@ def test_stages_bracket_then_spread_then_train_the_best_in_full(tmp_path):
     assert rates == sorted(rates)
     assert 0.05 in rates, "the recipe's own takes the place of the nearest"
     assert {(record.stage, record.budget, record.seed) for record in short} == {("short", 6, 0)}
-    finals = {record.values[RATE] for record in full}
-    assert 0.05 in finals
-    assert len(finals) in (3, 4), "the recipe's own may be near one of three"
-    steps = np.diff(np.log(sorted(finals - ({0.05} if len(finals) == 4 else set()))))
-    half = np.ptp(np.log(rates)) / 8 / 2
-    assert np.all(steps < 1.5 * half + 0.01)
+    scores = np.array([record.score for record in short])
+    places, fine = np.log(rates), np.linspace(np.log(rates[0]), np.log(rates[-1]), 400)
+    step = np.ptp(places) / 8
+    weights = np.exp(-(((fine[:, None] - places) / (2 / 3 * step)) ** 2) / 2)
+    best = fine[np.argmax((weights * scores).sum(1) / weights.sum(1))]
+    around = np.clip([best - step / 2, best, best + step / 2], places[0], places[-1])
+    near_own = np.abs(around - np.log(0.05)) < step / 4
+    finals = {0.05} | {float(f"{np.exp(at):.3g}") for at in around[~near_own]}
+    assert {record.values[RATE] for record in full} == finals
     assert len(full) == 2 * len(finals)
     assert {record.seed for record in full} == {0, 1}
     assert {(record.stage, record.budget) for record in full} == {("full", 30)}

@@ -13,7 +13,7 @@ from kerasnets.serving.opened.model import STRING, ModelRefusedError, Signature,
 
 
 class SavedModel:
-    """A SavedModel, loaded.
+    """A SavedModel, loaded; on GPUs too it calculates in whole float32, as where it was checked.
 
     Args:
         path: its folder.
@@ -25,6 +25,7 @@ class SavedModel:
     platform = "tensorflow_savedmodel"
 
     def __init__(self, path: Path):
+        tf.config.experimental.enable_tensor_float_32_execution(False)
         try:
             self._model = tf.saved_model.load(str(path))
             contents = SavedModelFile.FromString((path / "saved_model.pb").read_bytes())

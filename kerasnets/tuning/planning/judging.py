@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from scipy import stats
 
 from kerasnets.runs.searches.best_record import BestRecord
@@ -130,7 +129,7 @@ def _best_unproven(
     through = curve(plan, shorts)
     assert through
     (value,) = there[0].values()
-    score = float(through.at(np.log([value]) if through.by_ratio else np.array([value]))[0])
+    score = through.score(value)
     shown = f"{_text(there[0])} is where the curve through {len(shorts)} short trials is best"
     return there[0], score, f"{shown}, with {plan.objective} {score:.4f}"
 

@@ -49,6 +49,10 @@ class Curve:
         weights = np.exp(-(((places[:, None] - self.places) / width) ** 2) / 2)
         return weights @ self.scores / weights.sum(axis=1)
 
+    def score(self, value: float) -> float:
+        """Return the weighted mean score at a value."""
+        return float(self.at(np.array([math.log(value) if self.by_ratio else value]))[0])
+
     def around_best(self, count: int) -> list[float]:
         """Return the values at the curve's best place and around it, half a distance apart, rising."""
         low, high = self.places.min(), self.places.max()

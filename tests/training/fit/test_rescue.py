@@ -74,11 +74,9 @@ def test_a_run_that_diverges_twice_ends_in_one_line(tmp_path, command, caplog):
 @pytest.mark.exhaustive
 def test_what_a_signal_saved_amid_bad_steps_is_not_gone_back_to(tmp_path, caplog, monkeypatch):
     # three steps an epoch: the first of epoch 3 explodes, at a tenth of its rate too
-    recipe = load_recipe("lenet5-digits", [
-        *DIVERGING, "train.batch_size=431", "train.epochs=40", "optimizer.learning_rate=1e-3",
-        "schedule.name=piecewise", "schedule.steps=[6]", "schedule.factors=[1, 1e24]",
-    ])  # fmt: skip
-    run = RunDirectory(tmp_path / "run")
+    exploding = ("schedule.name=piecewise", "schedule.steps=[6]", "schedule.factors=[1, 1e24]")
+    small = (*DIVERGING, "train.batch_size=431", "train.epochs=40", "optimizer.learning_rate=1e-3")
+    recipe, run = load_recipe("lenet5-digits", [*small, *exploding]), RunDirectory(tmp_path / "run")
 
     judge = EarlyStopping.on_epoch_end
 
