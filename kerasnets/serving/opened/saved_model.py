@@ -13,7 +13,7 @@ from kerasnets.serving.opened.model import STRING, ModelRefusedError, Signature,
 
 
 class SavedModel:
-    """A SavedModel, loaded; on GPUs too it calculates in whole float32, as where it was checked.
+    """A SavedModel, loaded.
 
     Args:
         path: its folder.
@@ -25,7 +25,6 @@ class SavedModel:
     platform = "tensorflow_savedmodel"
 
     def __init__(self, path: Path):
-        tf.config.experimental.enable_tensor_float_32_execution(False)
         try:
             self._model = tf.saved_model.load(str(path))
             contents = SavedModelFile.FromString((path / "saved_model.pb").read_bytes())
