@@ -44,16 +44,17 @@ def test_weights_become_constants_as_nodes_want_them():
 
 
 WRITE = """
-import resource, sys
+import sys
 from pathlib import Path
 from kerasnets import runtime
 runtime.prepare()
 from bare_networks import bare_network
+from kerasnets.benchmarking.timing import resident_bytes
 from kerasnets.exporting.formats.onnx_file import write_onnx
 member = bare_network("alexnet", (227, 227, 3), 1000)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = resident_bytes()[0]
 write_onnx([member], Path(sys.argv[1]))
-taken = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+taken = resident_bytes()[1] - before
 print(taken / (4 * member.network.count_params()))
 """
 
