@@ -229,16 +229,20 @@ def tune(
     if not recipe:
         raise UserError("tune: found no recipe, allowed: a recipe, or --show DIR")
     from kerasnets.runs.searches.directory import SearchDirectory
+    from kerasnets.tuning.workers.roles import role
 
     loaded = kerasnets.load_recipe(recipe, overrides or ())
     folder = to or Path("runs", f"{loaded.name}-tune")
     with interruptible():
         table = kerasnets.tune(loaded, trials, folder, workers=workers, resume=resume, data=data)
+    if role() == "worker":  # the chief tells what was found
+        output.print_path("search", folder)
+        return
     print()
     output.print_table(table, plain=table.to_string(index=False), numbers="{:.4g}")
     print()
     best = SearchDirectory(folder).best()
-    if best is not None:  # a worker of a chief elsewhere ends without
+    if best is not None:
         print(best.verdict)
         print(f"cost: {best.trainings:.3g} trainings")
         output.print_path("best", folder / "best.toml")

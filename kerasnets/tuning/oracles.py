@@ -114,13 +114,13 @@ class _RecordedOracle(keras_tuner.Oracle):
             response = self._searched(trial_id)
             if response["status"] != TrialStatus.STOPPED:
                 return response
+        if not self._finals:
             if self.ongoing_trials or self._waiting:
                 return {"status": TrialStatus.IDLE}
             self._finals = finals(self._plan, list(self.records.values()))
         if self._finals:
             return self._run(trial_id, self._finals.pop(0))
-        waiting = self.ongoing_trials or self._waiting
-        return {"status": TrialStatus.IDLE if waiting else TrialStatus.STOPPED}
+        return {"status": TrialStatus.STOPPED}
 
     def _searched(self, trial_id: str) -> Response:
         """Return the values of the next trial of the search."""
@@ -218,7 +218,9 @@ class _RecordedOracle(keras_tuner.Oracle):
     @property
     def finished(self) -> bool:
         """Whether all trials have ended, and no others come."""
-        return self._finals == [] and not self.ongoing_trials and not self._waiting
+        if self._finals != [] or self.ongoing_trials or self._waiting:
+            return False
+        return not finals(self._plan, list(self.records.values()))
 
     @keras_tuner.synchronized
     def leave(self, trial_id: str) -> None:

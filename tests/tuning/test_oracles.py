@@ -50,6 +50,14 @@ def tried(records):
     return {(repr(record.values), record.seed, record.stage, record.score) for record in records}
 
 
+def best_place(records, step):
+    """The logarithm of the rate at which the curve through trials is best, by a formula of its own."""
+    places = np.log([record.values[RATE] for record in records])
+    fine = np.linspace(places.min(), places.max(), 400)
+    weights = np.exp(-(((fine[:, None] - places) / (2 / 3 * step)) ** 2) / 2)
+    return fine[np.argmax((weights * [record.score for record in records]).sum(1) / weights.sum(1))]
+
+
 def test_stages_bracket_then_spread_then_train_the_best_in_full(tmp_path):
     records = whole(tmp_path, "stages", "tune.points=9")
     first, short, full = records[0], records[1:10], records[10:]
@@ -60,16 +68,18 @@ def test_stages_bracket_then_spread_then_train_the_best_in_full(tmp_path):
     assert rates == sorted(rates)
     assert 0.05 in rates, "the recipe's own takes the place of the nearest"
     assert {(record.stage, record.budget, record.seed) for record in short} == {("short", 6, 0)}
-    scores = np.array([record.score for record in short])
-    places, fine = np.log(rates), np.linspace(np.log(rates[0]), np.log(rates[-1]), 400)
-    step = np.ptp(places) / 8
-    weights = np.exp(-(((fine[:, None] - places) / (2 / 3 * step)) ** 2) / 2)
-    best = fine[np.argmax((weights * scores).sum(1) / weights.sum(1))]
+    places, step = np.log(rates), np.ptp(np.log(rates)) / 8
+    best = best_place(short, step)
     around = np.clip([best - step / 2, best, best + step / 2], places[0], places[-1])
     near_own = np.abs(around - np.log(0.05)) < step / 4
-    finals = {0.05} | {float(f"{np.exp(at):.3g}") for at in around[~near_own]}
-    assert {record.values[RATE] for record in full} == finals
-    assert len(full) == 2 * len(finals)
+    first = {0.05} | {float(f"{np.exp(at):.3g}") for at in around[~near_own]}
+    assert {record.values[RATE] for record in full[: 2 * len(first)]} == first
+    finalists = np.log(sorted(first))
+    step = np.ptp(finalists) / (len(first) - 1)
+    between = best_place(full[: 2 * len(first)], step)
+    assert min(abs(finalists - between)) > step / 4, "or one of them would stand for it"
+    assert {record.values[RATE] for record in full[2 * len(first) :]} == {float(f"{np.exp(between):.3g}")}
+    assert len(full) == 2 * len(first) + 2
     assert {record.seed for record in full} == {0, 1}
     assert {(record.stage, record.budget) for record in full} == {("full", 30)}
 

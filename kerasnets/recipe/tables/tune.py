@@ -71,8 +71,8 @@ class Tune(Section):
     many values of a range "stages" and "grid" try, `trials` how many "random" and "bayesian" do, at most how
     many "grid" does, `budget` after how many epochs of all trials together "hyperband" begins no new ones.
     Then the best `finals` values ("stages": values around the best place of a range, between those tried) and
-    the recipe's own are trained in full with so many `seeds`. With `stop_early` off, a trial whose training
-    comes to nothing goes on to its end.
+    the recipe's own are trained in full with so many `seeds`; by "stages", the best place between these too.
+    With `stop_early` off, a trial whose training comes to nothing goes on to its end.
     """
 
     tuner: Tuner | None = None

@@ -31,8 +31,10 @@ def score_sections(records: SearchRecords) -> list[Section]:
         "Crosses at the edge: trials that ended without a score. Dotted: the value that the recipe has."
     )
     if any(trial.stage == "short" for trial in records.trials):
-        caption += " Short trainings are compared with their neighbours: where the curve through them"
-        caption += " is best, and half a step to each side, is trained in full."
+        caption += (
+            " Trainings are compared with their neighbours: where the curve through the short ones is best,"
+            " and half a step to each side, is trained in full, and then where the curve through these is."
+        )
     return [Section(anchor="scores", title="Score by value", caption=caption, pictures=pictures)]
 
 

@@ -1,6 +1,7 @@
 """How good a rate is, by a grid of trainings in full over seeds."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,10 +14,12 @@ class Grid:
     Attributes:
         rates: rising, float64 (rates,).
         accuracies: on the test images, 0 to 1, float64 (seeds, rates); 0 where a training diverged.
+        validations: the same on the validation images.
     """
 
     rates: np.ndarray
     accuracies: np.ndarray
+    validations: np.ndarray
 
     @property
     def means(self) -> np.ndarray:
@@ -41,6 +44,13 @@ class Grid:
             others = np.delete(self.accuracies, seed, axis=0).mean(axis=0)
             found.append(self.accuracies[seed, others.argmax()])
         return float(np.mean(found))
+
+    def chosen_by(self, seeds: Sequence[int]) -> float:
+        """Return the rate with the highest mean accuracy on the validation images, over some of the seeds.
+
+        Whoever pays for the whole grid chooses so.
+        """
+        return float(self.rates[self.validations[list(seeds)].mean(axis=0).argmax()])
 
     def accuracy(self, rate: float) -> float:
         """Return the mean accuracy at a rate: between its neighbours', linear in the rate's logarithm.

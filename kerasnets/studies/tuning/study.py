@@ -8,6 +8,7 @@ seed.
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +42,9 @@ def run(part: str, folder: Path) -> list[Row]:
     rows: list[Row] = []
     for rate in np.geomspace(*problem.rates, RATES).tolist():
         recipe = changed(trainings.recipe, {RATE: rate, "train.seed": int(seed)})
-        accuracy = trainings.run(recipe, tested=True).test
-        rows.append({**common, "kind": GRID, "rate": rate, "accuracy": accuracy})
+        outcome = trainings.run(recipe, tested=True)
+        measured = {"accuracy": outcome.test, "validation": outcome.validation}
+        rows.append({**common, "kind": GRID, "rate": rate, **measured})
     for chosen in all_searches(trainings, problem, folder / part, seed=SEEDS + int(seed)):
         rows.append({**common, "kind": SEARCH, **asdict(chosen)})
     return rows
@@ -52,25 +54,42 @@ def grids(results: pd.DataFrame) -> dict[str, Grid]:
     """Return the grid of each problem."""
     found = {}
     for problem, rows in results[results.kind == GRID].groupby("problem", sort=False):
-        by_seed = rows.pivot_table(index="seed", columns="rate", values="accuracy", dropna=False)
-        found[problem] = Grid(by_seed.columns.to_numpy(float), by_seed.fillna(0.0).to_numpy(float))
+        test, validation = (
+            rows.pivot_table(index="seed", columns="rate", values=name, dropna=False).fillna(0.0)
+            for name in ("accuracy", "validation")
+        )
+        found[problem] = Grid(
+            test.columns.to_numpy(float), test.to_numpy(float), validations=validation.to_numpy(float)
+        )
     return found
 
 
 def cases(results: pd.DataFrame) -> pd.DataFrame:
-    """Return a row a search: `problem`, `method`, `seed`, `rate`, `cost`, `regret`, and `lucky`.
+    """Return a row a choice: `problem`, `method`, `seed`, `rate`, `cost`, `regret`, and `lucky`.
 
     `regret` is by how many points a rate is worse than the grid's best; `lucky`, how many of them the best of
     so many rates owes to chance, as it does on seeds that did not choose it; NaN of a single seed.
     """
     grid = grids(results)
-    searches = results[results.kind == SEARCH]
-    regrets = [
-        grid[problem].regret(rate) for problem, rate in zip(searches.problem, searches.rate, strict=True)
-    ]
     columns = ["problem", "method", "seed", "rate", "cost"]
-    lucky = [100 * (grid[problem].best - grid[problem].best_without_chance) for problem in searches.problem]
-    return searches[columns].assign(regret=regrets, lucky=lucky)
+    whole = [choice for problem, each in grid.items() for choice in _of_whole_grid(problem, each)]
+    found = pd.concat([results[results.kind == SEARCH][columns], pd.DataFrame(whole, columns=columns)])
+    regrets = [grid[problem].regret(rate) for problem, rate in zip(found.problem, found.rate, strict=True)]
+    lucky = [100 * (grid[problem].best - grid[problem].best_without_chance) for problem in found.problem]
+    return found.assign(regret=regrets, lucky=lucky)
+
+
+def _of_whole_grid(problem: str, grid: Grid) -> Iterator[Row]:
+    """Yield what the grid itself chooses, where every rate is trained in full with one seed, or with two."""
+    for count in (1, 2):
+        for seeds in combinations(range(len(grid.accuracies)), count):
+            yield {
+                "problem": problem,
+                "method": f"whole grid, {count} seed{'s' * (count > 1)}",
+                "seed": seeds[0],
+                "rate": grid.chosen_by(seeds),
+                "cost": float(count * len(grid.rates)),
+            }
 
 
 def table(results: pd.DataFrame) -> pd.DataFrame:
@@ -89,7 +108,7 @@ def _row(method: str, problem: str, found: pd.DataFrame) -> dict[str, str | int 
     return {
         "method": method,
         "problem": problem,
-        "searches": count,
+        "choices": count,
         f"within {POINTS:g} points": within,
         "share": f"{within / count:.2f} ({sure.low:.2f} to {sure.high:.2f})",
         "median regret": round(float(found.regret.median()), 2),

@@ -33,34 +33,60 @@ def ranked(plan: Plan, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 
 def finals(plan: Plan, trials: Sequence[TrialRecord]) -> list[PlannedTrial]:
-    """Return what is still to be trained in full, with several seeds: the best values and the recipe's own.
+    """Return what is to be trained in full next, with several seeds; nothing at the end.
+
+    First the best values and the recipe's own, then what lies between them where the curve through these
+    trainings is best.
 
     Args:
         plan: of the search.
         trials: all of the search, ended.
     """
-    tune, first = plan.recipe.tune, plan.recipe.train.seed
     chosen = finalists(plan, trials)
-    there = [(trial.values, trial.seed) for trial in trials if in_full(plan, trial)]
+    return _missing(plan, trials, chosen) or _missing(plan, trials, between_finalists(plan, trials, chosen))
+
+
+def _missing(
+    plan: Plan, trials: Sequence[TrialRecord], chosen: Sequence[Mapping[str, Any]]
+) -> list[PlannedTrial]:
+    """Return the trainings in full that values lack."""
+    tune, first = plan.recipe.tune, plan.recipe.train.seed
+    there = [(dict(trial.values), trial.seed) for trial in trials if in_full(plan, trial)]
     return [
         PlannedTrial(stage="full", values=values, seed=seed, budget=plan.full)
         for seed in range(first, first + tune.seeds)
         for values in chosen
-        if (values, seed) not in there
+        if (dict(values), seed) not in there
     ]
 
 
 def finalists(plan: Plan, trials: Iterable[TrialRecord]) -> list[dict[str, Any]]:
-    """Return which values are trained in full: the best of the search, and the recipe's own.
+    """Return which values are trained in full first: the best of the search, and the recipe's own.
 
     The search in stages has them between the values that it tried, where it may.
     """
     count, trials = plan.recipe.tune.finals, list(trials)
-    best = between_tried(plan, [trial for trial in trials if trial.stage == "short"], count)
+    shorts = [trial for trial in trials if trial.stage == "short"]
+    best = between_tried(plan, shorts, count, known=_own_numbers(plan))
     if not best:
         searched = [trial for trial in trials if trial.stage != "full"]
         best = _distinct(trial.values for trial in ranked(plan, searched))[:count]
     return _distinct([*best, *([plan.own] if best and _whole(plan, plan.own) else [])])
+
+
+def between_finalists(
+    plan: Plan, trials: Sequence[TrialRecord], chosen: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return where the curve through the finalists' trainings is best; one of them where it is near."""
+    full = [trial for trial in trials if in_full(plan, trial) and dict(trial.values) in chosen]
+    if not full:
+        return []
+    return between_tried(plan, full, 1, known=[value for values in chosen for value in values.values()])
+
+
+def _own_numbers(plan: Plan) -> list[int | float]:
+    """Return the recipe's own value of a single searched key, where it is a number."""
+    return [value for value in plan.own.values() if isinstance(value, int | float)]
 
 
 def in_full(plan: Plan, trial: TrialRecord) -> bool:
@@ -72,7 +98,9 @@ def judge(plan: Plan, trials: Sequence[TrialRecord], range_cost: float = 0.0) ->
     """Return what a search found; None where no trial has a score.
 
     Values that were trained in full are compared by the mean over their seeds. What separates two means is
-    Student's t of the spread between seeds, pooled over all values that have several.
+    Student's t of the spread between seeds, pooled over all values that have several. Of the values that
+    nothing separates from the best mean, the search in stages takes the one at the best place of the curve
+    through all trainings in full.
 
     Args:
         plan: of the search.
@@ -94,16 +122,15 @@ def judge(plan: Plan, trials: Sequence[TrialRecord], range_cost: float = 0.0) ->
             values=values, mean=score, interval=None, seeds=1, not_separated=[],
             recipe_mean=None, verdict=f"{shown}; nothing was trained in full", **common,
         )  # fmt: skip
-    best_mean, *others = means
-    level = [each for each in others if not spread.separates(best_mean, each)]
+    best_mean = _best_mean(plan, trials, means, spread=spread)
     return BestRecord(
         values=best_mean.values,
         mean=best_mean.mean,
         interval=spread.interval(best_mean, highest=_highest(plan)),
         seeds=len(best_mean.scores),
-        not_separated=[each.values for each in level],
+        not_separated=[each.values for each in spread.level(best_mean, means)],
         recipe_mean=own.mean if own else None,
-        verdict=_verdict(plan, best_mean, own, level=level, spread=spread),
+        verdict=_verdict(plan, best_mean, own, means=means, spread=spread),
         **common,
     )
 
@@ -122,7 +149,7 @@ def _best_unproven(
     """
     shorts = [trial for trial in trials if trial.stage == "short"]
     failed = any(trial.stage == "full" for trial in trials)
-    there = [] if failed else between_tried(plan, shorts, 1)
+    there = [] if failed else between_tried(plan, shorts, 1, known=_own_numbers(plan))
     if not there:
         best, score = order[0].values, float(order[0].score or 0)
         return best, score, f"{_text(best)} was best of {len(order)} trials with {plan.objective} {score:.4f}"
@@ -172,8 +199,24 @@ class _Spread:
         apart = self._t() * self.deviation * math.sqrt(1 / len(one.scores) + 1 / len(other.scores))
         return abs(one.mean - other.mean) > apart
 
+    def level(self, one: _Mean, means: Sequence[_Mean]) -> list[_Mean]:
+        """Return the other means that nothing separates from one of them."""
+        return [each for each in means if each is not one and not self.separates(one, each)]
+
     def _t(self) -> float:
         return float(stats.t.ppf((1 + CONFIDENCE) / 2, self.freedom))
+
+
+def _best_mean(
+    plan: Plan, trials: Sequence[TrialRecord], means: Sequence[_Mean], *, spread: _Spread
+) -> _Mean:
+    """Return the values that are judged best; `means` has the best mean first."""
+    through = curve(plan, [trial for trial in trials if in_full(plan, trial)])
+    if through is None:
+        return means[0]
+    best, (key,) = through.best, means[0].values
+    level = [means[0], *spread.level(means[0], means)]
+    return min(level, key=lambda each: through.apart(best, each.values[key]))
 
 
 def _highest(plan: Plan) -> float:
@@ -193,11 +236,23 @@ def _means(plan: Plan, trials: Sequence[TrialRecord]) -> list[_Mean]:
     return sorted(complete, key=lambda each: sign * each.mean)
 
 
-def _verdict(plan: Plan, best: _Mean, own: _Mean | None, *, level: Sequence[_Mean], spread: _Spread) -> str:
+def _verdict(plan: Plan, best: _Mean, own: _Mean | None, *, means: Sequence[_Mean], spread: _Spread) -> str:
+    """Return in words what is best, how sure that is, and whether it is better than the recipe's own values.
+
+    Args:
+        plan: of the search.
+        best: what is judged best.
+        own: the recipe's, where they were trained in full.
+        means: all that were, the best mean first.
+        spread: between seeds.
+    """
     interval = spread.interval(best, highest=_highest(plan))
     sure = f" ({interval[0]:.4f} to {interval[1]:.4f})" if interval else ""
     seeds = f"{len(best.scores)} seed{'s' if len(best.scores) > 1 else ''}"
     text = f"{_text(best.values)} is best: {plan.objective} {best.mean:.4f}{sure} over {seeds}"
+    if best is not means[0]:
+        text += ", nearest to where the curve through all trainings in full is best"
+    level = spread.level(best, means)
     if level:
         text += f"; no evidence separates it from {' or '.join(_text(each.values) for each in level)}"
     if own is best:

@@ -1,8 +1,9 @@
-"""Scores of short trials together with their neighbours': one of them alone says little of its value."""
+"""Scores of trials together with their neighbours': one of them alone says little of its value."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy as np
 from kerasnets.runs.searches.trial_record import TrialRecord
 from kerasnets.tuning.planning.plan import Plan
 from kerasnets.tuning.planning.space import rounded
+
+NEAR = 1 / 4
+"""Values are taken for one that are less apart than this, in mean distances between tried values."""
 
 WIDTH = 2 / 3
 """Standard deviation of the neighbours' weights, in mean distances between tried values."""
@@ -20,10 +24,10 @@ FINE = 400
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """How the score depends on the searched value, by short trials.
+    """How the score depends on the searched value, by trials of one length.
 
-    Neighbouring values train alike, so that a few epochs of all of them say more than those of one. And the
-    best score is often that of the last value before training fails, which neighbours tell. Weights are a
+    Neighbouring values train alike, so that all of them together say more than one. And the best score of
+    short trials is often that of the last value before training fails, which neighbours tell. Weights are a
     Gaussian of the distance (Nadaraya 1964).
 
     Attributes:
@@ -49,6 +53,11 @@ class Curve:
         weights = np.exp(-(((places[:, None] - self.places) / width) ** 2) / 2)
         return weights @ self.scores / weights.sum(axis=1)
 
+    @property
+    def best(self) -> float:
+        """The value at which the curve is best."""
+        return self.around_best(1)[0]
+
     def score(self, value: float) -> float:
         """Return the weighted mean score at a value."""
         return float(self.at(np.array([math.log(value) if self.by_ratio else value]))[0])
@@ -62,20 +71,20 @@ class Curve:
         found = np.clip(best + apart, low, high)
         return (np.exp(found) if self.by_ratio else found).tolist()
 
-    def near(self, one: float, other: float) -> bool:
-        """Return whether two values are less than a quarter of a distance apart."""
-        apart = math.log(one / other) if self.by_ratio else one - other
-        return abs(apart) < self.distance / 4
+    def apart(self, one: float, other: float) -> float:
+        """Return how far two values are from each other, in mean distances between tried values."""
+        apart = abs(math.log(one / other) if self.by_ratio else one - other)
+        return apart / self.distance if apart else 0.0
 
 
 def curve(plan: Plan, trials: Sequence[TrialRecord]) -> Curve | None:
-    """Return the curve through the short trials of the search in stages.
+    """Return the curve through trials of the search in stages.
 
     A trial that diverged counts as the worst score.
 
     Args:
         plan: of the search.
-        trials: the short ones, ended or not.
+        trials: of one length, ended or not.
 
     Returns:
         None for other searches, for choices, which have no neighbours, and where no trial has a score.
@@ -104,28 +113,30 @@ def neighbourhood_scores(plan: Plan, trials: Sequence[TrialRecord]) -> dict[str,
     return {trial.id: mean for trial, mean in zip(ended, means, strict=True)}
 
 
-def between_tried(plan: Plan, trials: Sequence[TrialRecord], count: int) -> list[dict[str, Any]]:
-    """Return the values where the curve through the short trials is best, and around that place.
+def between_tried(
+    plan: Plan, trials: Sequence[TrialRecord], count: int, *, known: Sequence[Any]
+) -> list[dict[str, Any]]:
+    """Return the values where the curve through trials is best, and around that place.
 
     Tried values lie too far apart for the best of them to be the best there is (`kerasnets study tuning`).
-    The recipe's own value stands for one that it is near.
 
     Args:
         plan: of the search.
-        trials: the short ones.
+        trials: of one length.
         count: how many values; fewer where they coincide.
+        known: values that stand for those that they are near, as the recipe's own.
 
     Returns:
         Nothing where there is no `curve`, or where values have steps.
     """
     found, searched = curve(plan, trials), plan.keys[0]
-    if found is None or not found.distance or (searched.searched.step is not None and not plan.tests_range):
+    if found is None or not found.distance or not plan.between:
         return []
-    own = plan.own.get(searched.key)
     values = []
     for value in found.around_best(count):
-        if isinstance(own, int | float) and found.near(value, own):
-            values.append(own)
+        nearest = min(known, key=partial(found.apart, value), default=None)
+        if nearest is not None and found.apart(value, nearest) < NEAR:
+            values.append(nearest)
         else:
             values.append(round(value) if searched.whole else rounded(value))
     return [{searched.key: value} for value in dict.fromkeys(values)]

@@ -12,7 +12,7 @@ from kerasnets.recipe import changed, load_recipe
 from kerasnets.recipe.tables.tune import Searched
 from kerasnets.runs.searches.trial_record import TrialRecord
 from kerasnets.schedules import make_schedule
-from kerasnets.tuning.planning.judging import finalists, judge, ranked
+from kerasnets.tuning.planning.judging import finalists, finals, judge, ranked
 from kerasnets.tuning.planning.neighbours import neighbourhood_scores
 from kerasnets.tuning.planning.no_effect import check_effects
 from kerasnets.tuning.planning.plan import make_plan
@@ -72,7 +72,8 @@ def test_the_rate_is_chosen_within_one_and_a_half_trainings(epochs, short):
     assert (plan.tuner, plan.short, plan.unasked) == ("stages", short, True)
     if epochs >= 10:
         assert plan.search_trainings <= 1.5
-    assert plan.final_trainings == 8, "three and the recipe's own, with two seeds each"
+    assert plan.final_trainings == 10, "three, the recipe's own and between them, with two seeds each"
+    assert replace(plan, tuner="random").final_trainings == 8
 
 
 REFUSED = {
@@ -193,6 +194,61 @@ def test_values_between_the_tried_ones_are_trained_in_full(own):
     assert judgement.mean == pytest.approx(max(heights), abs=1e-3)
     assert "is where the curve through 5 short trials is best, with val_accuracy 0.8" in judgement.verdict
     assert "nothing was trained in full" in judgement.verdict
+
+
+FULL = {0.0298: (0.70, 0.74), 0.0895: (0.92, 0.90), 0.269: (0.91, 0.93), 0.8: (0.72, 0.70)}
+"""Scores of two seeds at each rate."""
+
+
+def _searched(full):
+    """A search whose finalists, as the short trials say, are the rates of FULL."""
+    plan = make_plan(load_recipe("lenet5-digits", ["optimizer.learning_rate=0.8"])).comparing_by(
+        "val_accuracy"
+    )
+    rates, scores = [0.01, 0.09, 0.81], [0.4, 0.9, 0.4]
+    shorts = [trained(n, rate, 0, scores[n], stage="short", budget=6) for n, rate in enumerate(rates)]
+    trainings = [
+        trained(10 + 2 * n + seed, rate, seed, score)
+        for n, (rate, pair) in enumerate(full.items())
+        for seed, score in enumerate(pair)
+    ]
+    return plan, [*shorts, *trainings]
+
+
+def test_between_the_finalists_the_best_place_is_trained_in_full_too():
+    """Where the curve through all of their trainings is best; nothing comes after that."""
+    plan, trials = _searched(FULL)
+    assert [values[RATE] for values in finalists(plan, trials)] == list(FULL)
+    places = np.log([rate for rate, pair in FULL.items() for _ in pair])
+    scores = [score for pair in FULL.values() for score in pair]
+    fine = np.linspace(places[0], places[-1], 4001)
+    width = 2 / 3 * np.ptp(places) / 3
+    weights = np.exp(-(((fine[:, None] - places) / width) ** 2) / 2)
+    best = np.exp(fine[np.argmax(weights @ scores / weights.sum(axis=1))])
+    planned = finals(plan, trials)
+    assert [(each.seed, each.budget, each.stage) for each in planned] == [(0, 30, "full"), (1, 30, "full")]
+    assert [each.values[RATE] for each in planned] == pytest.approx([best, best], rel=0.02)
+    assert 0.1 < best < 0.2, "between those with the highest scores, and by itself none of them"
+
+    last = [trained(30 + n, each.values[RATE], each.seed, 0.915) for n, each in enumerate(planned)]
+    assert finals(plan, trials[:-1])[0].values == {RATE: 0.8}, "the finalists come first"
+    assert [each.seed for each in finals(plan, [*trials, last[0]])] == [1]
+    assert finals(plan, [*trials, *last]) == []
+
+
+def test_what_is_best_fits_its_neighbours():
+    """0.269 has the highest mean by chance as far as is known; the curve is best at 0.14."""
+    plan, trials = _searched(FULL)
+    between = finals(plan, trials)[0].values[RATE]
+    best = judge(plan, [*trials, *(trained(30 + n, between, n, 0.915) for n in range(2))])
+    assert best.values == {RATE: between}
+    assert best.mean == pytest.approx(0.915)
+    assert {RATE: 0.269} in best.not_separated
+    assert "nearest to where the curve through all trainings in full is best" in best.verdict
+    sure = {rate: (pair[0], pair[0] + 1e-4) for rate, pair in FULL.items()} | {0.269: (0.99, 0.9901)}
+    plan, trials = _searched(sure)
+    best = judge(plan, [*trials, *(trained(30 + n, between, n, 0.915) for n in range(2))])
+    assert best.values == {RATE: 0.269}, "where evidence separates a mean from the others, it counts"
 
 
 def test_a_place_whose_trainings_in_full_all_failed_is_not_the_answer():
