@@ -214,9 +214,12 @@ def _best_mean(
     through = curve(plan, [trial for trial in trials if in_full(plan, trial)])
     if through is None:
         return means[0]
-    best, (key,) = through.best, means[0].values
+    key = plan.keys[0].key
+    apart = [through.apart(through.best, each.values[key]) for each in means]
+    if math.isinf(apart[0]):  # the curve does not say how good it is
+        return means[0]
     level = [means[0], *spread.level(means[0], means)]
-    return min(level, key=lambda each: through.apart(best, each.values[key]))
+    return min(level, key=lambda each: apart[means.index(each)])
 
 
 def _highest(plan: Plan) -> float:

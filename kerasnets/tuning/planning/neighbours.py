@@ -72,9 +72,13 @@ class Curve:
         return (np.exp(found) if self.by_ratio else found).tolist()
 
     def apart(self, one: float, other: float) -> float:
-        """Return how far two values are from each other, in mean distances between tried values."""
-        apart = abs(math.log(one / other) if self.by_ratio else one - other)
-        return apart / self.distance if apart else 0.0
+        """Return how far two values are from each other, in mean distances between tried values.
+
+        Infinite where values are compared by ratio and one is 0, as weight decay may be.
+        """
+        if self.by_ratio and min(one, other) <= 0:
+            return math.inf
+        return abs(math.log(one / other) if self.by_ratio else one - other) / (self.distance or 1.0)
 
 
 def curve(plan: Plan, trials: Sequence[TrialRecord]) -> Curve | None:
@@ -93,8 +97,10 @@ def curve(plan: Plan, trials: Sequence[TrialRecord]) -> Curve | None:
     if plan.tuner != "stages" or plan.keys[0].searched.choices is not None or not scores:
         return None
     worst = (min if plan.direction == "max" else max)(scores.values())
-    ended = _ended(trials, scores)
-    values = np.array([float(trial.values[plan.keys[0].key]) for trial in ended])
+    ended = _ended(plan, trials, scores)
+    if not ended:
+        return None
+    values = np.array([_value(plan, trial) for trial in ended])
     return Curve(
         places=np.log(values) if plan.by_ratio else values,
         scores=np.array([scores.get(trial.id, worst) for trial in ended]),
@@ -108,7 +114,7 @@ def neighbourhood_scores(plan: Plan, trials: Sequence[TrialRecord]) -> dict[str,
     found = curve(plan, trials)
     if found is None:
         return {}
-    ended = _ended(trials, _scores(trials))
+    ended = _ended(plan, trials, _scores(trials))
     means = found.at(found.places).tolist()
     return {trial.id: mean for trial, mean in zip(ended, means, strict=True)}
 
@@ -142,10 +148,16 @@ def between_tried(
     return [{searched.key: value} for value in dict.fromkeys(values)]
 
 
+def _value(plan: Plan, trial: TrialRecord) -> float:
+    return float(trial.values[plan.keys[0].key])
+
+
 def _scores(trials: Sequence[TrialRecord]) -> dict[str, float]:
     scores = {trial.id: trial.score for trial in trials if trial.score is not None}
     return {name: score for name, score in scores.items() if math.isfinite(score)}
 
 
-def _ended(trials: Sequence[TrialRecord], scores: dict[str, float]) -> list[TrialRecord]:
-    return [trial for trial in trials if trial.id in scores or trial.status == "diverged"]
+def _ended(plan: Plan, trials: Sequence[TrialRecord], scores: dict[str, float]) -> list[TrialRecord]:
+    """Return the trials that the curve goes through: 0 has no logarithm."""
+    ended = [trial for trial in trials if trial.id in scores or trial.status == "diverged"]
+    return [trial for trial in ended if not plan.by_ratio or _value(plan, trial) > 0]

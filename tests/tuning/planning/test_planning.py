@@ -251,6 +251,42 @@ def test_what_is_best_fits_its_neighbours():
     assert best.values == {RATE: 0.269}, "where evidence separates a mean from the others, it counts"
 
 
+def test_a_value_of_zero_is_on_no_curve():
+    """Values are compared by ratio; the recipe's own, no weight decay, is trained in full beside them."""
+    bounds = {"min": 1e-5, "max": 0.1, "sampling": "log"}
+    table = {f"tune.parameters.regularization.decoupled.{name}": value for name, value in bounds.items()}
+    plan = make_plan(load_recipe("lenet5-digits", table)).comparing_by("val_accuracy")
+    key = plan.keys[0].key
+    assert plan.own == {key: 0.0}
+    scores = [0.5, 0.8, 0.9, 0.8, 0.5]
+    shorts = [
+        trained(n, 0, 0, score, stage="short", budget=6).changed(values={key: 10.0 ** (n - 5)})
+        for n, score in enumerate(scores)
+    ]
+    values = finalists(plan, shorts)
+    assert values[-1] == {key: 0.0}
+    for of_zero, right in ((0.7, 1e-3), (0.99, 0.0)):
+        full = [
+            trained(10 + 2 * n + seed, 0, seed, score).changed(values=each)
+            for n, (each, score) in enumerate(zip(values, [0.8, 0.9, 0.8, of_zero], strict=True))
+            for seed in (0, 1)
+        ]
+        assert finals(plan, [*shorts, *full]) == []
+        assert judge(plan, [*shorts, *full]).values[key] == pytest.approx(right, rel=0.02)
+
+
+def test_one_value_in_full_is_the_best():
+    plan = make_plan(load_recipe("lenet5-digits", ["tune.finals=1"])).comparing_by("val_accuracy")
+    shorts = [
+        trained(n, 0.05 * 3 ** (n - 1), 0, score, stage="short", budget=6)
+        for n, score in enumerate([0.5, 0.8, 0.5])
+    ]
+    assert finalists(plan, shorts) == [{RATE: 0.05}]
+    full = [trained(10 + seed, 0.05, seed, 0.9) for seed in (0, 1)]
+    assert finals(plan, [*shorts, *full]) == []
+    assert judge(plan, [*shorts, *full]).values == {RATE: 0.05}
+
+
 def test_a_place_whose_trainings_in_full_all_failed_is_not_the_answer():
     plan = make_plan(load_recipe("lenet5-digits")).comparing_by("val_accuracy")
     scores = {0.01: 0.5, 0.03: 0.8, 0.09: 0.9, 0.27: 0.7}
