@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy.stats import qmc
 from searches import (
     KEYS,
@@ -120,6 +121,17 @@ def test_the_cost_counts_what_was_trained_once(staged, tmp_path):
     assert first.epochs == 10
     search = written_search(tmp_path / "search", [first, promoted])
     assert trainings(read_search(search)) == pytest.approx(25 / 30)
+
+
+def test_zero_has_a_place_below_the_other_numbers_of_a_logarithmic_axis():
+    axis = KeyAxis.of("l2", {"min": 2e-5, "max": 0.1, "sampling": "log"}, [2e-5, 0.1, 0.0, 1e-3])
+    np.testing.assert_allclose(axis.numbers([0, 2e-5, 0.1]), [1e-6, 2e-5, 0.1])
+    np.testing.assert_allclose(axis.shares(axis.numbers([0, 1e-3, 0.1])), [0, 0.6, 1])
+    assert axis.end_texts() == ("0", "0.1")
+    axes = Figure().subplots()
+    axis.draw_on(axes.xaxis)
+    assert axes.get_xscale() == "log"
+    assert [axes.xaxis.get_major_formatter()(at) for at in (1e-6, 1e-4)] == ["0", "0.0001"]
 
 
 def test_shares_of_variance_are_those_of_the_function():

@@ -31,6 +31,7 @@ class KeyAxis:
         choices: names of the choices in their order; empty where the values are numbers.
         log: whether numbers lie on a logarithmic scale.
         low, high: the ends in the coordinates of the axis: values of numbers, places of choices from 0.
+        zero: where 0 lies on a logarithmic scale, below all other numbers; None where it does not occur.
     """
 
     key: str
@@ -38,6 +39,7 @@ class KeyAxis:
     log: bool
     low: float
     high: float
+    zero: float | None = None
 
     @classmethod
     def of(cls, key: str, space: Mapping[str, Any], values: Sequence[Any]) -> "KeyAxis":
@@ -54,9 +56,11 @@ class KeyAxis:
         if known and all(_is_number(value) for value in known):
             tried = [value for value in values if value is not None] or known
             low, high = float(min(tried)), float(max(tried))
+            above = float(min((value for value in tried if value > 0), default=0.0))
             wide = low > 0 and high / low >= WIDE
-            log = low > 0 and space.get("sampling", "log" if listed and wide else "linear") == "log"
-            return cls(key, (), log, low, high)
+            log = low >= 0 < above and space.get("sampling", "log" if listed and wide else "linear") == "log"
+            zero = 10 ** (math.floor(math.log10(above)) - 1.0) if log and low == 0 else None
+            return cls(key, (), log, low if zero is None else zero, high, zero)
         names = list(dict.fromkeys(name_of(value) for value in known))
         if any(value is None for value in values):
             names.append(NONE)
@@ -72,7 +76,8 @@ class KeyAxis:
         if self.choices:
             places = {name: float(place) for place, name in enumerate(self.choices)}
             return np.array([places[NONE if value is None else name_of(value)] for value in values], float)
-        return np.array([math.nan if value is None else float(value) for value in values], float)
+        found = np.array([math.nan if value is None else float(value) for value in values], float)
+        return found if self.zero is None else np.where(found == 0, self.zero, found)
 
     def shares(self, numbers: np.ndarray) -> np.ndarray:
         """Return where coordinates lie between the ends of the axis, 0 to 1; 0.5 where the ends are one.
@@ -100,6 +105,9 @@ class KeyAxis:
         if self.log:
             (axis.axes.set_xscale if across else axis.axes.set_yscale)("log")
             set_log_ticks(axis, self._ends()[1] - self._ends()[0])
+            zero = self.zero
+            if zero is not None:
+                axis.set_major_formatter(lambda at, _: f"{at if at > zero else 0:g}")
         elif self.choices:
             axis.set_major_locator(FixedLocator(range(len(self.choices))))
             room = ROOM // len(self.choices) if across else ROOM // 4
@@ -119,7 +127,7 @@ class KeyAxis:
         """Return what stands at the lower and upper end of the axis."""
         if self.choices:
             return short(self.choices[0], 14), short(self.choices[-1], 14)
-        return f"{self.low:.3g}", f"{self.high:.3g}"
+        return f"{self.low if self.zero is None else 0:.3g}", f"{self.high:.3g}"
 
     def _ends(self) -> tuple[float, float]:
         return (math.log10(self.low), math.log10(self.high)) if self.log else (self.low, self.high)
