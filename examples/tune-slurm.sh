@@ -34,7 +34,14 @@ KERASTUNER_TUNER_ID=chief KERASTUNER_ORACLE_IP=0.0.0.0 CUDA_VISIBLE_DEVICES='' p
 chief=$!
 srun --kill-on-bad-exit=0 bash -c 'KERASTUNER_TUNER_ID=worker$SLURM_PROCID part "$@"' worker "$@" &
 workers=$!
-trap 'scancel --signal=TERM "$SLURM_JOB_ID"; pkill -P "$chief"; wait; exit 143' TERM  # workers, chief
+# ends chief and workers; a part that has ended by itself is no error
+end() {
+  scancel --signal=TERM "$SLURM_JOB_ID" || true
+  pkill -P "$chief" || true
+  wait
+  exit 143
+}
+trap end TERM
 wait "$workers" || true
-timeout 60 tail --pid="$chief" -f /dev/null || pkill -P "$chief"  # no worker is left to wait for
+timeout 60 tail --pid="$chief" -f /dev/null || pkill -P "$chief" || true  # no worker is left to wait for
 wait "$chief"

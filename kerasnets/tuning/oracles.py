@@ -20,7 +20,7 @@ from kerasnets.errors import UserError
 from kerasnets.runs.searches.directory import SearchDirectory
 from kerasnets.runs.searches.trial_record import TrialRecord, utc_now
 from kerasnets.runs.searches.trials_table import write_trials_table
-from kerasnets.tuning.planning.judging import finals
+from kerasnets.tuning.planning.finals import finals
 from kerasnets.tuning.planning.plan import FACTOR, Plan, PlannedTrial
 from kerasnets.tuning.planning.space import decoded, grid_values
 from kerasnets.tuning.planning.stages import stage_trials

@@ -167,10 +167,10 @@ def _say_cost(plan: Plan, record: SearchRecord, workers: int) -> None:
     parts.append(f"{len(plan.expected)} trials of up to {epochs}, {sum(plan.expected) / plan.full:.3g}")
     if plan.final_trainings:
         tune = plan.recipe.tune
-        own = "your recipe's own and what is best between them" if plan.between else "your recipe's own"
-        joined = ", " if plan.between else " and "
+        between = ", and what is best between them," if plan.trains_between else ""
         parts.append(
-            f"the best {tune.finals}{joined}{own} in full with {tune.seeds} seeds, {plan.final_trainings}"
+            f"the best {tune.finals} and your recipe's own{between} in full with {tune.seeds} seeds, "
+            f"{plan.final_trainings}"
         )
     took = ""
     if record.seconds is not None and record.overhead is not None:

@@ -52,6 +52,7 @@ def test_the_table_counts_who_came_near_enough():
     assert table.loc[("whole grid, 2 seeds", "all"), "trainings"] == 6
     assert "stages 2 of 2 for 1.25 trainings; random 0 of 1" in STUDY.sentence(results)
     assert len(STUDY.draw(results, None).axes) == 2
+    assert cases(results.drop(columns="validation")).method.unique().tolist() == ["stages", "random"]
 
 
 @pytest.mark.exhaustive

@@ -127,3 +127,6 @@ def test_the_memory_of_a_search_does_not_grow_with_its_trials(tmp_path):
 def test_searches_whose_processes_are_killed_come_to_the_same(tmp_path, workers, chief):
     tally = kill_searches(tmp_path, 4, workers=workers, chief=chief, most_seconds=20)
     assert not tally.differing, tally
+    assert (tmp_path / "whole.txt").read_text().count("cost: ") == 1, (
+        "workers leave what was found to the chief"
+    )

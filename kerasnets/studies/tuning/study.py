@@ -54,10 +54,9 @@ def grids(results: pd.DataFrame) -> dict[str, Grid]:
     """Return the grid of each problem."""
     found = {}
     for problem, rows in results[results.kind == GRID].groupby("problem", sort=False):
-        test, validation = (
-            rows.pivot_table(index="seed", columns="rate", values=name, dropna=False).fillna(0.0)
-            for name in ("accuracy", "validation")
-        )
+        columns = rows.reindex(columns=["seed", "rate", "accuracy", "validation"])
+        by_seed = columns.pivot(index="seed", columns="rate").fillna(0.0)
+        test, validation = by_seed["accuracy"], by_seed["validation"]
         found[problem] = Grid(
             test.columns.to_numpy(float), test.to_numpy(float), validations=validation.to_numpy(float)
         )
@@ -80,7 +79,12 @@ def cases(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_whole_grid(problem: str, grid: Grid) -> Iterator[Row]:
-    """Yield what the grid itself chooses, where every rate is trained in full with one seed, or with two."""
+    """Yield what the grid itself chooses, where every rate is trained in full with one seed, or with two.
+
+    Nothing where it was trained before its validation accuracies were kept.
+    """
+    if not grid.validations.any():
+        return
     for count in (1, 2):
         for seeds in combinations(range(len(grid.accuracies)), count):
             yield {

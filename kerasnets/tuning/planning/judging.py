@@ -1,7 +1,7 @@
-"""Which values are best, how sure that is, and which are trained in full, from the records of trials."""
+"""Which values are best, and how sure that is, from the records of trials."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,89 +9,12 @@ from scipy import stats
 
 from kerasnets.runs.searches.best_record import BestRecord
 from kerasnets.runs.searches.trial_record import TrialRecord
-from kerasnets.tuning.planning.neighbours import between_tried, curve, neighbourhood_scores
-from kerasnets.tuning.planning.plan import Plan, PlannedTrial
+from kerasnets.tuning.planning.finals import distinct, finalists, in_full, own_numbers, ranked
+from kerasnets.tuning.planning.neighbours import between_tried, curve
+from kerasnets.tuning.planning.plan import Plan
 
 CONFIDENCE = 0.95
 """Of intervals, and of what separates values."""
-
-
-def ranked(plan: Plan, trials: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """Return trials with a score: those trained longest first, then those that ended well, then the best.
-
-    The short trials of the search in stages are ranked by their scores together with their neighbours'.
-    """
-    sign = -1 if plan.direction == "max" else 1
-    scored = [trial for trial in trials if trial.score is not None and math.isfinite(trial.score)]
-    near = neighbourhood_scores(plan, [trial for trial in trials if trial.stage == "short"])
-
-    def order(trial: TrialRecord) -> tuple[int, bool, float, str]:
-        score = near.get(trial.id, float(trial.score or 0))
-        return -trial.budget, trial.status != "done", sign * score, trial.id
-
-    return sorted(scored, key=order)
-
-
-def finals(plan: Plan, trials: Sequence[TrialRecord]) -> list[PlannedTrial]:
-    """Return what is to be trained in full next, with several seeds; nothing at the end.
-
-    First the best values and the recipe's own, then what lies between them where the curve through these
-    trainings is best.
-
-    Args:
-        plan: of the search.
-        trials: all of the search, ended.
-    """
-    chosen = finalists(plan, trials)
-    return _missing(plan, trials, chosen) or _missing(plan, trials, between_finalists(plan, trials, chosen))
-
-
-def _missing(
-    plan: Plan, trials: Sequence[TrialRecord], chosen: Sequence[Mapping[str, Any]]
-) -> list[PlannedTrial]:
-    """Return the trainings in full that values lack."""
-    tune, first = plan.recipe.tune, plan.recipe.train.seed
-    there = [(dict(trial.values), trial.seed) for trial in trials if in_full(plan, trial)]
-    return [
-        PlannedTrial(stage="full", values=values, seed=seed, budget=plan.full)
-        for seed in range(first, first + tune.seeds)
-        for values in chosen
-        if (dict(values), seed) not in there
-    ]
-
-
-def finalists(plan: Plan, trials: Iterable[TrialRecord]) -> list[dict[str, Any]]:
-    """Return which values are trained in full first: the best of the search, and the recipe's own.
-
-    The search in stages has them between the values that it tried, where it may.
-    """
-    count, trials = plan.recipe.tune.finals, list(trials)
-    shorts = [trial for trial in trials if trial.stage == "short"]
-    best = between_tried(plan, shorts, count, known=_own_numbers(plan))
-    if not best:
-        searched = [trial for trial in trials if trial.stage != "full"]
-        best = _distinct(trial.values for trial in ranked(plan, searched))[:count]
-    return _distinct([*best, *([plan.own] if best and _whole(plan, plan.own) else [])])
-
-
-def between_finalists(
-    plan: Plan, trials: Sequence[TrialRecord], chosen: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """Return where the curve through the finalists' trainings is best; one of them where it is near."""
-    full = [trial for trial in trials if in_full(plan, trial) and dict(trial.values) in chosen]
-    if not full:
-        return []
-    return between_tried(plan, full, 1, known=[value for values in chosen for value in values.values()])
-
-
-def _own_numbers(plan: Plan) -> list[int | float]:
-    """Return the recipe's own value of a single searched key, where it is a number."""
-    return [value for value in plan.own.values() if isinstance(value, int | float)]
-
-
-def in_full(plan: Plan, trial: TrialRecord) -> bool:
-    """Return whether a trial is a whole training of the recipe, early stopping by a rule included."""
-    return trial.stage != "range" and trial.budget >= plan.full and not trial.running
 
 
 def judge(plan: Plan, trials: Sequence[TrialRecord], range_cost: float = 0.0) -> BestRecord | None:
@@ -149,7 +72,7 @@ def _best_unproven(
     """
     shorts = [trial for trial in trials if trial.stage == "short"]
     failed = any(trial.stage == "full" for trial in trials)
-    there = [] if failed else between_tried(plan, shorts, 1, known=_own_numbers(plan))
+    there = [] if failed else between_tried(plan, shorts, 1, known=own_numbers(plan))
     if not there:
         best, score = order[0].values, float(order[0].score or 0)
         return best, score, f"{_text(best)} was best of {len(order)} trials with {plan.objective} {score:.4f}"
@@ -214,12 +137,13 @@ def _best_mean(
     through = curve(plan, [trial for trial in trials if in_full(plan, trial)])
     if through is None:
         return means[0]
-    key = plan.keys[0].key
-    apart = [through.apart(through.best, each.values[key]) for each in means]
-    if math.isinf(apart[0]):  # the curve does not say how good it is
+
+    def apart(each: _Mean) -> float:
+        return through.apart(through.best, each.values[plan.keys[0].key])
+
+    if math.isinf(apart(means[0])):  # the curve does not say how good it is
         return means[0]
-    level = [means[0], *spread.level(means[0], means)]
-    return min(level, key=lambda each: apart[means.index(each)])
+    return min([means[0], *spread.level(means[0], means)], key=apart)
 
 
 def _highest(plan: Plan) -> float:
@@ -230,7 +154,7 @@ def _means(plan: Plan, trials: Sequence[TrialRecord]) -> list[_Mean]:
     """Return the values that were trained in full, the best first, without those that ever failed."""
     complete = []
     trained = (trial.values for trial in trials if trial.stage == "full")
-    for values in _distinct([*finalists(plan, trials), *trained]):
+    for values in distinct([*finalists(plan, trials), *trained]):
         alike = [trial for trial in trials if in_full(plan, trial) and dict(trial.values) == values]
         scores = [trial.score for trial in alike if trial.score is not None]
         if scores and len(scores) == len(alike):
@@ -270,19 +194,6 @@ def _cost(plan: Plan, trial: TrialRecord, trials: Sequence[TrialRecord]) -> floa
     """Return what a trial took, in trainings of the recipe."""
     before = next((other.epochs for other in trials if other.id == trial.promoted_from), 0)
     return max(0, trial.epochs - before) / plan.full
-
-
-def _whole(plan: Plan, values: Mapping[str, Any]) -> bool:
-    """Return whether values are there for all keys that count beside the others."""
-    return all(key.key in values for key in plan.keys if key.counts_with(values))
-
-
-def _distinct(values: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for each in values:
-        if dict(each) not in found:
-            found.append(dict(each))
-    return found
 
 
 def _text(values: Mapping[str, Any]) -> str:

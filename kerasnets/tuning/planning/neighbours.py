@@ -136,7 +136,7 @@ def between_tried(
         Nothing where there is no `curve`, or where values have steps.
     """
     found, searched = curve(plan, trials), plan.keys[0]
-    if found is None or not found.distance or not plan.between:
+    if found is None or not found.distance or not plan.trains_between:
         return []
     values = []
     for value in found.around_best(count):

@@ -93,7 +93,7 @@ class Plan:
         return self.keys[0].key == RATE or self.keys[0].searched.sampling == "log"
 
     @property
-    def between(self) -> bool:
+    def trains_between(self) -> bool:
         """Whether "stages" trains in full between the values that it tried: of a range without steps."""
         searched = self.keys[0].searched
         steps = searched.choices is not None or (searched.step is not None and not self.tests_range)
@@ -148,7 +148,7 @@ class Plan:
     def final_trainings(self) -> int:
         """How many trainings in full are expected at most: of the best, the recipe's own and between them."""
         tune = self.recipe.tune
-        return (tune.finals + 1 + self.between) * tune.seeds if tune.finals else 0
+        return (tune.finals + 1 + self.trains_between) * tune.seeds if tune.finals else 0
 
     @property
     def trainings(self) -> float:
